@@ -1,0 +1,119 @@
+"""Cross-fitting: every event is scored by an ensemble that never saw it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import FloatArray, Sample
+
+
+class Classifier(Protocol):
+    """A density ratio learned from two samples."""
+
+    def fit(
+        self, numerator: FloatArray, denominator: FloatArray, weights: tuple[FloatArray, FloatArray], seed: int
+    ) -> Classifier:
+        """Train on rows (N, D) against rows (M, D) with weights (N,) and (M,), both classes counting the same."""
+        ...
+
+    def log_ratio(self, x: FloatArray) -> FloatArray:
+        """Return the log density ratio, shape (N,), of rows (N, D)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class CrossFit:
+    """The k classifiers of a cross-fit and the scores they gave to the events they left out.
+
+    Parameters
+    ----------
+    numerator, denominator
+        Scores (log density ratios) of the two samples, shapes ``(N,)`` and ``(M,)``.
+    """
+
+    numerator: FloatArray
+    denominator: FloatArray
+    _classifiers: tuple[Classifier, ...] = field(repr=False)
+
+    def score(self, sample: Sample, seed: int) -> FloatArray:
+        """Score events that no fold was trained on, shape (N,).
+
+        They are dealt to the folds like the others, so that every score comes from an ensemble of the same size:
+        a mean over all folds would be sharper, and its quantiles others.
+        """
+        folds = _deal(len(sample), len(self._classifiers), seed)
+        scores = np.empty(len(sample))
+        for fold, classifier in enumerate(self._classifiers):
+            scores[folds == fold] = classifier.log_ratio(sample.features[folds == fold])
+        return scores
+
+
+def crossfit(
+    classifier: Classifier,
+    numerator: Sample,
+    denominator: Sample,
+    *,
+    folds: int = 5,
+    training_ratio: float = 4.0,
+    seed: int,
+) -> CrossFit:
+    """Train `folds` copies of a classifier, each on all events but one fold, and score that fold with it.
+
+    Parameters
+    ----------
+    classifier
+        An untrained classifier; it is copied for each fold.
+    numerator, denominator
+        Data and background template; event weights are respected.
+    folds
+        Number of parts that both samples are dealt into at random.
+    training_ratio
+        Largest number of denominator events per numerator event used in training. All are scored.
+    seed
+        Deals the folds and seeds the classifiers.
+
+    Raises
+    ------
+    ConfigError
+        If the features differ or there are fewer than two folds.
+    InputError
+        If a sample has fewer events than folds.
+    """
+    if numerator.names != denominator.names:
+        raise ConfigError(f"crossfit: the samples' features differ: {numerator.names} and {denominator.names}")
+    if folds < 2:
+        raise ConfigError(f"crossfit: expected at least 2 folds, got {folds}: else events are scored by models that saw them")
+    if min(len(numerator), len(denominator)) < 20 * folds:
+        raise InputError(
+            f"crossfit: {len(numerator):,} and {len(denominator):,} events cannot be dealt into {folds} folds; "
+            f"expected at least {20 * folds} in each sample"
+        )
+    own = _deal(len(numerator), folds, seed)
+    other = _deal(len(denominator), folds, seed + 1)
+    trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
+        training_ratio * len(numerator)
+    )
+    scores = np.empty(len(numerator)), np.empty(len(denominator))
+    classifiers = []
+    for fold in tqdm(range(folds), desc="classifiers", unit="fold", disable=None):
+        left = numerator.select(own != fold)
+        right = denominator.select((other != fold) & trained_on)
+        fitted = copy.deepcopy(classifier).fit(
+            left.features, right.features, (left.weight, right.weight), seed + 1000 * (fold + 1)
+        )
+        scores[0][own == fold] = fitted.log_ratio(numerator.features[own == fold])
+        scores[1][other == fold] = fitted.log_ratio(denominator.features[other == fold])
+        classifiers.append(fitted)
+    return CrossFit(*scores, tuple(classifiers))
+
+
+def _deal(events: int, folds: int, seed: int) -> NDArray[np.intp]:
+    """Return a random fold for each event, the folds as equal in size as can be."""
+    return np.random.default_rng(seed).permutation(np.arange(events) % folds)

@@ -1,0 +1,102 @@
+"""The command line: parses, calls, prints. Data go to standard output, everything else to standard error.
+
+Nothing heavy is imported before a command runs. Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a
+fit that did not converge, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from hepflow import __version__
+from hepflow.cli import console
+from hepflow.cli.about import environment, show_citation
+from hepflow.cli.features import features
+from hepflow.cli.fit import fit
+from hepflow.cli.run import demo, plot, run
+from hepflow.cli.start import check, init
+from hepflow.errors import HepflowError
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(
+    context_settings=SETTINGS,
+    epilog=console.example("hepflow demo", "hepflow init search.yaml", "hepflow run search.yaml"),
+)
+@click.version_option(__version__, prog_name="hepflow", message="%(prog)s %(version)s")
+@click.option(
+    "--cite",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_citation,
+    help="Print how to cite hepflow and the methods, as BibTeX.",
+)
+@click.option("-v", "--verbose", is_flag=True, help="Log details to standard error.")
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings only, and show no progress bars.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error (or set HEPFLOW_DEBUG=1).")
+@click.pass_context
+def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None:
+    """Search for resonances: ROOT or HDF5 files in; p-value, limit and figures out."""
+    context.obj = console.Options(quiet=quiet)
+    if debug:
+        os.environ["HEPFLOW_DEBUG"] = "1"
+    console.start_logging("DEBUG" if verbose else "WARNING" if quiet else "INFO")
+    console.show_warnings()
+    if quiet:
+        os.environ["TQDM_DISABLE"] = "1"
+
+
+for command in (demo, init, check, features, run, fit, plot, environment):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and leave Python with its exit code."""
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    with warnings.catch_warnings():  # which puts back what `console.show_warnings` changes
+        return _with_exit_code(arguments)
+
+
+def _with_exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        result = cli.main(args=arguments, prog_name="hepflow", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return console.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except HepflowError as error:
+        _show_traceback()
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (OSError, MemoryError) as error:
+        _show_traceback()
+        click.echo(f"error: {str(error) or 'out of memory'}", err=True)
+        return 1
+    except Exception as error:
+        _show_traceback()
+        click.echo(
+            f"unexpected {type(error).__name__}: {error}\n"
+            "This is a defect of hepflow. Please report it in the project's issue tracker, with what "
+            "`hepflow env` prints, and what this command prints after `export HEPFLOW_DEBUG=1`.",
+            err=True,
+        )
+        return 1
+
+
+def _show_traceback() -> None:
+    if os.environ.get("HEPFLOW_DEBUG"):
+        traceback.print_exc()

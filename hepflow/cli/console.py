@@ -1,0 +1,87 @@
+"""What the commands share: logging beside progress bars, JSON on standard output, options, examples."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from hepflow.errors import HepflowError
+
+INTERRUPTED = 130
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class InterruptError(HepflowError):
+    """The user pressed Ctrl-C, and can go on later."""
+
+    exit_code = INTERRUPTED
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command `hepflow` itself."""
+
+    quiet: bool = False
+
+
+class _BesideBars(logging.Handler):
+    """Writes to standard error without breaking a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm = sys.modules.get("tqdm")  # no bar can be there unless someone imported it
+        level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
+        message = level + self.format(record)
+        if tqdm is None:
+            click.echo(message, err=True)
+        else:
+            tqdm.tqdm.write(message, file=sys.stderr)
+
+
+def start_logging(level: str) -> None:
+    """Show the messages of hepflow from this level up on standard error."""
+    logger = logging.getLogger("hepflow")
+    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, _BesideBars)]
+    logger.addHandler(_BesideBars())
+    logger.setLevel(level)
+
+
+def show_warnings() -> None:
+    """Let Python's warnings read as hepflow's messages do, without file and line."""
+
+    def show(message: Warning | str, *_: Any) -> None:
+        logging.getLogger("hepflow").warning(str(message))
+
+    warnings.showwarning = show
+
+
+def example(*lines: str) -> str:
+    """Return the end of a command's help: how it is typed. The backspace keeps click from wrapping it."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def print_json(values: Any) -> None:
+    """Write JSON to standard output."""
+    click.echo(json.dumps(values, indent=2))
+
+
+def overrides(function: Function) -> Function:
+    """Give a command ``--set key=value``, as often as wanted."""
+    return click.option(
+        "--set",
+        "overrides",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Replace a value of the configuration, as often as wanted: --set classifier.folds=3.",
+    )(function)
+
+
+def as_json(function: Function) -> Function:
+    """Give a command ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)

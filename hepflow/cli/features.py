@@ -1,0 +1,104 @@
+"""``hepflow features``: files to a Sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hepflow.cli import console
+from hepflow.errors import ConfigError
+
+FEATURES = "m_J1,dm_J,tau21_J1,tau21_J2"
+
+
+@click.command(
+    epilog=console.example(
+        'hepflow features "mc/*.root" --format nanoaod -o mc.h5',
+        "hepflow features ntuple.root --format custom --branch pt=jet_pt --branch eta=jet_eta \\",
+        "    --branch phi=jet_phi --branch mass=jet_m --unit MeV --features m_J1,dm_J -o ntuple.parquet",
+    )
+)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "format_",
+    metavar="FORMAT",
+    required=True,
+    help="Layout: lhco, nanoaod, physlite, delphes, custom, ...",
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write: .h5, .parquet or .root.",
+)
+@click.option(
+    "--features",
+    "names",
+    metavar="NAME,...",
+    default=FEATURES,
+    show_default=True,
+    help="Features to compute.",
+)
+@click.option("--tree", metavar="NAME", help="TTree or RNTuple to read.")
+@click.option(
+    "--branch",
+    "branches",
+    metavar="QUANTITY=COLUMN",
+    multiple=True,
+    help="Column of a jet quantity, or one per jet: pt=FatJet_pt, pt=pt1,pt2.",
+)
+@click.option("--unit", type=click.Choice(["GeV", "MeV"]), help="Unit of momenta and masses in the files.")
+@click.option("--weight", metavar="COLUMN", help="Event weights.")
+@click.option("--label-branch", metavar="COLUMN", help="Truth, 1 for signal.")
+@click.option("--label", type=click.IntRange(0, 1), help="Keep only events of this truth.")
+@click.option("--selection", metavar="EXPRESSION", help="Keep only events that fulfil this.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@console.as_json
+def features(
+    inputs: tuple[str, ...],
+    format_: str,
+    out: Path,
+    names: str,
+    branches: tuple[str, ...],
+    force: bool,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Compute the features of the events in files.
+
+    INPUT is a file, a glob or a URL. Prints what became of every event.
+    """
+    if out.exists() and not force:
+        raise ConfigError(f"{out} is there already; name another file, or replace it with --force")
+    columns = _columns(branches)
+
+    from hepflow.features import features as compute
+    from hepflow.readers import read
+    from hepflow.storage import save_sample
+
+    source = read(inputs[0] if len(inputs) == 1 else list(inputs), format_, branches=columns, **reading)
+    sample = compute(source, [name.strip() for name in names.split(",")])
+    save_sample(sample, out)
+    if as_json:
+        console.print_json(
+            {"out": str(out), "events": len(sample), "cutflow": [list(entry) for entry in sample.cutflow]}
+        )
+        return
+    width = max(len(cause) for cause, _ in sample.cutflow)
+    click.echo("\n".join(f"{cause:<{width}}  {events:>12,}" for cause, events in sample.cutflow))
+    click.echo(f"wrote {out}", err=True)
+
+
+def _columns(branches: tuple[str, ...]) -> dict[str, str | list[str]] | None:
+    """Return ``quantity=column`` texts as a mapping; several columns, one per jet, stand behind commas."""
+    columns: dict[str, str | list[str]] = {}
+    for text in branches:
+        quantity, _, column = text.partition("=")
+        if not column:
+            raise ConfigError(f"--branch {text}: expected QUANTITY=COLUMN, such as pt=FatJet_pt")
+        columns[quantity] = column.split(",") if "," in column else column
+    return columns or None

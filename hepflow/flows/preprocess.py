@@ -1,0 +1,120 @@
+"""Bijections between physical features and the space a flow learns in, each with its log-determinant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from hepflow.errors import InputError
+from hepflow.sample import FloatArray
+
+# nearest a rescaled value may come to 0 or 1: keeps the logit of an event on the very bound finite
+CLIP = 1e-6
+
+
+class Bijection(Protocol):
+    """An invertible map of feature tables (N, D), column by column."""
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the image (N, D) and log |det dz/dx| (N,)."""
+        ...
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the features (N, D) of an image."""
+        ...
+
+
+@dataclass(frozen=True)
+class MinMaxLogit:
+    """Rescale each column from its bounds to (0, 1), then take the logit: samples cannot leave the bounds.
+
+    Parameters
+    ----------
+    low, high
+        Bounds, shape ``(D,)``, in the features' own units (GeV for masses).
+    """
+
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def fit(cls, x: FloatArray, names: tuple[str, ...], margin: float = 1e-3) -> MinMaxLogit:
+        """Take the bounds from training rows (N, D), widened by `margin` of the range, never below zero.
+
+        Raises
+        ------
+        InputError
+            If a column is constant or not finite.
+        """
+        low, high = x.min(axis=0), x.max(axis=0)
+        for name, least, most in zip(names, low, high, strict=True):
+            if not np.isfinite(least) or not np.isfinite(most):
+                raise InputError(f"feature {name!r} holds NaN or infinite values; drop those events first")
+            if least == most:
+                raise InputError(f"feature {name!r} is {least:g} in every training event; leave it out")
+        wider = margin * (high - low)
+        return cls(np.where(low >= 0, np.maximum(low - wider, 0.0), low - wider), high + wider)
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the logits (N, D) and log-determinants (N,); -inf outside the bounds, where no density lives."""
+        span = self.high - self.low
+        raw = (x - self.low) / span
+        u = np.clip(raw, CLIP, 1 - CLIP)
+        log_determinant = -np.sum(np.log(u) + np.log1p(-u) + np.log(span), axis=1)
+        outside = np.any((raw < 0) | (raw > 1), axis=1)
+        return np.log(u) - np.log1p(-u), np.where(outside, -np.inf, log_determinant)
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return features (N, D) inside the bounds."""
+        u = 0.5 * (1 + np.tanh(0.5 * z))
+        return np.clip(self.low + u * (self.high - self.low), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Standardise:
+    """Shift and scale each column to mean 0 and standard deviation 1 of the training rows."""
+
+    mean: FloatArray
+    scale: FloatArray
+
+    @classmethod
+    def fit(cls, x: FloatArray) -> Standardise:
+        """Take mean and standard deviation from training rows (N, D)."""
+        return cls(x.mean(axis=0), x.std(axis=0))
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the standardised columns (N, D) and the constant log-determinant (N,)."""
+        return (x - self.mean) / self.scale, np.full(len(x), -np.sum(np.log(self.scale)))
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the columns in their own units (N, D)."""
+        return z * self.scale + self.mean
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Several bijections, one after another."""
+
+    parts: tuple[Bijection, ...]
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the image (N, D) under all parts and the sum of their log-determinants (N,)."""
+        total = np.zeros(len(x))
+        for part in self.parts:
+            x, log_determinant = part.forward(x)
+            total = total + log_determinant
+        return x, total
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the features (N, D), undoing the parts in reverse."""
+        for part in reversed(self.parts):
+            z = part.inverse(z)
+        return z
+
+
+def logit_preprocessing(x: FloatArray, names: tuple[str, ...]) -> Chain:
+    """Build CATHODE's preprocessing (arXiv:2109.00546, sec. III B) from training rows: min-max, logit, standardise."""
+    logit = MinMaxLogit.fit(x, names)
+    return Chain((logit, Standardise.fit(logit.forward(x)[0])))

@@ -1,0 +1,8 @@
+"""Methods of background estimation, one file per paper."""
+
+from hepflow.methods.background import Background, Method
+from hepflow.methods.cathode import Cathode, fit_sidebands
+
+METHODS = {"cathode": Cathode}
+
+__all__ = ["METHODS", "Background", "Cathode", "Method", "fit_sidebands"]

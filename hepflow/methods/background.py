@@ -1,0 +1,49 @@
+"""Background: what a method says of the Standard Model in the signal region, and in the sidebands to check itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from hepflow.regions import Windows
+from hepflow.sample import Sample
+from hepflow.smooth import SmoothFit
+from hepflow.training import Losses
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """A background template with its expected yield.
+
+    Parameters
+    ----------
+    template
+        Weighted events that stand for the background in the signal region; the weights add up to its yield.
+    validation
+        The same for the sidebands, where data tell how well the template closes.
+    smooth
+        The sideband fit of m_jj behind yields and masses.
+    windows
+        The regions.
+    losses
+        How the networks behind it learned, one entry each.
+    """
+
+    template: Sample
+    validation: Sample
+    smooth: SmoothFit
+    windows: Windows
+    losses: tuple[Losses, ...] = ()
+
+    @property
+    def expected(self) -> tuple[float, float]:
+        """Events expected in the signal region, and the error of the sideband fit."""
+        return self.smooth.yield_in(*self.windows.signal)
+
+
+class Method(Protocol):
+    """What every method of background estimation offers."""
+
+    def fit(self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int) -> Background:
+        """Learn the background from data (and simulation) without looking into the signal region."""
+        ...

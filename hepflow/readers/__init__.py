@@ -1,0 +1,196 @@
+"""Files to jets: ``read(path, format)`` gives a lazy Source of the events in ROOT, HDF5 or Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.readers.columns import need_column
+from hepflow.readers.events import EventFile, Jets, optional_column, selection_columns, stored_features
+from hepflow.readers.expressions import Selection
+from hepflow.readers.files import container, find_files
+from hepflow.readers.hdf5 import PARTICLES, hdf5_text, open_hdf5
+from hepflow.readers.jets import find_jets
+from hepflow.readers.parquet import open_parquet, parquet_text
+from hepflow.readers.particles import ParticleJets
+from hepflow.readers.root import open_root, root_text
+from hepflow.readers.schemas import SCHEMAS, Layout, Schema, custom_layout, find_schema
+from hepflow.readers.source import Chunk, Source, Table, events_per_chunk
+from hepflow.sample import Cutflow
+
+__all__ = ["SCHEMAS", "Chunk", "Schema", "Selection", "Source", "read"]
+
+
+def read(
+    path: str | Path | Iterable[str | Path],
+    format: str,
+    *,
+    tree: str | None = None,
+    branches: Mapping[str, str | list[str]] | None = None,
+    unit: str | None = None,
+    weight: str | None = None,
+    label_branch: str | None = None,
+    label: int | None = None,
+    selection: str | None = None,
+    chunk: int | str = "64 MB",
+) -> Source:
+    """Open files of events; the events themselves are read, chunk by chunk, when one iterates.
+
+    Parameters
+    ----------
+    path
+        Path, glob or URL, or a list of them. URLs go through fsspec (root://, https://, s3:// ...).
+    format
+        One of `SCHEMAS`: nanoaod, physlite, delphes, treemaker, lhco, lhco-raw, parquet, hepflow, custom.
+    tree
+        TTree or RNTuple of a ROOT file, key of an HDF5 file; None takes the format's own.
+    branches
+        Where the jets stand, for format ``custom``: pt, eta, phi, mass (or px, py, pz; or energy), tau1,
+        tau2, tau3, each a branch with one list per event, or a list of flat columns, one per jet. For another
+        format it replaces single branches, as in ``{"mass": "FatJet_msoftdrop"}``.
+    unit
+        GeV or MeV, of the file; None takes the format's own. What comes out is always GeV.
+    weight
+        Branch of the event weight. ``name[0]`` is the first entry of a branch that holds several per event.
+    label_branch
+        Branch of the truth; None takes the format's own, such as ``label`` for lhco.
+    label
+        Keep only events of this truth value; the others are counted in the cutflow.
+    selection
+        Keep only events that pass, as in ``"FatJet_pt[:, 0] > 1200 and HLT_PFJet500"``; see `Selection`.
+    chunk
+        Events, or memory of the columns as stored (``"64 MB"``), read at a time.
+
+    Returns
+    -------
+    Source
+        Iterate over it, or hand it to `hepflow.features`.
+
+    Raises
+    ------
+    ConfigError
+        If the arguments make no sense: an unknown format or unit, a selection that is no expression.
+    InputError
+        If a file is missing, given twice, damaged or of another kind, or lacks the tree or a branch; if there
+        is no event at all.
+    """
+    schema = find_schema(format)
+    if unit not in (None, "GeV", "MeV"):
+        raise ConfigError(f"unit {unit!r}: expected GeV or MeV")
+    if label is not None and (isinstance(label, bool) or label != int(label)):
+        raise ConfigError(
+            f"label {label!r}: expected a whole number, such as 0 for background and 1 for signal"
+        )
+    if label is not None and not (label_branch or schema.label):
+        raise ConfigError(
+            f"label={label}: format {format!r} has no truth column of its own; name one with label_branch"
+        )
+    events_per_chunk(chunk, 1.0)
+    schema = _with_branches(replace(schema, unit=unit or schema.unit), format, branches)
+    condition = Selection(selection) if selection is not None else None
+    files = find_files(path)
+    tables = [_open(file, format, schema, tree) for file in files]
+    described = files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
+    if not any(table.num_events for table in tables):
+        raise InputError(f"{described}: zero entries; nothing to read. Check the step that wrote it")
+
+    parts = []
+    for table in tables:
+        if not table.num_events:
+            continue  # the empty output of a job may lack branches too
+        jets, features, cutflow = _contents(table, format, schema, branches or {})
+        truth = optional_column(label_branch, schema.label, table, "label_branch, the truth")
+        if label is not None and truth is None:
+            raise InputError(
+                f"{table.file}: no truth column {schema.label!r} to keep label={label} by; leave label out"
+            )
+        parts.append(
+            EventFile(
+                table=replace(table, cutflow=cutflow),
+                jets=jets,
+                features=features,
+                weight=optional_column(weight, "weight" if features else None, table, "weight"),
+                label=truth,
+                keep_label=label,
+                selection=condition,
+                names=selection_columns(condition, jets, table),
+            )
+        )
+    fields = _common_fields(parts)
+    return Source(
+        files=tuple(files),
+        num_events=sum(table.num_events for table in tables),
+        description=f"{format}: {described}",
+        jet_fields=() if format == "hepflow" else fields,
+        columns=fields if format == "hepflow" else (),
+        stream=partial(_stream, parts, chunk),
+    )
+
+
+def _stream(parts: list[EventFile], chunk: int | str, only: Collection[str] | None) -> Iterator[Chunk]:
+    for part in parts:
+        yield from part.chunks(only, chunk)
+
+
+def _with_branches(schema: Schema, format: str, branches: Mapping[str, str | list[str]] | None) -> Schema:
+    """Put the user's branches into the schema's layouts; for format ``custom`` they are the layout."""
+    if format == "custom":
+        if not branches:
+            raise ConfigError(
+                "format 'custom' needs branches, such as "
+                "{pt: Jet_pt, eta: ..., phi: ..., mass: ..., tau1: ...}"
+            )
+        return replace(schema, layouts=(custom_layout(branches),))
+    if not branches:
+        return schema
+    if not schema.layouts:
+        raise ConfigError(f"format {format!r} takes no branches")
+    layouts: list[Layout] = [{**layout, **branches} for layout in schema.layouts]  # type: ignore[dict-item]
+    return replace(schema, layouts=tuple(custom_layout(layout) for layout in layouts))
+
+
+def _open(file: str, format: str, schema: Schema, tree: str | None) -> Table:
+    """Open a file as the kind that it is, if the format comes in that kind."""
+    kind = container(file)
+    if kind not in schema.containers:
+        fitting = ", ".join(repr(name) for name, other in SCHEMAS.items() if kind in other.containers)
+        raise InputError(
+            f"{file}: a {kind} file, but format {format!r} is read from {' or '.join(schema.containers)}; "
+            f"formats for {kind}: {fitting}"
+        )
+    if kind == "ROOT":
+        return open_root(file, tree, schema.tree)
+    return open_hdf5(file, tree) if kind == "HDF5" else open_parquet(file)
+
+
+def _contents(
+    table: Table, format: str, schema: Schema, branches: Mapping[str, object]
+) -> tuple[Jets | None, dict[str, str], Cutflow]:
+    """Return how to make jets, or, for files of features, their columns and their cutflow."""
+    if format == "hepflow":
+        text = {"ROOT": root_text, "HDF5": hdf5_text, "Parquet": parquet_text}[container(table.file)]
+        features, cutflow = stored_features(text(table.file, "hepflow"), table)
+        return None, features, cutflow
+    if format == "lhco-raw":
+        need_column(PARTICLES, table.names, table.file, "2100 unnamed columns: 700 x (pT, eta, phi)")
+        return ParticleJets(), {}, ()
+    for quantity, branch in branches.items():
+        for name in [branch] if isinstance(branch, str) else list(branch):  # type: ignore[call-overload]
+            need_column(name, table.names, table.file, f"branches: {quantity}")
+    return find_jets(schema.layouts, table.names, schema.unit, table.file), {}, ()
+
+
+def _common_fields(parts: list[EventFile]) -> tuple[str, ...]:
+    """Return what the events of every file have, which must be the same."""
+    fields = [part.jets.fields if part.jets else tuple(part.features) for part in parts]
+    for part, own in zip(parts, fields, strict=True):
+        odd = sorted(set(own) ^ set(fields[0]))
+        if odd:
+            raise InputError(
+                f"{part.table.file} and {parts[0].table.file} differ in {', '.join(odd)}; "
+                "read them apart, or leave one out"
+            )
+    return fields[0]

@@ -1,0 +1,130 @@
+"""Columns by name, and what they hold as flat numpy arrays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.errors import InputError, did_you_mean
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a file, or one element of each of its innermost arrays."""
+
+    name: str
+    element: int | None = None
+
+    def pick(self, arrays: Mapping[str, ak.Array]) -> ak.Array:
+        """Return this column out of those that were read.
+
+        Raises
+        ------
+        InputError
+            If not every array has such an element.
+        """
+        array = arrays[self.name]
+        if self.element is None:
+            return array
+        if array.ndim < 2 or ak.any(ak.num(array, axis=-1) <= self.element, axis=None):
+            raise InputError(
+                f"{self.name}[{self.element}]: {self.name!r} holds {array.type.content}, and not an element "
+                f"{self.element} everywhere; expected a branch with arrays long enough"
+            )
+        return array[..., self.element]
+
+
+def find_column(name: str, names: Collection[str]) -> Column | None:
+    """Return the column called `name`, or the element that ``name[2]`` stands for; None if there is none."""
+    name = name if name in names else name.rsplit("/", 1)[-1]  # a branch by its path in the tree
+    if name in names:
+        return Column(name)
+    element = re.fullmatch(r"(.+)\[(\d+)\]", name)
+    if element and element[1] in names:
+        return Column(element[1], int(element[2]))
+    return None
+
+
+def need_column(name: str, names: Collection[str], file: str, why: str) -> Column:
+    """Return the column called `name`.
+
+    Raises
+    ------
+    InputError
+        If there is none; it names the nearest.
+    """
+    column = find_column(name, names)
+    if column is None:
+        raise InputError(f"{file}: no branch or column {name!r} ({why}); {did_you_mean(name, names)}")
+    return column
+
+
+def jagged(offsets: Array, columns: Mapping[str, Array]) -> ak.Array:
+    """Return lists of records without copying: `columns` are flat, `offsets` cuts them into events."""
+    contents = [ak.contents.NumpyArray(column) for column in columns.values()]
+    records = ak.contents.RecordArray(contents, list(columns))
+    return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(offsets), records))
+
+
+def flat_numbers(array: ak.Array, name: str) -> Array:
+    """Return a column of one number per event as numpy (a missing value as NaN).
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    numbers = _numbers(ak.to_layout(array))
+    if numbers is None:
+        numbers = _numbers(ak.to_layout(_filled(array)))
+    if numbers is None:
+        raise InputError(
+            f"{name!r} holds {array.type.content}; expected one number per event, such as {name}[0]"
+        )
+    return numbers
+
+
+def flat_lists(array: ak.Array, name: str) -> tuple[Array, Array]:
+    """Return the offsets (from zero) and flat contents of a column of one list of numbers per event.
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    layout = ak.to_layout(array)
+    numbers = _numbers(layout.content) if isinstance(layout, ak.contents.ListOffsetArray) else None
+    if numbers is None and array.ndim == 2:
+        packed = ak.to_packed(ak.from_regular(_filled(array), axis=None))
+        layout = ak.to_layout(packed).to_ListOffsetArray64(True)
+        numbers = _numbers(layout.content)
+    if numbers is None:
+        raise InputError(
+            f"{name!r} holds {array.type.content}; expected per event a list of one number per jet"
+        )
+    offsets = np.asarray(layout.offsets, dtype=np.int64)
+    numbers = numbers[offsets[0] : offsets[-1]]
+    floats = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64)
+    return offsets - offsets[0] if offsets[0] else offsets, floats
+
+
+def _numbers(layout: Any) -> Array | None:
+    """Return the data of a layout of plain numbers."""
+    if not isinstance(layout, ak.contents.NumpyArray) or layout.data.ndim != 1:
+        return None
+    return np.asarray(layout.data) if layout.data.dtype.kind in "biuf" else None
+
+
+def _filled(array: ak.Array) -> ak.Array:
+    """Return the array without option types: a missing number is NaN, a missing list is empty."""
+    for axis in range(array.ndim - 1):
+        array = ak.fill_none(array, [], axis=axis)
+    return ak.fill_none(array, np.nan, axis=-1) if "?" in str(array.type) else array

@@ -1,0 +1,189 @@
+"""Tables to chunks: jets, weight and truth of each event, selected, with every event accounted for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.errors import InputError, did_you_mean
+from hepflow.readers.columns import Column, flat_numbers, need_column
+from hepflow.readers.expressions import Selection
+from hepflow.readers.source import Chunk, Columns, Table
+from hepflow.sample import Cutflow
+
+
+class Jets(Protocol):
+    """How to make jets of the columns of one kind of file."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What each jet will have."""
+
+    def needed(self, fields: Iterable[str]) -> list[str]:
+        """Return the columns to read for these fields."""
+
+    def build(self, arrays: Mapping[str, ak.Array], fields: Iterable[str]) -> ak.Array:
+        """Return one list of jets per event."""
+
+
+@dataclass(frozen=True, eq=False)
+class EventFile:
+    """One file, and what is read from it.
+
+    Parameters
+    ----------
+    jets
+        How to make its jets; None where it holds features.
+    features
+        Feature name to column, where it holds features.
+    weight, label
+        Columns of the event weight and of the truth.
+    keep_label
+        The truth value to keep; None keeps all.
+    selection, names
+        A condition, and the column that each of its names stands for (None for ``jets.pt`` and so on).
+    """
+
+    table: Table
+    jets: Jets | None
+    features: Mapping[str, str]
+    weight: Column | None
+    label: Column | None
+    keep_label: int | None
+    selection: Selection | None
+    names: Mapping[str, str | None]
+
+    def chunks(self, only: Collection[str] | None, size: int | str) -> Iterator[Chunk]:
+        """Read the file chunk by chunk, no more than these jet fields or features need."""
+        known = self.jets.fields if self.jets else tuple(self.features)
+        wanted = [name for name in known if not only or name in only]
+        fields = list(wanted)
+        if self.jets:
+            own = [name.removeprefix("jets.") for name, column in self.names.items() if column is None]
+            fields += [field for field in own if field not in wanted]
+            columns = self.jets.needed(fields)
+        else:
+            columns = [self.features[name] for name in wanted]
+        columns += [column.name for column in (self.weight, self.label) if column]
+        columns += [column for column in self.names.values() if column is not None]
+        before = self.table.cutflow
+        for arrays in self.table.stream(list(dict.fromkeys(columns)), size):
+            try:
+                chunk = self._chunk(arrays, wanted, fields)
+            except InputError as error:
+                raise InputError(f"{self.table.file}: {error}") from error
+            yield Chunk(chunk.events, _after(before, chunk.cutflow))
+            before = ()
+
+    def _chunk(self, arrays: Columns, wanted: list[str], fields: list[str]) -> Chunk:
+        events = len(next(iter(arrays.values())))
+        contents: dict[str, Any] = {}
+        jets = self.jets.build(arrays, fields) if self.jets else None
+        if jets is not None:
+            contents["jets"] = jets if fields == wanted else jets[wanted]
+        else:
+            contents.update({name: flat_numbers(arrays[self.features[name]], name) for name in wanted})
+        if self.weight:
+            contents["weight"] = flat_numbers(self.weight.pick(arrays), self.weight.name)
+        keep = np.ones(events, dtype=bool)
+        cutflow = [("events read", events)]
+        if self.label:
+            label = _truth(flat_numbers(self.label.pick(arrays), self.label.name), self.label.name)
+            contents["label"] = label
+            if self.keep_label is not None:
+                cutflow.append(_drop(keep, label == self.keep_label, f"truth label is not {self.keep_label}"))
+        if self.selection:
+            own = {} if jets is None else {f"jets.{field}": jets[field] for field in fields}
+            columns = {
+                name: own[name] if column is None else arrays[column] for name, column in self.names.items()
+            }
+            passes = self.selection.passes(columns, events)
+            cutflow.append(_drop(keep, passes, f"selection: {self.selection.text}"))
+        layouts = [ak.to_layout(content) for content in contents.values()]
+        record = ak.Array(ak.contents.RecordArray(layouts, list(contents), length=events))
+        return Chunk(record if keep.all() else record[keep], tuple(cutflow))
+
+
+def _drop(keep: NDArray[np.bool_], passes: NDArray[np.bool_], cause: str) -> tuple[str, int]:
+    """Take what does not pass out of `keep`, in place, and return how many that were."""
+    before = int(np.count_nonzero(keep))
+    keep &= passes
+    return f"dropped: {cause}", before - int(np.count_nonzero(keep))
+
+
+def _truth(values: NDArray[Any], name: str) -> NDArray[np.int8]:
+    with np.errstate(invalid="ignore"):
+        label = values.astype(np.int8)
+    wrong = values[label != values]
+    if len(wrong):
+        raise InputError(
+            f"truth column {name!r} holds {wrong[0]}; expected small whole numbers, such as 0 and 1"
+        )
+    return label
+
+
+def _after(before: Cutflow, now: Cutflow) -> Cutflow:
+    """Put what happened to events before they came into this file in front of a chunk's cutflow."""
+    if not before:
+        return now
+    lost = sum(events for cause, events in before if cause.startswith("dropped"))
+    return (("events read", lost + now[0][1]), *before[1:-1], *now[1:])
+
+
+def selection_columns(selection: Selection | None, jets: Jets | None, table: Table) -> dict[str, str | None]:
+    """Return the column that each name of the selection stands for; None for ``jets.pt`` and so on.
+
+    Raises
+    ------
+    InputError
+        If there is none; it names the nearest.
+    """
+    own = {f"jets.{field}": None for field in jets.fields} if jets else {}
+    bare = {re.sub(r"(\[\d*\])+$", "", name): name for name in table.names}  # Tau for the branch Tau[5]
+    known: dict[str, str | None] = {**bare, **{name: name for name in table.names}, **own}
+    names = list(selection.names) if selection else []
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"{table.file}: no branch {name!r} for the selection; {did_you_mean(name, known)}"
+            )
+    return {name: known[name] for name in names}
+
+
+def optional_column(name: str | None, default: str | None, table: Table, why: str) -> Column | None:
+    """Return the column called `name`, which must exist, or else `default` where the file has it."""
+    if name is not None:
+        return need_column(name, table.names, table.file, why)
+    return Column(default) if default in table.names and default is not None else None
+
+
+def stored_features(text: str | None, table: Table) -> tuple[dict[str, str], Cutflow]:
+    """Return the feature columns, m_jj first, and the cutflow, that a file of format ``hepflow`` says it has.
+
+    Raises
+    ------
+    InputError
+        If it says nothing, or something else than it has.
+    """
+    try:
+        about = json.loads(text or "")
+        features = {"m_jj": "m_jj", **dict(zip(about["names"], about["columns"], strict=True))}
+        cutflow = tuple((str(cause), int(events)) for cause, events in about["cutflow"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{table.file}: not written by hepflow; expected a file of `hepflow features`. Choose the format "
+            "that names its origin, such as 'nanoaod' or 'lhco'"
+        ) from error
+    for column in features.values():
+        need_column(column, table.names, table.file, "a feature")
+    kept = dict(cutflow).get("events read", 0) - sum(n for cause, n in cutflow if cause.startswith("dropped"))
+    whole = bool(cutflow) and cutflow[-1] == ("events kept", table.num_events) and kept == table.num_events
+    # A cutflow that does not end in these events (a window was cut, signal injected) would not add up.
+    return features, cutflow if whole else ()

@@ -1,0 +1,283 @@
+"""Selections as text, such as ``FatJet_pt[:, 0] > 1200 and HLT_PFJet500``, without Python's own eval."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.errors import ConfigError, InputError, did_you_mean
+
+LONGEST = 2000
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    # Whole-number powers of plain numbers grow without bound; floats overflow instead.
+    return (float(base) if isinstance(base, int) else base) ** (
+        float(exponent) if isinstance(exponent, int) else exponent
+    )
+
+
+def _kleene(absorbing: bool) -> Callable[[Any, Any], Any]:
+    """Return and/or of truth values: ``missing or True`` is True, ``missing or False`` is missing."""
+
+    def combine(left: Any, right: Any) -> Any:
+        filled = [ak.fill_none(value, not absorbing, axis=None) for value in (left, right)]
+        result = filled[0] | filled[1] if absorbing else filled[0] & filled[1]
+        decided = result if absorbing else ~result
+        known = ~(ak.is_none(left, axis=-1) | ak.is_none(right, axis=-1))
+        return ak.mask(result, decided | known) if not ak.all(known, axis=None) else result
+
+    return combine
+
+
+def _deltaphi(first: Any, second: Any) -> Any:
+    return (first - second + np.pi) % (2 * np.pi) - np.pi
+
+
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+    "abs": (np.abs, 1),
+    "sqrt": (np.sqrt, 1),
+    "sum": (lambda x: ak.sum(x, axis=1), 1),
+    "any": (lambda x: ak.any(x, axis=1), 1),
+    "all": (lambda x: ak.all(x, axis=1), 1),
+    "num": (lambda x: ak.num(x, axis=1), 1),
+    "count": (lambda x: ak.num(x, axis=1), 1),
+    "min": (lambda x: ak.min(x, axis=1), 1),
+    "max": (lambda x: ak.max(x, axis=1), 1),
+    "deltaphi": (_deltaphi, 2),
+}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Mod: operator.mod,
+    ast.Pow: _power,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: lambda value: ~_truth(value),
+    ast.Not: lambda value: ~_truth(value),
+}
+
+
+class Selection:
+    """A condition on events, written in the names of the file's own columns.
+
+    It may hold numbers, column names (dots included; ``jets.pt`` and so on are the jets in GeV), comparisons,
+    ``and or not`` or ``& | ~``, ``+ - * / % **``, the functions of `FUNCTIONS`, and indices whose first part
+    is ``:`` (all events), such as ``FatJet_pt[:, 0]``. Where an event has no such entry a comparison is
+    undecided, and an undecided event is dropped. ``sum any all num count min max`` run over the entries of
+    each event.
+
+    Parameters
+    ----------
+    text
+        The condition.
+
+    Raises
+    ------
+    ConfigError
+        If the text is not such an expression.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if len(text) > LONGEST:
+            raise ConfigError(f"selection of {len(text)} characters: expected at most {LONGEST}")
+        try:
+            self._tree = ast.parse(text.strip(), mode="eval").body
+            self.names: dict[str, None] = {}
+            self._check(self._tree)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            hint = (
+                "write 'and', 'or', 'not' for &&, ||, !" if any(s in text for s in ("&&", "||", "!")) else ""
+            )
+            raise self._refuse(
+                hint or f"it is not an expression ({str(error) or type(error).__name__})"
+            ) from error
+        if not self.names:
+            raise self._refuse("it names no column")
+
+    def _refuse(self, why: str) -> ConfigError:
+        return ConfigError(
+            f"selection {self.text[:200]!r}: {why}; expected something like "
+            "'FatJet_pt[:, 0] > 1200 and HLT_PFJet500'"
+        )
+
+    def _check(self, node: ast.AST) -> None:
+        """Refuse every construct that is not known to be harmless, and collect the names."""
+        match node:
+            case ast.Constant(value=bool() | int() | float()):
+                return
+            case ast.Name() | ast.Attribute():
+                self.names[self._dotted(node)] = None
+                return
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                if name not in FUNCTIONS:
+                    raise self._refuse(f"unknown function {name!r}: {did_you_mean(name, FUNCTIONS)}")
+                if len(arguments) != FUNCTIONS[name][1]:
+                    raise self._refuse(
+                        f"{name}() takes {FUNCTIONS[name][1]} argument(s), got {len(arguments)}"
+                    )
+                children: list[ast.expr] = arguments
+            case ast.BoolOp(values=children):
+                pass
+            case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _BINARY:
+                children = [left, right]
+            case ast.UnaryOp(op=unary, operand=operand) if type(unary) in _UNARY:
+                children = [operand]
+            case ast.Compare(left=left, ops=ops, comparators=rest) if all(type(op) in _COMPARE for op in ops):
+                children = [left, *rest]
+            case ast.Subscript(value=value, slice=index):
+                _index(index, self._refuse)
+                children = [value]
+            case _:
+                raise self._refuse(f"{ast.unparse(node)!r} is not allowed in a selection")
+        for child in children:
+            self._check(child)
+
+    def _dotted(self, node: ast.AST) -> str:
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Attribute):
+            return f"{self._dotted(node.value)}.{node.attr}"
+        raise self._refuse(f"{ast.unparse(node)!r}: expected a column name before the dot")
+
+    def passes(self, columns: Mapping[str, ak.Array], events: int) -> NDArray[np.bool_]:
+        """Return which events pass, shape ``(events,)``.
+
+        Parameters
+        ----------
+        columns
+            An array for each of `names`.
+
+        Raises
+        ------
+        InputError
+            If the columns do not go together in this way, or the result is not one truth value per event.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                result = _truth(self._value(self._tree, columns))
+        except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ArithmeticError) as error:
+            types = ", ".join(f"{name}: {columns[name].type.content}" for name in self.names)
+            reason = (str(error).strip().splitlines() or [""])[0]
+            raise InputError(
+                f"selection {self.text!r} cannot be evaluated on {types} ({reason}). "
+                "Comparisons beside & and | need brackets; sum, any, all, num, min, max need a list per event"
+            ) from error
+        if not isinstance(result, ak.Array) or result.ndim != 1 or len(result) != events:
+            kind = result.type.content if isinstance(result, ak.Array) else repr(result)
+            raise InputError(
+                f"selection {self.text!r} gives {kind}; expected one truth value per event: pick a jet, as "
+                "in FatJet_pt[:, 0] > 1200, or reduce with any(...) or all(...)"
+            )
+        return np.asarray(ak.to_numpy(ak.fill_none(result, False)), dtype=bool)
+
+    def _value(self, node: ast.AST, columns: Mapping[str, ak.Array]) -> Any:
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name() | ast.Attribute():
+                return columns[self._dotted(node)]
+            case ast.Call(func=ast.Name(id=name), args=arguments):
+                return FUNCTIONS[name][0](*[self._value(argument, columns) for argument in arguments])
+            case ast.BoolOp(op=joint, values=parts):
+                combine = _kleene(isinstance(joint, ast.Or))
+                result = _truth(self._value(parts[0], columns))
+                for part in parts[1:]:
+                    result = combine(result, _truth(self._value(part, columns)))
+                return result
+            case ast.BinOp(left=left, op=operation, right=right):
+                sides = self._value(left, columns), self._value(right, columns)
+                if isinstance(operation, ast.BitAnd | ast.BitOr) and all(map(_is_truth, sides)):
+                    return _kleene(isinstance(operation, ast.BitOr))(*sides)
+                return _BINARY[type(operation)](*sides)
+            case ast.UnaryOp(op=unary, operand=operand):
+                return _UNARY[type(unary)](self._value(operand, columns))
+            case ast.Compare(left=left, ops=ops, comparators=rest):
+                values = [self._value(part, columns) for part in (left, *rest)]
+                pairs = zip(values, ops, values[1:], strict=False)
+                results = [_COMPARE[type(op)](one, other) for one, op, other in pairs]
+                combined = results[0]
+                for result in results[1:]:
+                    combined = _kleene(False)(combined, result)
+                return combined
+            case ast.Subscript(value=value, slice=index):
+                return _pick(self._value(value, columns), _index(index, self._refuse))
+        raise self._refuse(f"{ast.unparse(node)!r} is not allowed")
+
+
+def _index(node: ast.expr, refuse: Callable[[str], ConfigError]) -> list[int | slice]:
+    """Return the parts of an index after the first, which is ``:``."""
+    parts = [_index_part(part) for part in (node.elts if isinstance(node, ast.Tuple) else [node])]
+    if parts[0] != slice(None) or None in parts or len(parts) < 2:
+        raise refuse(
+            f"index [{ast.unparse(node)}]: expected ':' for the events, then numbers or ranges, as in [:, 0]"
+        )
+    return [part for part in parts[1:] if part is not None]
+
+
+def _index_part(node: ast.expr | None) -> int | slice | None:
+    match node:
+        case ast.Constant(value=int() as number) if not isinstance(number, bool):
+            return number
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() as number)):
+            return -number
+        case ast.Slice(lower=lower, upper=upper, step=None):
+            ends = [None if end is None else _index_part(end) for end in (lower, upper)]
+            plain = all(
+                isinstance(end, int) or given is None for end, given in zip(ends, (lower, upper), strict=True)
+            )
+            return slice(*ends) if plain else None
+    return None
+
+
+def _pick(array: Any, index: list[int | slice]) -> Any:
+    """Index the entries of each event; an entry that an event does not have is missing, not an error."""
+    axis = 1
+    for part in index:
+        where = (slice(None),) * axis
+        if isinstance(part, slice):
+            array, axis = array[(*where, part)], axis + 1
+        else:
+            array = ak.firsts(array[(*where, slice(part, part + 1 or None))], axis=axis)
+    return array
+
+
+def _is_truth(value: Any) -> bool:
+    if not isinstance(value, ak.Array):
+        return isinstance(value, bool | np.bool_)
+    layout = ak.to_layout(value)
+    while not isinstance(layout, ak.contents.NumpyArray | ak.contents.EmptyArray):
+        if not hasattr(layout, "content"):
+            return False
+        layout = layout.content
+    return isinstance(layout, ak.contents.EmptyArray) or layout.dtype == np.bool_
+
+
+def _truth(value: Any) -> Any:
+    """Return truth values as they are and numbers, such as a trigger stored as 0 and 1, as ``!= 0``."""
+    if _is_truth(value):
+        return value
+    if isinstance(value, ak.Array):
+        return value != 0
+    raise ValueError(f"{value!r} is no column")

@@ -1,0 +1,143 @@
+"""Paths, lists, globs and URLs to a checked list of files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from hepflow.errors import ConfigError, InputError, did_you_mean
+
+MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
+SUFFIX = {
+    ".root": "ROOT",
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".hdf": "HDF5",
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+}
+
+
+def find_files(path: str | Path | Iterable[str | Path]) -> list[str]:
+    """Return the files behind a path, URL or glob, or a list of them, in order.
+
+    Raises
+    ------
+    ConfigError
+        If the list is empty.
+    InputError
+        If one is missing, is a folder, or comes twice; if a glob matches nothing; if a URL's protocol needs a
+        package that is not installed.
+    """
+    entries = [path] if isinstance(path, str | Path) else list(path)
+    if not entries:
+        raise ConfigError(
+            "no input file given: expected a path, a glob such as 'mc/*.root', a URL, or a list"
+        )
+    files = [file for entry in entries for file in _expand(str(entry))]
+    seen: dict[str, str] = {}
+    for file in files:
+        same = file if is_url(file) else str(Path(file).resolve())
+        if same in seen:
+            also = "" if file == seen[same] else f" (also as {seen[same]})"
+            raise InputError(
+                f"{file}: given twice{also}; its events would count double. Take one out of the list, or "
+                "narrow the glob"
+            )
+        seen[same] = file
+    return files
+
+
+def is_url(file: str) -> bool:
+    """Tell whether fsspec, not the local file system, opens this."""
+    return "://" in file
+
+
+@contextmanager
+def opened(file: str) -> Iterator[Any]:
+    """Give what libraries read bytes from: a local path as it is, a URL as an open file."""
+    if not is_url(file):
+        yield file
+        return
+    with fsspec.open(file, "rb") as stream:
+        yield stream
+
+
+def container(file: str) -> str:
+    """Return what the file is: ROOT, HDF5 or Parquet, by its first bytes (a URL: by its suffix).
+
+    Raises
+    ------
+    InputError
+        If it is none of them, or empty.
+    """
+    suffix = Path(file.partition("?")[0]).suffix.lower()
+    if is_url(file):
+        if suffix in SUFFIX:
+            return SUFFIX[suffix]
+        raise InputError(f"{file}: unclear what it is; expected a URL that ends in {', '.join(SUFFIX)}")
+    try:
+        with Path(file).open("rb") as stream:
+            start = stream.read(4)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be opened ({error.strerror}); check its permissions") from error
+    if start in MAGIC:
+        return MAGIC[start]
+    expected = f"a {SUFFIX[suffix]} file" if suffix in SUFFIX else "a ROOT, HDF5 or Parquet file"
+    found = f"begins with {start!r}" if start else "is empty"
+    raise InputError(f"{file}: expected {expected}, but it {found}; check how it was written or copied")
+
+
+def _expand(entry: str) -> list[str]:
+    entry = entry.removeprefix("file://")
+    if is_url(entry):
+        return _expand_url(entry)
+    local = Path(entry).expanduser()
+    if local.is_file():
+        return [str(local)]
+    if local.is_dir():
+        raise InputError(f"{entry}: is a folder; name its files, such as '{entry.rstrip('/')}/*.root'")
+    if any(letter in entry for letter in "*?["):
+        matches = glob.glob(str(local), recursive=True)  # noqa: PTH207 (Path.glob also finds hidden files)
+        files = sorted(match for match in matches if Path(match).is_file())
+        if not files:
+            raise InputError(f"{entry}: no file matches this glob (seen from {Path.cwd()})")
+        return files
+    if not local.parent.is_dir():
+        raise InputError(
+            f"{entry}: no such file, and no folder {str(local.parent)!r} (seen from {Path.cwd()})"
+        )
+    near = did_you_mean(local.name, [file.name for file in local.parent.iterdir()])
+    raise InputError(f"{entry}: no such file; in its folder, {near}")
+
+
+def _expand_url(url: str) -> list[str]:
+    for link in url.split("::"):
+        protocol = link.partition("://")[0]
+        try:
+            fsspec.get_filesystem_class(protocol)
+        except ImportError as error:
+            raise InputError(
+                f"{url}: reading {protocol}:// needs another package ({error}); "
+                "try pip install 'hepflow[remote]'"
+            ) from error
+        except ValueError as error:
+            known = fsspec.available_protocols()
+            raise InputError(
+                f"{url}: unknown protocol {protocol!r}; {did_you_mean(protocol, known)}"
+            ) from error
+    if "*" not in url:
+        return [url]
+    try:
+        system, pattern = fsspec.core.url_to_fs(url)
+        files = sorted(system.unstrip_protocol(match) for match in system.glob(pattern))
+    except Exception as error:
+        raise InputError(f"{url}: cannot be listed ({type(error).__name__}: {error})") from error
+    if not files:
+        raise InputError(f"{url}: no file matches this glob")
+    return files

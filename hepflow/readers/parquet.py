@@ -1,0 +1,77 @@
+"""Parquet files as tables of columns; lists and records of lists included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import awkward as ak
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hepflow.readers.files import opened
+from hepflow.readers.source import Columns, Table, events_per_chunk, reading
+
+
+def open_parquet(file: str) -> Table:
+    """Open a Parquet file as a table; the field ``pt`` of a record ``FatJet`` is the column ``FatJet.pt``.
+
+    Raises
+    ------
+    InputError
+        If the file is truncated or no Parquet file.
+    """
+    with _opened(file) as parquet:
+        names = tuple(_leaves(parquet))
+        return Table(
+            file, parquet.metadata.num_rows, names, lambda columns, chunk: _stream(file, columns, chunk)
+        )
+
+
+def parquet_text(file: str, name: str) -> str | None:
+    """Return a text of the file's key-value metadata; None if it has none of that name."""
+    with _opened(file) as parquet:
+        value = (parquet.metadata.metadata or {}).get(name.encode())
+        return None if value is None else value.decode("utf-8")
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[Any]:
+    with reading(file, "Parquet"), opened(file) as stream, pq.ParquetFile(stream) as parquet:
+        yield parquet
+
+
+def _leaves(parquet: Any) -> dict[str, str]:
+    """Return the path in the file of each column, which differs from its name by the words that lists add."""
+    paths = [parquet.schema.column(index).path for index in range(len(parquet.schema))]
+    return {re.sub(r"\.(list\.(element|item)|bag\.array_element)(?=\.|$)", "", path): path for path in paths}
+
+
+def _stream(file: str, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
+    with _opened(file) as parquet:
+        leaves = _leaves(parquet)
+        step = events_per_chunk(chunk, _bytes_per_event(parquet, {leaves[name] for name in columns}))
+        batches = parquet.iter_batches(
+            batch_size=step, columns=[leaves[name] for name in columns], use_threads=False
+        )
+        for batch in batches:
+            arrays = ak.from_arrow(pa.Table.from_batches([batch]))
+            yield {name: _walk(arrays, name) for name in columns}
+
+
+def _bytes_per_event(parquet: Any, paths: set[str]) -> float:
+    groups = [parquet.metadata.row_group(index) for index in range(parquet.metadata.num_row_groups)]
+    leaves = [group.column(index) for group in groups for index in range(group.num_columns)]
+    # Eight bytes a value: the sizes in the file are of encoded values, which may be far smaller.
+    values = sum(leaf.num_values for leaf in leaves if leaf.path_in_schema in paths)
+    return float(8 * values / max(1, parquet.metadata.num_rows))
+
+
+def _walk(arrays: ak.Array, name: str) -> ak.Array:
+    if name in arrays.fields:
+        return arrays[name]
+    for part in name.split("."):
+        arrays = arrays[part]
+    return arrays

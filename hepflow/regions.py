@@ -1,0 +1,98 @@
+"""Signal region and sidebands of the resonant mass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import FloatArray, Sample
+
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A signal region and the sidebands around it, in GeV, each half-open ``[low, high)``.
+
+    Raises
+    ------
+    ConfigError
+        If a window is empty or reversed, two overlap, or the sidebands do not stand on both sides.
+    """
+
+    signal: Window
+    sidebands: tuple[Window, ...]
+
+    def __init__(self, signal: Sequence[float], sidebands: Sequence[Sequence[float]]) -> None:
+        object.__setattr__(self, "signal", _window("signal region", signal))
+        bands = sorted(_window("sideband", band) for band in sidebands)
+        object.__setattr__(self, "sidebands", tuple(bands))
+        if not bands:
+            raise ConfigError("regions: no sideband given; the background needs at least one on each side")
+        ordered = sorted([self.signal, *bands])
+        for left, right in zip(ordered, ordered[1:], strict=False):
+            if right[0] < left[1]:
+                raise ConfigError(
+                    f"regions overlap: {_text(left)} and {_text(right)}; let one end where the next begins"
+                )
+        if bands[0][0] >= self.signal[1] or bands[-1][1] <= self.signal[0]:
+            raise ConfigError(
+                f"regions: every sideband stands on one side of the signal region {_text(self.signal)}; "
+                "the background is interpolated, so give one below and one above"
+            )
+
+    @property
+    def range(self) -> Window:
+        """Lowest and highest edge of all regions."""
+        return min(self.signal[0], self.sidebands[0][0]), max(self.signal[1], self.sidebands[-1][1])
+
+    def in_signal(self, mass: FloatArray) -> NDArray[np.bool_]:
+        """Return the mask of masses (N,) in the signal region."""
+        return (mass >= self.signal[0]) & (mass < self.signal[1])
+
+    def in_sidebands(self, mass: FloatArray) -> NDArray[np.bool_]:
+        """Return the mask of masses (N,) in any sideband."""
+        inside = np.zeros(len(mass), dtype=bool)
+        for low, high in self.sidebands:
+            inside |= (mass >= low) & (mass < high)
+        return inside
+
+    def split(self, data: Sample) -> tuple[Sample, Sample]:
+        """Return the events of the signal region and those of the sidebands.
+
+        Raises
+        ------
+        InputError
+            If a region holds no event at all: it lies outside the data.
+        """
+        for what, (low, high) in [("signal region", self.signal), *[("sideband", b) for b in self.sidebands]]:
+            if not np.any((data.mass >= low) & (data.mass < high)):
+                span = f"{data.mass.min():.0f} to {data.mass.max():.0f} GeV" if len(data) else "no event at all"
+                raise InputError(
+                    f"no event in the {what} {low:g}-{high:g} GeV: the data hold {span}. "
+                    "Check the regions, and that masses are read in GeV"
+                )
+        return data.select(self.in_signal(data.mass)), data.select(self.in_sidebands(data.mass))
+
+    def edges(self, width: float) -> FloatArray:
+        """Return bin edges over all regions, about `width` GeV apart, with an edge on every region's border."""
+        borders = sorted({edge for window in (self.signal, *self.sidebands) for edge in window})
+        pieces = [
+            np.linspace(low, high, max(1, round((high - low) / width)) + 1)[:-1]
+            for low, high in zip(borders, borders[1:], strict=False)
+        ]
+        return np.append(np.concatenate(pieces), borders[-1])
+
+
+def _window(what: str, value: Sequence[float]) -> Window:
+    if len(value) != 2 or not all(np.isfinite(value)) or not 0 <= value[0] < value[1]:
+        raise ConfigError(f"{what} {list(value)}: expected [low, high] in GeV with 0 <= low < high")
+    return float(value[0]), float(value[1])
+
+
+def _text(window: Window) -> str:
+    return f"{window[0]:g}-{window[1]:g} GeV"

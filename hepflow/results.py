@@ -1,0 +1,212 @@
+"""Results: what a run found, as frozen records that become ``results.json``. Figures and reports draw from them alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hepflow.errors import InputError
+
+SCHEMA = "hepflow-results-1"
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts in bins, for a figure.
+
+    Parameters
+    ----------
+    edges
+        Bin edges, length ``B + 1``.
+    series
+        Name (``data``, ``template``, ``signal``, ``background``) -> counts per bin, length `B`.
+    label
+        Axis label in LaTeX, with the unit.
+    where
+        The events that it shows: ``sidebands`` or ``signal region``.
+    """
+
+    edges: Numbers
+    series: Mapping[str, Numbers]
+    label: str
+    where: str
+
+
+@dataclass(frozen=True)
+class SpectrumRecord:
+    """The m_jj spectrum of a cut: bins in GeV, events per bin.
+
+    Parameters
+    ----------
+    edges
+        Bin edges, length ``B + 1``.
+    observed, expected, expected_error
+        Data, expected background and its full error per bin, length `B`; what the sidebands say of the template is
+        included.
+    signal
+        Signal at strength one; None where no signal sample was given.
+    """
+
+    edges: Numbers
+    observed: Numbers
+    expected: Numbers
+    expected_error: Numbers
+    signal: Numbers | None = None
+
+
+@dataclass(frozen=True)
+class CutResult:
+    """Everything known of one cut; `background_efficiency` 1 is the inclusive selection.
+
+    Parameters
+    ----------
+    background_efficiency, threshold
+        Share of the template that passes, and the classifier's log-ratio there.
+    n_obs, n_exp, n_exp_error, pull
+        Events in the signal region, expected background with its full error, and the excess over both errors.
+    z, p0
+        Local significance and p-value (asymptotic q0).
+    mu_hat, mu_hat_error, mu_up_obs, mu_up_exp
+        Signal strength, and its 95 % CLs upper limits: observed, and expected at -2 to 2 sigma.
+    non_closure, non_closure_error
+        Data over template behind this cut in the sidebands, and its statistical error; None for the inclusive one.
+    sculpting_p
+        p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
+    spectrum
+        The spectrum behind the figures.
+    signal_efficiency, true_background_efficiency, sic
+        Of the signal region, where truth labels exist; ``sic = eps_S / sqrt(eps_B)``.
+    """
+
+    background_efficiency: float
+    threshold: float | None
+    n_obs: float
+    n_exp: float
+    n_exp_error: float
+    pull: float
+    z: float
+    p0: float
+    mu_hat: float
+    mu_hat_error: float
+    mu_up_obs: float
+    mu_up_exp: Numbers
+    spectrum: SpectrumRecord
+    non_closure: float | None = None
+    non_closure_error: float | None = None
+    sculpting_p: float | None = None
+    signal_efficiency: float | None = None
+    true_background_efficiency: float | None = None
+    sic: float | None = None
+
+
+@dataclass(frozen=True)
+class TruthCurve:
+    """The classifier judged by truth labels in the signal region.
+
+    Parameters
+    ----------
+    background_efficiency, signal_efficiency
+        Points of the ROC curve, from loose to tight.
+    auc
+        Area under it.
+    minimum_background_efficiency
+        Below this (25 over the number of background events) the curve is statistical noise.
+    """
+
+    background_efficiency: Numbers
+    signal_efficiency: Numbers
+    auc: float
+    minimum_background_efficiency: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a run, schema ``hepflow-results-1``.
+
+    Parameters
+    ----------
+    name, seed, method, versions, config_hash
+        Which run this is.
+    cutflow
+        ``(cause, events)`` of the data that were read.
+    regions
+        ``signal`` and ``sidebands`` in GeV.
+    counts
+        Events by name, such as ``data_signal_region``.
+    closure
+        ``auc`` of template against data in the sidebands, with ``auc_error``; ``auc_signal_region`` against true
+        background where labels exist.
+    inclusive, cuts
+        Before the classifier, and behind each of its cuts.
+    features, scores
+        Histograms for the closure figures and the classifier's score.
+    losses
+        Training and validation loss per epoch of each flow.
+    truth
+        The ROC curve, where truth labels exist.
+    signal_unit
+        What ``mu = 1`` stands for.
+    smooth
+        The sideband fit: orders tried, chi2, p-values.
+    timing
+        Seconds per stage.
+    """
+
+    name: str
+    seed: int
+    method: str
+    versions: Mapping[str, str]
+    config_hash: str
+    cutflow: tuple[tuple[str, int], ...]
+    regions: Mapping[str, Any]
+    counts: Mapping[str, float]
+    closure: Mapping[str, float | None]
+    inclusive: CutResult
+    cuts: tuple[CutResult, ...]
+    features: tuple[Histogram, ...]
+    scores: Histogram
+    losses: tuple[Mapping[str, Numbers], ...]
+    truth: TruthCurve | None
+    signal_unit: str
+    smooth: Mapping[str, Any]
+    timing: Mapping[str, float]
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries and lists, in the layout of ``results.json``."""
+        content = asdict(self)
+        content["cutflow"] = [{"cut": cut, "events": events} for cut, events in self.cutflow]
+        return {"schema": SCHEMA, **content}
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Results:
+        """Read ``results.json``.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, is not JSON, or is of another schema.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path}: cannot be read as results of hepflow ({error})") from None
+        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+            found = content.get("schema") if isinstance(content, dict) else type(content).__name__
+            raise InputError(f"{path}: expected schema {SCHEMA!r}, found {found!r}")
+        content["cutflow"] = tuple((row["cut"], row["events"]) for row in content["cutflow"])
+        content["inclusive"] = _cut(content["inclusive"])
+        content["cuts"] = tuple(_cut(cut) for cut in content["cuts"])
+        content["features"] = tuple(Histogram(**entry) for entry in content["features"])
+        content["scores"] = Histogram(**content["scores"])
+        content["truth"] = TruthCurve(**content["truth"]) if content["truth"] else None
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{key: value for key, value in content.items() if key in known})
+
+
+def _cut(content: dict[str, Any]) -> CutResult:
+    return CutResult(**{**content, "spectrum": SpectrumRecord(**content["spectrum"])})

@@ -1,0 +1,174 @@
+"""Sample: named feature columns, mass, weight and label. The one data structure that flows through the house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hepflow.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+FloatArray = NDArray[np.float64]
+Cutflow = tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Events as a resonant mass and a table of named features.
+
+    Parameters
+    ----------
+    mass
+        Resonant mass m_jj of each event, shape ``(N,)``, in GeV.
+    features
+        Feature table, shape ``(N, D)``; masses in GeV.
+    names
+        The `D` names of the columns.
+    weight
+        Event weights, shape ``(N,)``; ones when left out.
+    label
+        Truth, shape ``(N,)`` int8, 1 for signal; None on real data. It never reaches a training or a cut.
+    cutflow
+        What happened to every event that was read: ``(cause, events)`` pairs.
+
+    Raises
+    ------
+    ConfigError
+        If the shapes disagree.
+    """
+
+    mass: FloatArray
+    features: FloatArray
+    names: tuple[str, ...]
+    weight: FloatArray = field(default=None)  # type: ignore[assignment]
+    label: NDArray[np.int8] | None = None
+    cutflow: Cutflow = ()
+
+    def __post_init__(self) -> None:
+        mass = np.ascontiguousarray(self.mass, dtype=np.float64)
+        features = np.ascontiguousarray(self.features, dtype=np.float64)
+        weight = np.ones(len(mass)) if self.weight is None else np.ascontiguousarray(self.weight, np.float64)
+        label = None if self.label is None else np.ascontiguousarray(self.label, dtype=np.int8)
+        names = tuple(self.names)
+        expected = (len(mass), len(names))
+        if mass.ndim != 1 or features.shape != expected:
+            raise ConfigError(
+                f"Sample: expected mass (N,) and features (N, {len(names)}) for names {names}; "
+                f"got {mass.shape} and {features.shape}"
+            )
+        for what, column in (("weight", weight), ("label", label)):
+            if column is not None and column.shape != mass.shape:
+                raise ConfigError(f"Sample: expected {what} of shape {mass.shape}; got {column.shape}")
+        for name, value in zip(
+            ("mass", "features", "weight", "label", "names"),
+            (mass, features, weight, label, names),
+            strict=True,
+        ):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.mass)
+
+    def __repr__(self) -> str:
+        span = f", {self.mass.min():.0f}-{self.mass.max():.0f} GeV" if len(self) else ""
+        truth = "" if self.label is None else f", {int((self.label == 1).sum()):,} signal by truth"
+        return f"Sample({len(self):,} events{span}, features {', '.join(self.names)}{truth})"
+
+    def feature(self, name: str) -> FloatArray:
+        """Return one feature column, shape ``(N,)``."""
+        if name not in self.names:
+            raise ConfigError(f"no feature {name!r} in this sample: {did_you_mean(name, self.names)}")
+        return self.features[:, self.names.index(name)]
+
+    def select(self, rows: ArrayLike) -> Sample:
+        """Return the rows of a mask (N,), slice or index array as a new Sample."""
+        keep: Any = rows if isinstance(rows, slice) else np.asarray(rows)
+        return replace(
+            self,
+            mass=self.mass[keep],
+            features=self.features[keep],
+            weight=self.weight[keep],
+            label=None if self.label is None else self.label[keep],
+        )
+
+    def window(self, low: float, high: float) -> Sample:
+        """Return the events with ``low <= mass < high`` (GeV)."""
+        return self.select((self.mass >= low) & (self.mass < high))
+
+    def without_truth(self) -> Sample:
+        """Return the same events without labels, as every training sees them."""
+        return replace(self, label=None)
+
+    @staticmethod
+    def concat(samples: Sequence[Sample]) -> Sample:
+        """Join samples with equal features; labels survive only where all have them; cutflows add up."""
+        if not samples:
+            raise ConfigError("Sample.concat: nothing to join")
+        names = samples[0].names
+        for sample in samples[1:]:
+            if sample.names != names:
+                raise ConfigError(f"Sample.concat: features {sample.names} differ from {names}")
+        labels = [s.label for s in samples if s.label is not None]
+        return Sample(
+            mass=np.concatenate([s.mass for s in samples]),
+            features=np.concatenate([s.features for s in samples]),
+            names=names,
+            weight=np.concatenate([s.weight for s in samples]),
+            label=np.concatenate(labels) if len(labels) == len(samples) else None,
+            cutflow=add_cutflows(s.cutflow for s in samples),
+        )
+
+    def to_awkward(self) -> ak.Array:
+        """Return the events as an awkward record array (fields: m_jj, the features, weight, label)."""
+        import awkward as ak
+
+        columns = {"m_jj": self.mass, **{n: self.features[:, i] for i, n in enumerate(self.names)}}
+        columns["weight"] = self.weight
+        if self.label is not None:
+            columns["label"] = self.label
+        return ak.zip(columns, depth_limit=1)
+
+
+def add_cutflows(cutflows: Iterable[Cutflow]) -> Cutflow:
+    """Add cutflows entry by entry, in the order in which the entries first appear."""
+    total: dict[str, int] = {}
+    for cutflow in cutflows:
+        for cause, events in cutflow:
+            total[cause] = total.get(cause, 0) + events
+    return tuple(total.items())
+
+
+def inject(signal: Sample, into: Sample, events: int, seed: int) -> tuple[Sample, Sample]:
+    """Add a random subset of signal events to the data.
+
+    Returns
+    -------
+    data, rest
+        `into` with `events` signal rows added (shuffled, so that the order tells nothing), and the signal rows
+        that stay for evaluation and for the signal template, with weights that add up to `events`: for them
+        ``mu = 1`` is the yield that was injected.
+
+    Raises
+    ------
+    ConfigError
+        If more events are asked for than the signal sample holds.
+    """
+    if not 0 <= events < len(signal):
+        raise ConfigError(
+            f"cannot inject {events} events: the signal sample holds {len(signal)} and some must stay for "
+            f"evaluation; ask for 0 to {len(signal) - 1}"
+        )
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(signal))
+    added = replace(signal.select(order[:events]), weight=np.ones(events))
+    data = Sample.concat([into, added])
+    data = replace(data.select(random.permutation(len(data))), cutflow=into.cutflow)
+    rest = signal.select(np.sort(order[events:]))
+    scale = events / rest.weight.sum() if events else 1.0
+    return data, replace(rest, weight=rest.weight * scale)

@@ -1,0 +1,158 @@
+"""Cuts: thresholds on the score, and the m_jj spectra of data and expectation behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.methods import Background
+
+from hepflow.sample import FloatArray, Sample
+from hepflow.selection.scores import Scores
+from hepflow.spectrum import Spectrum
+
+BIN_WIDTH = 100.0  # GeV; about the resolution of m_jj
+NON_CLOSURE = "non_closure"
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A selection of signal-like events.
+
+    Parameters
+    ----------
+    background_efficiency
+        Share of the template in the signal region that passes.
+    threshold
+        The score that an event must exceed; None for the inclusive selection.
+    spectrum
+        Data and expected background that pass.
+    signal
+        Signal events that pass, weighted to ``mu = 1``; None without a signal sample.
+    """
+
+    background_efficiency: float
+    threshold: float | None
+    spectrum: Spectrum
+    signal: Sample | None
+
+    @property
+    def sculpting_p(self) -> float:
+        """p-value that data in the sidebands follow the shape of the template behind the cut.
+
+        A chi2 of the bins where at least five events are expected, normalised to the data; 1 where fewer than two
+        such bins exist.
+        """
+        bands = self.spectrum.in_sidebands
+        expected, observed = self.spectrum.expected[bands], self.spectrum.observed[bands]
+        error = self.spectrum.statistical[bands]
+        filled = expected >= 5
+        if filled.sum() < 2:
+            return 1.0
+        expected, observed, error = expected[filled], observed[filled], error[filled]
+        factor = observed.sum() / expected.sum()
+        chi2 = np.sum((observed - factor * expected) ** 2 / (factor * expected + (factor * error) ** 2))
+        return float(stats.chi2.sf(chi2, len(expected) - 1))
+
+
+def inclusive(
+    data: Sample, background: Background, signal: Sample | None = None, bin_width: float = BIN_WIDTH
+) -> Cut:
+    """Return the selection of everything: data beside the dijet function fitted to the sidebands."""
+    edges = background.windows.edges(bin_width)
+    modes = background.smooth.modes(edges)
+    spectrum = Spectrum(
+        edges=edges,
+        observed=np.histogram(data.mass, edges)[0].astype(float),
+        expected=background.smooth.expected(edges),
+        windows=background.windows,
+        modes={f"sideband_fit_{k}": mode for k, mode in enumerate(modes)},
+    )
+    return Cut(1.0, None, spectrum, signal)
+
+
+def cuts(
+    scores: Scores, background_efficiency: Sequence[float] = (0.1, 0.01, 0.001), bin_width: float = BIN_WIDTH
+) -> list[Cut]:
+    """Cut at quantiles of the template's score in the signal region.
+
+    The expected background is the dijet yield times the template's efficiency, in each bin. What the template gets
+    wrong is measured with the same cut on the sidebands, whose data no classifier saw: they join the fit, with one
+    free factor in common. Half the difference of that factor below and above the signal region, which the factor's
+    interpolation could hide, is the error `non_closure`.
+
+    Parameters
+    ----------
+    scores
+        From `hepflow.selection.score`.
+    background_efficiency
+        Shares of the template to keep.
+    bin_width
+        Of the spectra, GeV.
+
+    Raises
+    ------
+    ConfigError
+        If an efficiency is not in (0, 1).
+    InputError
+        If fewer than ten template events pass: nothing can be expected then.
+    """
+    return [_cut(scores, efficiency, bin_width) for efficiency in background_efficiency]
+
+
+def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
+    if not 0 < efficiency < 1:
+        raise ConfigError(f"background efficiency {efficiency:g}: expected a number between 0 and 1")
+    background = scores.background
+    threshold = scores.template.quantile(efficiency)
+    passing = [scores.template.above(threshold), scores.validation.above(threshold)]
+    if min(len(part) for part in passing) < 10:
+        raise InputError(
+            f"background efficiency {efficiency:g}: only {len(passing[0])} template events of the signal region and "
+            f"{len(passing[1])} of the sidebands pass; loosen the cut or raise method.oversampling"
+        )
+    edges = background.windows.edges(bin_width)
+    template = Sample.concat(passing)
+    expected = np.histogram(template.mass, edges, weights=template.weight)[0]
+    statistical = np.sqrt(np.histogram(template.mass, edges, weights=template.weight**2)[0])
+    data = np.concatenate([scores.data.above(threshold).mass, scores.sidebands.above(threshold).mass])
+
+    everything = background.smooth.expected(edges)
+    share = expected / everything
+    modes = {f"sideband_fit_{k}": share * mode for k, mode in enumerate(background.smooth.modes(edges))}
+    spectrum = Spectrum(
+        edges=edges,
+        observed=np.histogram(data, edges)[0].astype(float),
+        expected=expected,
+        windows=background.windows,
+        modes=modes,
+        statistical=statistical,
+        sidebands_in_fit=True,
+    )
+    modes[NON_CLOSURE] = np.where(spectrum.in_signal, _non_closure(spectrum) * expected, 0.0)
+    return Cut(
+        background_efficiency=efficiency,
+        threshold=threshold,
+        spectrum=spectrum,
+        signal=None if scores.signal is None else scores.signal.above(threshold),
+    )
+
+
+def _non_closure(spectrum: Spectrum) -> float:
+    """Return half the relative difference of data over template below and above the signal region."""
+    centre = 0.5 * sum(spectrum.windows.signal)
+    below = _ratio(spectrum, spectrum.in_sidebands & (spectrum.centres < centre))
+    above = _ratio(spectrum, spectrum.in_sidebands & (spectrum.centres > centre))
+    factor, _ = spectrum.sideband_factor()
+    return abs(above - below) / (2 * factor) if factor > 0 else 0.0
+
+
+def _ratio(spectrum: Spectrum, bins: FloatArray) -> float:
+    expected = float(spectrum.expected[bins].sum())
+    return float(spectrum.observed[bins].sum()) / expected if expected > 0 else 1.0
+
+

@@ -1,0 +1,95 @@
+"""Scores: every sample of an analysis, scored by classifiers that never saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.classifiers import Classifier, crossfit
+from hepflow.methods import Background
+from hepflow.sample import FloatArray, Sample
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A sample and the score (log density ratio of data to background) of each event, shape ``(N,)``."""
+
+    sample: Sample
+    score: FloatArray
+
+    def above(self, threshold: float) -> Sample:
+        """Return the events whose score exceeds a threshold."""
+        return self.sample.select(self.score > threshold)
+
+    def window(self, low: float, high: float) -> Scored:
+        """Return the events with ``low <= mass < high`` (GeV)."""
+        inside = (self.sample.mass >= low) & (self.sample.mass < high)
+        return Scored(self.sample.select(inside), self.score[inside])
+
+    def quantile(self, fraction: float) -> float:
+        """Return the score above which a fraction of the events lies."""
+        return float(np.quantile(self.score, 1 - fraction))
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scored samples of an analysis.
+
+    Parameters
+    ----------
+    data, template
+        Signal region: data and background template, cross-fitted.
+    sidebands, validation
+        Sidebands: data and the template there; no classifier was trained on them.
+    signal
+        Signal events kept for evaluation, with weights that add up to the yield of ``mu = 1``; or None.
+    background
+        What the template came from.
+    """
+
+    data: Scored
+    template: Scored
+    sidebands: Scored
+    validation: Scored
+    signal: Scored | None
+    background: Background
+
+
+def score(
+    classifier: Classifier,
+    data: Sample,
+    background: Background,
+    *,
+    signal: Sample | None = None,
+    folds: int = 5,
+    seed: int,
+) -> Scores:
+    """Train a classifier on data against template in the signal region, and score everything.
+
+    Parameters
+    ----------
+    classifier
+        An untrained classifier, such as `hepflow.classifiers.BoostedTrees`.
+    data
+        All data; labels, where there are any, are not looked at.
+    background
+        The template of a method.
+    signal
+        Signal events to score for efficiencies and limits; none of them may be in the data.
+    folds, seed
+        Of the cross-fit.
+    """
+    inside, outside = background.windows.split(data)
+    fit = crossfit(classifier, inside.without_truth(), background.template, folds=folds, seed=seed)
+    return Scores(
+        data=Scored(inside, fit.numerator),
+        template=Scored(background.template, fit.denominator),
+        sidebands=Scored(outside, fit.score(outside, seed + 3)),
+        validation=Scored(background.validation, fit.score(background.validation, seed + 4)),
+        signal=None if signal is None else Scored(signal, fit.score(signal, seed + 5)),
+        background=background,
+    )

@@ -1,0 +1,138 @@
+"""Spectrum: binned m_jj of the data beside the background expected in each bin. What selections hand to fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.regions import Windows
+from hepflow.sample import FloatArray
+
+if TYPE_CHECKING:
+    import hist
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """Observed and expected events in bins of m_jj.
+
+    Parameters
+    ----------
+    edges
+        Bin edges, shape ``(B + 1,)``, GeV; every border of a region is an edge.
+    observed
+        Data events per bin, shape ``(B,)``.
+    expected
+        Background events per bin before any fit to the signal region, shape ``(B,)``.
+    windows
+        The signal region and the sidebands; bins in neither take no part in the fit.
+    modes
+        Errors that move all bins together: name -> shift of `expected` for one standard deviation, shape ``(B,)``.
+        Independent of each other.
+    statistical
+        Errors that are independent from bin to bin, shape ``(B,)``, in events.
+    sidebands_in_fit
+        True after a cut: the sidebands join the fit and share one free factor with the signal region, so that what
+        the template misses there is measured. False where `expected` was itself fitted to these sidebands, which
+        must not be counted twice.
+    """
+
+    edges: FloatArray
+    observed: FloatArray
+    expected: FloatArray
+    windows: Windows
+    modes: Mapping[str, FloatArray] = field(default_factory=dict)
+    statistical: FloatArray = field(default=None)  # type: ignore[assignment]
+    sidebands_in_fit: bool = False
+
+    def __post_init__(self) -> None:
+        bins = len(self.edges) - 1
+        if self.statistical is None:
+            object.__setattr__(self, "statistical", np.zeros(bins))
+        columns = {"observed": self.observed, "expected": self.expected, "statistical": self.statistical}
+        for name, column in {**columns, **self.modes}.items():
+            if np.shape(column) != (bins,):
+                raise ConfigError(f"Spectrum: expected {name} of shape ({bins},); got {np.shape(column)}")
+        for name, column in columns.items():
+            if not np.all(np.isfinite(column)) or np.any(np.asarray(column) < 0):
+                bad = int(np.argmax(~np.isfinite(column) | (np.asarray(column) < 0)))
+                raise InputError(
+                    f"Spectrum: {name} is {column[bad]} in bin {self.edges[bad]:g}-{self.edges[bad + 1]:g} GeV; "
+                    "expected finite numbers, zero or more"
+                )
+
+    @property
+    def centres(self) -> FloatArray:
+        """Bin centres, shape ``(B,)``, GeV."""
+        return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+    @property
+    def in_signal(self) -> NDArray[np.bool_]:
+        """Mask of the bins of the signal region, shape ``(B,)``."""
+        return self.windows.in_signal(self.centres)
+
+    @property
+    def in_sidebands(self) -> NDArray[np.bool_]:
+        """Mask of the bins of the sidebands, shape ``(B,)``."""
+        return self.windows.in_sidebands(self.centres)
+
+    def expected_in_signal(self) -> tuple[float, float]:
+        """Return the background expected in the signal region and its full error, in events.
+
+        With `sidebands_in_fit` both include the factor ``observed / expected`` measured in the sidebands.
+        """
+        inside = self.in_signal
+        expected = float(self.expected[inside].sum())
+        variance = float(np.sum(self.statistical[inside] ** 2))
+        variance += sum(float(mode[inside].sum()) ** 2 for mode in self.modes.values())
+        if self.sidebands_in_fit and expected > 0:
+            factor, error = self.sideband_factor()
+            variance = (factor**2) * variance + (expected * error) ** 2
+            expected *= factor
+        return expected, float(np.sqrt(variance))
+
+    def corrected(self) -> tuple[FloatArray, FloatArray]:
+        """Return the expected background per bin as the fit sees it, and its full error, shapes ``(B,)``.
+
+        With `sidebands_in_fit` both include the factor measured in the sidebands.
+        """
+        variance = self.statistical**2
+        for mode in self.modes.values():
+            variance = variance + mode**2
+        if not self.sidebands_in_fit:
+            return self.expected, np.sqrt(variance)
+        factor, error = self.sideband_factor()
+        return factor * self.expected, np.sqrt(factor**2 * variance + (self.expected * error) ** 2)
+
+    def sideband_factor(self) -> tuple[float, float]:
+        """Return observed over expected events in the sidebands and its statistical error.
+
+        Raises
+        ------
+        InputError
+            If nothing is expected there.
+        """
+        bands = self.in_sidebands
+        expected = float(self.expected[bands].sum())
+        if expected <= 0:
+            raise InputError("Spectrum: no background is expected in the sidebands; loosen the cut")
+        observed = float(self.observed[bands].sum())
+        statistical = float(np.sqrt(np.sum(self.statistical[bands] ** 2))) / expected
+        factor = observed / expected
+        return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
+
+    def to_hist(self) -> hist.Hist:
+        """Return the observed counts as a `hist.Hist` with one axis ``m_jj``."""
+        import hist
+
+        histogram = hist.Hist(
+            hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False),
+            storage=hist.storage.Double(),
+        )
+        histogram[...] = self.observed
+        return histogram

@@ -1,0 +1,261 @@
+"""The bump hunt: a spectrum in, significance, signal strength and limits out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hepflow.errors import ConfigError
+from hepflow.regions import Windows
+from hepflow.sample import FloatArray
+from hepflow.smooth import MAX_SHAPE, SQRT_S, SmoothFit, fit_smooth
+from hepflow.spectrum import Spectrum
+from hepflow.stats.fit import discovery
+from hepflow.stats.limits import upper_limit
+from hepflow.stats.model import Workspace, open_workspace, workspace
+from hepflow.stats.profile import Profile
+from hepflow.stats.signal import SignalTemplate, counting_signal, gaussian_signal
+
+
+@dataclass(frozen=True, eq=False)
+class BumpHunt:
+    """The result of one bump hunt.
+
+    Parameters
+    ----------
+    n_obs, n_exp, n_exp_error
+        Events observed and background expected in the signal region, with its full error. Of a user's
+        workspace: in its most sensitive channel, the background as the best fit has it.
+    z, p0
+        Asymptotic local significance and p-value of the excess; 0 and 0.5 for a deficit.
+    mu_hat, mu_hat_error
+        Best-fit signal strength and its error.
+    mu_up_obs, mu_up_exp
+        CLs upper limits: observed, and expected without signal at -2, -1, 0, 1, 2 sigma.
+    workspace
+        The pyhf workspace that was fitted.
+    spectrum, signal, smooth
+        What it was made of, and the dijet fit behind it; None where there was none.
+    level
+        Confidence level of the limits.
+    """
+
+    n_obs: float
+    n_exp: float
+    n_exp_error: float
+    z: float
+    p0: float
+    mu_hat: float
+    mu_hat_error: float
+    mu_up_obs: float
+    mu_up_exp: tuple[float, ...]
+    workspace: Workspace
+    spectrum: Spectrum | None = None
+    signal: SignalTemplate | None = None
+    smooth: SmoothFit | None = None
+    level: float = 0.95
+
+    @property
+    def pull(self) -> float:
+        """Excess over its standard deviation, ``(n_obs - n_exp) / sqrt(n_exp + n_exp_error^2)``."""
+        variance = self.n_exp + self.n_exp_error**2
+        return float((self.n_obs - self.n_exp) / np.sqrt(variance)) if variance > 0 else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers under their keys of `results.json`."""
+        names = ("n_obs", "n_exp", "n_exp_error", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs")
+        return {**{name: float(getattr(self, name)) for name in names}, "mu_up_exp": list(self.mu_up_exp)}
+
+    def __str__(self) -> str:
+        return (
+            f"Z = {self.z:.2f} (p0 = {self.p0:.2g}), n_obs = {self.n_obs:g}, "
+            f"expected {_with_error(self.n_exp, self.n_exp_error)}; "
+            f"mu = {_with_error(self.mu_hat, self.mu_hat_error)}; {100 * self.level:g} % CLs upper limit "
+            f"{self.mu_up_obs:.3g} (expected {self.mu_up_exp[2]:.3g})"
+        )
+
+
+def bump_hunt(spectrum: Spectrum, signal: SignalTemplate | None = None, *, level: float = 0.95) -> BumpHunt:
+    """Test the signal region of a spectrum for an excess, and set a limit on the signal strength.
+
+    Parameters
+    ----------
+    spectrum
+        Observed and expected events with their errors.
+    signal
+        Signal at strength one; None counts events in the signal region, the strength being their number.
+    level
+        Confidence level of the limits.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If spectrum and signal do not make a model: see `hepflow.stats.model.workspace`.
+    FitError
+        If a fit does not converge or no limit exists.
+    """
+    signal = counting_signal(spectrum) if signal is None else signal
+    spec = workspace(spectrum, signal)
+    n_exp, n_exp_error = spectrum.expected_in_signal()
+    n_obs = float(np.sum(spectrum.observed[spectrum.in_signal]))
+    numbers = _hunt(Profile(*open_workspace(spec)), level)
+    return BumpHunt(n_obs, n_exp, n_exp_error, **numbers, workspace=spec, spectrum=spectrum, signal=signal)
+
+
+def hunt_spectrum(
+    edges: ArrayLike,
+    counts: ArrayLike,
+    windows: Windows,
+    background: str | ArrayLike = "dijet",
+    signal: SignalTemplate | None = None,
+    *,
+    signal_mass: float | None = None,
+    signal_width: float | None = None,
+    level: float = 0.95,
+    sqrt_s: float = SQRT_S,
+    max_shape: int = MAX_SHAPE,
+) -> BumpHunt:
+    """Hunt in a bare spectrum: the background from its sidebands, the signal region in the fit.
+
+    Parameters
+    ----------
+    edges
+        Bin edges, shape ``(B + 1,)``, GeV, with every border of `windows` among them.
+    counts
+        Events per bin, shape ``(B,)``.
+    windows
+        Signal region and sidebands.
+    background
+        "dijet" fits the dijet function to the sidebands (a warning tells where it does not describe them). An
+        array (B,) is a template, of which the sidebands in the fit measure the normalisation.
+    signal, level
+        As for `bump_hunt`.
+    signal_mass, signal_width
+        Mean and standard deviation of a Gaussian signal of one event, GeV, in place of `signal`.
+    sqrt_s, max_shape
+        As for `hepflow.smooth.fit_smooth`.
+
+    Raises
+    ------
+    ConfigError, InputError, FitError
+        As for `bump_hunt` and `fit_smooth`; ConfigError if a border of a region is not a bin edge.
+    """
+    edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+    _check_borders(edges, windows)
+    signal = _gaussian_or(signal, edges, signal_mass, signal_width)
+    if not isinstance(background, str):
+        template = np.asarray(background, dtype=np.float64)
+        spectrum = Spectrum(edges, counts, template, windows, sidebands_in_fit=True)
+        return bump_hunt(spectrum, signal, level=level)
+    if background != "dijet":
+        raise ConfigError(
+            f'background {background!r} of a bare spectrum: expected "dijet", or the template itself as '
+            f"an array of {len(counts)} expected events"
+        )
+    spectrum, smooth = dijet_spectrum(edges, counts, windows, sqrt_s=sqrt_s, max_shape=max_shape)
+    result = bump_hunt(spectrum, signal, level=level)
+    return BumpHunt(**{**vars(result), "smooth": smooth})
+
+
+def dijet_spectrum(
+    edges: FloatArray,
+    counts: FloatArray,
+    windows: Windows,
+    *,
+    sqrt_s: float = SQRT_S,
+    max_shape: int = MAX_SHAPE,
+) -> tuple[Spectrum, SmoothFit]:
+    """Return a spectrum whose background is the dijet fit to its sidebands, and that fit.
+
+    The covariance of the fit becomes the modes of the spectrum. Parameters are those of `hunt_spectrum`.
+
+    Warns
+    -----
+    UserWarning
+        If the function does not describe the sidebands.
+    """
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    smooth = fit_smooth(edges, counts, windows.in_sidebands(centres), sqrt_s=sqrt_s, max_shape=max_shape)
+    if not smooth.adequate:
+        warnings.warn(
+            f"the dijet function with {smooth.n_shape} shape parameters does not describe the sidebands: "
+            f"chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}, p = {smooth.p_value:.1g}. Narrow the sidebands, or "
+            "start above the trigger's turn-on; the significance below is not to be trusted",
+            stacklevel=3,
+        )
+    modes = {f"dijet_{i}": shift for i, shift in enumerate(smooth.modes(edges))}
+    return Spectrum(edges, counts, smooth.expected(edges), windows, modes), smooth
+
+
+def hunt_workspace(spec: Mapping[str, Any], *, level: float = 0.95) -> BumpHunt:
+    """Run the same tests on a pyhf workspace (its first measurement).
+
+    The signal strength is bounded below only by positive rates and not above, and pyhf's default bounds of
+    other parameters are lifted.
+
+    Raises
+    ------
+    InputError
+        If pyhf cannot open the workspace.
+    ConfigError
+        If its signal is degenerate or zero.
+    FitError
+        If a fit does not converge or no limit exists.
+    """
+    model, data = open_workspace(spec)
+    profile = Profile(model, data)
+    numbers = _hunt(profile, level)
+    x, matrix, poi = profile.free.x.copy(), profile.covariance, profile.model.poi
+    signal = np.abs(profile.model.rates(x)[1][:, poi])
+    x[poi] = 0.0
+    rates, jacobian = profile.model.rates(x)
+    channels = model.config.channel_slices.values()
+    region = max(channels, key=lambda bins: float(np.sum(signal[bins] ** 2 / np.maximum(rates[bins], 1.0))))
+    slope = jacobian[region].sum(axis=0)
+    slope[poi] = 0.0
+    n_obs, n_exp = float(np.sum(profile.data[region])), float(rates[region].sum())
+    return BumpHunt(n_obs, n_exp, float(np.sqrt(slope @ matrix @ slope)), **numbers, workspace=dict(spec))
+
+
+def _hunt(profile: Profile, level: float) -> dict[str, Any]:
+    found = discovery(profile)
+    limit = upper_limit(profile, level=level)
+    return {
+        "z": found.z,
+        "p0": found.p0,
+        "mu_hat": found.mu_hat,
+        "mu_hat_error": found.mu_hat_error,
+        "mu_up_obs": limit.observed,
+        "mu_up_exp": limit.expected,
+        "level": level,
+    }
+
+
+def _check_borders(edges: FloatArray, windows: Windows) -> None:
+    for border in sorted({end for window in (windows.signal, *windows.sidebands) for end in window}):
+        nearest = edges[np.argmin(np.abs(edges - border))]
+        if abs(nearest - border) > 1e-6 * max(border, 1.0):
+            raise ConfigError(
+                f"{border:g} GeV ends a region but no bin (nearest edge: {nearest:g} GeV): move the region "
+                "to an edge of the spectrum, or bin the spectrum anew"
+            )
+
+
+def _gaussian_or(
+    signal: SignalTemplate | None, edges: FloatArray, mass: float | None, width: float | None
+) -> SignalTemplate | None:
+    if mass is None and width is None:
+        return signal
+    if signal is not None or mass is None or width is None:
+        raise ConfigError("a Gaussian signal needs its mass and its width, and no other template beside them")
+    return gaussian_signal(edges, mass, width)
+
+
+def _with_error(value: float, error: float) -> str:
+    digits = 0 if error <= 0 else int(np.clip(1 - np.floor(np.log10(error)), 0, 12))
+    return f"{value:.{digits}f} +- {error:.{digits}f}"

@@ -1,0 +1,207 @@
+"""Minimisation inside a box: Newton steps first, then iminuit from several starts.
+
+Newton with the analytic curvature needs some ten evaluations and ends at rounding accuracy; where it stalls,
+MIGRAD takes over with the same gradient, then SIMPLEX and MIGRAD at its most careful.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from iminuit import Minuit
+from numpy.typing import NDArray
+from scipy import linalg
+
+from hepflow.sample import FloatArray
+
+Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
+
+TOLERANCE = 1e-12  # of the estimated distance to the minimum, in -2 ln L: a millionth of a standard deviation
+_ACCEPTABLE = 1e-6  # from here on steps need not descend: rounding hides it
+_MAX_STEPS = 200
+_POLISH = 5
+_FLAT = 1e-10
+
+
+@dataclass(frozen=True, eq=False)
+class Minimum:
+    """A point, its value, and its estimated distance to the minimum (EDM).
+
+    `distances` is the share of each parameter in the EDM, shape ``(P,)``.
+    """
+
+    x: FloatArray
+    value: float
+    edm: float
+    distances: FloatArray
+    valid: bool
+
+
+def minimise(
+    objective: Objective, start: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
+) -> Minimum:
+    """Minimise value, gradient and curvature of `objective` over the free parameters inside ``[low, high]``.
+
+    Returns
+    -------
+    Minimum
+        The first valid one, or else the lowest that was found.
+    """
+    best = newton(objective, start, low, high, free)
+    if best.valid:
+        return best
+    for retry in _minuit(objective, start, best.x, low, high, free):
+        polished = newton(objective, retry, low, high, free)
+        if polished.valid:
+            return polished
+        if polished.value < best.value or not np.isfinite(best.value):
+            best = polished
+    return best
+
+
+def newton(
+    objective: Objective, start: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
+) -> Minimum:
+    """Take projected Newton steps, halved until they descend, until the EDM is below 1e-12."""
+    x = np.where(free, np.clip(start, low, high), start)
+    value, gradient, curvature = objective(x)
+    edm, distances, valid, polished = np.inf, np.zeros_like(x), False, 0
+    for _ in range(_MAX_STEPS):
+        if not np.isfinite(value):
+            break
+        step = _step(x, gradient, curvature, low, high, free)
+        distances = np.abs(0.5 * gradient * step)
+        edm = float(abs(0.5 * gradient @ step))
+        if edm < TOLERANCE:
+            valid = True
+            break
+        if edm < _ACCEPTABLE:
+            valid = polished == _POLISH
+            if valid:
+                break
+            polished += 1
+            x = np.where(step == 0.0, x, np.clip(x + step, low, high))
+            value, gradient, curvature = objective(x)
+            continue
+        moved = _descend(objective, x, step, value, gradient, low, high)
+        if moved is None:
+            break
+        x, value, gradient, curvature = moved
+    return Minimum(x, value, edm, distances, valid)
+
+
+def _step(
+    x: FloatArray,
+    gradient: FloatArray,
+    curvature: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    free: NDArray[np.bool_],
+) -> FloatArray:
+    """Return the Newton step of the parameters that no bound holds back."""
+    moving = free & ~((x <= low) & (gradient > 0)) & ~((x >= high) & (gradient < 0))
+    step = np.zeros_like(x)
+    while np.any(moving):
+        step[:] = 0.0
+        step[moving] = -solve_positive(curvature[np.ix_(moving, moving)], gradient[moving])
+        blocked = moving & (((x <= low) & (step < 0)) | ((x >= high) & (step > 0)))
+        if not np.any(blocked):
+            break
+        moving &= ~blocked
+        step[blocked] = 0.0
+    return step
+
+
+def _descend(
+    objective: Objective,
+    x: FloatArray,
+    step: FloatArray,
+    value: float,
+    gradient: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+) -> tuple[FloatArray, float, FloatArray, FloatArray] | None:
+    for halvings in range(40):
+        trial = np.clip(x + step * 0.5**halvings, low, high)
+        trial = np.where(step == 0.0, x, trial)
+        new = objective(trial)
+        if new[0] <= value + min(1e-4 * float(gradient @ (trial - x)), 0.0) and new[0] < value:
+            return trial, *new
+    return None
+
+
+def solve_positive(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    """Solve for a positive semi-definite matrix, with as much damping as its flattest direction needs."""
+    scale = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled, right = matrix / np.outer(scale, scale), vector / scale
+    for damping in (0.0, 1e-10, 1e-6, 1e-3, 1.0):
+        try:
+            factor = linalg.cho_factor(scaled + damping * np.eye(len(scale)), check_finite=False)
+        except linalg.LinAlgError:
+            continue
+        return np.asarray(linalg.cho_solve(factor, right, check_finite=False) / scale)
+    return np.asarray(right / scale)
+
+
+def _minuit(
+    objective: Objective,
+    start: FloatArray,
+    stalled: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    free: NDArray[np.bool_],
+) -> Iterator[FloatArray]:
+    """Yield where MIGRAD ends, from both starts and with rising care."""
+
+    def value(x: FloatArray) -> float:
+        return min(objective(np.asarray(x))[0], 1e30)
+
+    def gradient(x: FloatArray) -> FloatArray:
+        return objective(np.asarray(x))[1]
+
+    for strategy, simplex in ((1, False), (2, True)):
+        for point in (start, stalled):
+            minuit = Minuit(value, np.where(free, np.clip(point, low, high), point), grad=gradient)
+            minuit.errordef, minuit.strategy, minuit.tol = Minuit.LEAST_SQUARES, strategy, 1e-3
+            minuit.limits = list(zip(low, high, strict=True))
+            minuit.fixed = list(~free)
+            if simplex:
+                minuit.simplex()
+            minuit.migrad()
+            yield np.array(minuit.values)
+
+
+def covariance(
+    objective: Objective, x: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
+) -> FloatArray:
+    """Return the covariance (P, P) of -2 ln L at its minimum, from differences of the gradient.
+
+    Fixed parameters have zero variance, and those that a bound holds where the likelihood does not curve; a
+    parameter that the likelihood does not determine has an infinite one.
+    """
+    _, gradient, curvature = objective(x)
+    result = np.zeros((len(x), len(x)))
+    index = np.flatnonzero(free)
+    if not len(index):
+        return result
+    hessian = np.empty((len(index), len(index)))
+    for row, i in enumerate(index):
+        h = 1e-3 * np.sqrt(2.0 / max(curvature[i, i], 1e-12))
+        up, down = x.copy(), x.copy()
+        up[i], down[i] = min(x[i] + h, high[i]), max(x[i] - h, low[i])
+        hessian[row] = ((objective(up)[1] - objective(down)[1]) / (up[i] - down[i]))[index]
+    hessian = 0.5 * (hessian + hessian.T)
+    held = ((x <= low) & (gradient > 1e-3)) | ((x >= high) & (gradient < -1e-3))
+    if np.any(held[index]) and linalg.eigvalsh(hessian)[0] <= 0:
+        hessian = hessian[np.ix_(~held[index], ~held[index])]
+        index = index[~held[index]]
+    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
+    eigenvalues, vectors = linalg.eigh(hessian / np.outer(scale, scale))
+    flat = eigenvalues < _FLAT
+    inner = (vectors[:, ~flat] * (2.0 / eigenvalues[~flat])) @ vectors[:, ~flat].T
+    undetermined = np.flatnonzero(np.any(np.abs(vectors[:, flat]) > 1e-4, axis=1))
+    inner[undetermined, undetermined] = np.inf
+    result[np.ix_(index, index)] = inner / np.outer(scale, scale)
+    return result

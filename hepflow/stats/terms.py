@@ -1,0 +1,146 @@
+"""A pyhf specification as arrays: which parameter moves which sample in which bin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyhf
+from numpy.typing import NDArray
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import FloatArray
+from hepflow.stats.interpolation import code4_coefficients
+
+IndexArray = NDArray[np.intp]
+
+_SCALARS = ("normfactor", "lumi")
+_PER_BIN = ("shapesys", "shapefactor", "staterror")
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """The pieces of every rate: `S` samples, `N` bins of all channels, `P` parameters.
+
+    Parameters
+    ----------
+    nominal
+        Events, shape ``(S, N)``; zero where a channel lacks a sample.
+    factor
+        Parameters that multiply, shape ``(F, S, N)``; `P` stands for a factor of one.
+    flat
+        Where the derivative of each factor goes in a flat ``(N, P + 1)`` array.
+    shift, symmetric, asymmetric
+        Parameters of additive shifts (histosys), shape ``(H,)``, and the arrays of `code4p`.
+    scale, up, down, coefficients
+        Parameters of multiplicative scales (normsys), shape ``(K,)``, and the arrays of `code4`.
+    constrained, poisson, width
+        Parameter of each auxiliary datum, whether its constraint is Poisson or Gaussian, and its rate per
+        unit or its standard deviation, each ``(A,)``.
+    """
+
+    nominal: FloatArray
+    factor: IndexArray
+    flat: IndexArray
+    shift: IndexArray
+    symmetric: FloatArray
+    asymmetric: FloatArray
+    scale: IndexArray
+    up: FloatArray
+    down: FloatArray
+    coefficients: FloatArray
+    constrained: IndexArray
+    poisson: NDArray[np.bool_]
+    width: FloatArray
+
+
+def compile_terms(model: pyhf.Model) -> Terms:
+    """Read the samples and modifiers of a model.
+
+    Raises
+    ------
+    ConfigError
+        If it holds a modifier that HistFactory does not know.
+    InputError
+        If a yield is not finite.
+    """
+    config = model.config
+    n_bins, n_samples = config.nmaindata, len(config.samples)
+    nominal = np.zeros((n_samples, n_bins))
+    factors: list[list[list[int]]] = [[[] for _ in range(n_bins)] for _ in range(n_samples)]
+    shifts: dict[int, FloatArray] = {}
+    scales: dict[int, FloatArray] = {}
+    used: dict[str, dict[str, int]] = {}
+    for channel, sample, row, bins in _samples(model):
+        if not np.all(np.isfinite(sample["data"])):
+            raise InputError(
+                f"sample {sample['name']!r} of channel {channel!r} holds {sample['data']}; expected finite "
+                "numbers"
+            )
+        nominal[row, bins] = sample["data"]
+        for modifier in sample["modifiers"]:
+            kind, name, data = modifier["type"], modifier["name"], modifier["data"]
+            first = config.par_slice(name).start
+            if kind == "histosys":
+                pair = shifts.setdefault(first, np.zeros((2, n_samples, n_bins)))
+                pair[0, row, bins] = np.subtract(data["hi_data"], sample["data"])
+                pair[1, row, bins] = np.subtract(sample["data"], data["lo_data"])
+            elif kind == "normsys":
+                pair = scales.setdefault(first, np.ones((2, n_samples, n_bins)))
+                pair[:, row, bins] = np.array([[data["hi"]], [data["lo"]]])
+            elif kind in _SCALARS or kind in _PER_BIN:
+                if kind == "staterror":  # one parameter per bin of every channel that has it
+                    seen = used.setdefault(name, {})
+                    first += seen.setdefault(channel, sum(config.channel_nbins[c] for c in seen))
+                for i, at in enumerate(range(bins.start, bins.stop)):
+                    factors[row][at].append(first if kind in _SCALARS else first + i)
+            else:
+                raise ConfigError(f"modifier {name!r} of channel {channel!r} has the unknown type {kind!r}")
+    factor = _padded(factors, config.npars)
+    flat = (np.arange(n_bins) * (config.npars + 1) + factor).ravel()
+    up_down = np.array(list(shifts.values())).reshape(-1, 2, n_samples, n_bins)
+    asymmetric = (up_down[:, 0] - up_down[:, 1]) / 16.0
+    scale = np.array(list(scales.values())).reshape(-1, 2, n_samples, n_bins)
+    return Terms(
+        nominal,
+        factor,
+        flat,
+        np.array(list(shifts), dtype=np.intp),
+        0.5 * (up_down[:, 0] + up_down[:, 1]),
+        asymmetric if np.any(np.abs(asymmetric) > 1e-14 * np.max(nominal, initial=1.0)) else asymmetric[:0],
+        np.array(list(scales), dtype=np.intp),
+        scale[:, 0],
+        scale[:, 1],
+        code4_coefficients(scale[:, 0], scale[:, 1]),
+        *_constraints(model),
+    )
+
+
+def _samples(model: pyhf.Model) -> Iterator[tuple[str, dict[str, Any], int, slice]]:
+    """Yield channel, sample, row of the sample and slice of the bins, channels in the model's order."""
+    config = model.config
+    by_name = {channel["name"]: channel for channel in model.spec["channels"]}
+    for name in config.channels:
+        for sample in by_name[name]["samples"]:
+            yield name, sample, config.samples.index(sample["name"]), config.channel_slices[name]
+
+
+def _padded(factors: list[list[list[int]]], dummy: int) -> IndexArray:
+    deepest = max(1, max(len(cell) for row in factors for cell in row))
+    table = [[cell + [dummy] * (deepest - len(cell)) for cell in row] for row in factors]
+    return np.ascontiguousarray(np.moveaxis(np.array(table, dtype=np.intp), 2, 0))
+
+
+def _constraints(model: pyhf.Model) -> tuple[IndexArray, NDArray[np.bool_], FloatArray]:
+    index: list[int] = []
+    poisson: list[bool] = []
+    width: list[float] = []
+    for name in model.config.auxdata_order:
+        parameters, where = model.config.param_set(name), model.config.par_slice(name)
+        index.extend(range(where.start, where.stop))
+        is_poisson = parameters.pdf_type == "poisson"
+        poisson.extend([is_poisson] * parameters.n_parameters)
+        width.extend(parameters.factors if is_poisson else parameters.width())
+    return np.array(index, dtype=np.intp), np.array(poisson, dtype=bool), np.array(width, dtype=np.float64)

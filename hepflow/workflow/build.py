@@ -1,0 +1,59 @@
+"""Configuration to objects: the one place where settings become readers, methods and classifiers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hepflow.classifiers import BoostedTrees
+from hepflow.flows import Density, spline_autoregressive
+from hepflow.methods import Cathode
+from hepflow.readers import Source, read
+from hepflow.training import TrainingPlan
+from hepflow.workflow.config import Config, Input
+
+
+def open_input(config: Config, entry: Input) -> Source:
+    """Open the files of an input; relative paths start from the configuration's folder."""
+    return read(
+        config.files(entry),
+        entry.format,
+        tree=entry.tree,
+        branches=None if entry.branches is None else {k: _columns(v) for k, v in entry.branches.items()},
+        unit=entry.unit,
+        weight=entry.weight,
+        label_branch=entry.label_branch,
+        label=entry.label,
+        selection=entry.selection,
+    )
+
+
+def build_method(config: Config) -> Cathode:
+    """Return the method of background estimation, untrained."""
+    chosen = config.method
+    architecture = partial(
+        spline_autoregressive, layers=chosen.layers, hidden=chosen.hidden, bins=chosen.bins
+    )
+    plan = TrainingPlan(
+        epochs=chosen.epochs,
+        batch_size=chosen.batch_size,
+        learning_rate=chosen.learning_rate,
+        schedule=chosen.schedule,
+        best_epochs=chosen.best_epochs,
+    )
+    density = Density(architecture, plan, members=chosen.ensemble)
+    return Cathode(density, oversampling=chosen.oversampling, bin_width=config.fit.bin_width)
+
+
+def build_classifier(config: Config) -> BoostedTrees:
+    """Return the classifier, untrained."""
+    chosen = config.classifier
+    return BoostedTrees(
+        members=chosen.ensemble,
+        max_iter=chosen.max_iter,
+        max_leaf_nodes=chosen.max_leaf_nodes,
+        learning_rate=chosen.learning_rate,
+    )
+
+
+def _columns(value: str | tuple[str, ...]) -> str | list[str]:
+    return value if isinstance(value, str) else list(value)

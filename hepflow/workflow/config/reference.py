@@ -1,0 +1,175 @@
+"""The schema in words: ``docs/configuration.md``, and the commented file that ``hepflow init`` writes."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from hepflow.workflow.config.blocks import models_of
+from hepflow.workflow.config.top import Config
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Made from the schema by `python -m hepflow.workflow.config > docs/configuration.md`; edit the schema. -->
+
+An analysis is one YAML file. `hepflow init` writes one to start from, `hepflow check` finds what is wrong
+with it, `hepflow run` runs it. Masses and momenta are in GeV; relative paths start at the file's own folder.
+An unknown key, a key that stands there twice, a wrong type or a value out of range is an error that names the
+line. `--set` replaces any value on the command line: `hepflow run config.yaml --set classifier.folds=3`.
+"""
+HEADER = """\
+# A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
+# Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
+"""
+WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
+EXAMPLES = {
+    "tree": "Events",
+    "branches": "{pt: FatJet_pt, eta: FatJet_eta, phi: FatJet_phi, mass: FatJet_mass}",
+    "unit": "GeV",
+    "weight": "genWeight",
+    "label_branch": "is_signal",
+    "label": "0",
+    "selection": "FatJet_pt[:, 0] > 500",
+}
+
+
+def config_reference() -> str:
+    """Return the page ``docs/configuration.md``: every key, its type, default, range, unit and meaning."""
+    parts = [INTRODUCTION]
+    for title, model in _blocks("", Config):
+        parts.append(f"\n## {f'`{title}`' if title else 'Top level'}\n\n{_paragraph(model)}\n")
+        parts.append("| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|")
+        parts.extend(_row(name, field) for name, field in model.model_fields.items())
+    return "\n".join(parts) + "\n"
+
+
+def example_yaml() -> str:
+    """Return a commented configuration, valid for `load_config`."""
+    return HEADER + "\n" + "\n".join(_example(Config, 0)) + "\n"
+
+
+def _paragraph(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _blocks(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield each model once, under every key that it stands for."""
+    yield prefix, model
+    keys: dict[type[BaseModel], list[str]] = {}
+    for name, field in model.model_fields.items():
+        for part in models_of(field):
+            keys.setdefault(part, []).append(f"{prefix}.{name}" if prefix else name)
+    for part, names in keys.items():
+        yield from _blocks("`, `".join(names), part)
+
+
+def _row(name: str, field: FieldInfo) -> str:
+    default = "**needed**" if field.is_required() else "" if models_of(field) else f"`{_yaml(field.default)}`"
+    if field.default is None and not field.is_required():
+        default = "none"
+    cells = [
+        f"`{name}`",
+        _type(field.annotation),
+        default,
+        _range(field),
+        _unit(field),
+        field.description or "",
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _type(annotation: Any) -> str:
+    """Return a type in words."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        return _type(arguments[0])
+    if origin in (Union, types.UnionType):
+        return " or ".join(_type(part) for part in arguments if part is not type(None))
+    if origin is Literal:
+        return ", ".join(f"`{value}`" for value in arguments)
+    if origin is tuple:
+        inner = _type(arguments[0])
+        return f"list of {inner}" if arguments[-1] is Ellipsis else f"[{inner}, {inner}]"
+    if origin is dict:
+        return "block of names"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "block"
+    return WORDS[annotation]
+
+
+def _range(field: FieldInfo) -> str:
+    """Return the bounds of a number, or of the numbers of a list."""
+    inner = [getattr(part, "__metadata__", ()) for part in get_args(field.annotation)]
+    bounds = [
+        *field.metadata,
+        *(mark for group in inner for info in group for mark in getattr(info, "metadata", ())),
+    ]
+    words = []
+    for bound in bounds:
+        for kind, sign in (
+            (annotated_types.Ge, ">= "),
+            (annotated_types.Gt, "> "),
+            (annotated_types.Le, "<= "),
+            (annotated_types.Lt, "< "),
+        ):
+            if isinstance(bound, kind):
+                words.append(f"{sign}{getattr(bound, kind.__name__.lower())}")
+    return ", ".join(words)
+
+
+def _unit(field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+
+
+def _example(model: type[BaseModel], depth: int) -> list[str]:
+    """Return the lines of a block: fields with an example stand live, the others as comments."""
+    pad = "  " * depth
+    chunks = []
+    for name, field in model.model_fields.items():
+        unit = f", in {_unit(field)}." if _unit(field) else ""
+        note = (field.description or "").removesuffix("." if unit else "") + unit
+        blocks = models_of(field)
+        if blocks and field.examples:
+            chunks.append([*_comment(note, pad), f"{pad}{name}:", *_example(blocks[0], depth + 1)])
+        elif blocks:
+            values = ", ".join(
+                f"{k}: {_yaml(f.examples[0])}" for k, f in blocks[0].model_fields.items() if f.examples
+            )
+            chunks.append([*_comment(note, pad), f"{pad}# {name}: {{{values}}}"])
+        elif field.examples:
+            chunks.append(_noted(f"{pad}{name}: {_yaml(field.examples[0])}", note, pad))
+        else:
+            chunks.append(_noted(f"{pad}# {name}: {EXAMPLES.get(name) or _yaml(field.default)}", note, pad))
+    apart = "" if any(models_of(field) for field in model.model_fields.values()) else None
+    lines = [line for chunk in chunks for line in ([*chunk, apart] if apart is not None else chunk)]
+    return lines if apart is None else lines[:-1]
+
+
+def _noted(setting: str, note: str, pad: str) -> list[str]:
+    """Return a setting with its remark behind it, or above it where the line would be long."""
+    line = f"{setting}  # {note}"
+    return [line] if len(line) <= 110 else [*_comment(note, pad), setting]
+
+
+def _comment(text: str, pad: str) -> list[str]:
+    return textwrap.wrap(text, 110, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ")
+
+
+def _yaml(value: Any) -> str:
+    """Return a plain value as one line of YAML."""
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = yaml.safe_dump(json.loads(json.dumps(value)), default_flow_style=True, width=1000)
+    return text.removesuffix("\n...\n").strip()

@@ -1,0 +1,106 @@
+"""Config: the blocks of an analysis together, its paths, its hash and its YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from hepflow.errors import did_you_mean
+from hepflow.workflow.config.blocks import (
+    FEATURES,
+    Block,
+    Cathode,
+    Classifier,
+    Fit,
+    Injection,
+    Input,
+    Inputs,
+    Regions,
+    Selection,
+    each_once,
+    problem,
+)
+
+
+class Config(Block):
+    """A whole analysis."""
+
+    name: str = Field(
+        "search",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        examples=["search"],
+        description="Name of the analysis: letters, digits, `.`, `_` and `-`.",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**32, examples=[1], description="Seed of every random draw but the injection's."
+    )
+    inputs: Inputs = Field(examples=[{}], description="The samples of the analysis.")
+    injection: Injection | None = Field(None, description="Signal added to the data, to test the search.")
+    features: tuple[str, ...] = Field(
+        ("m_J1", "dm_J", "tau21_J1", "tau21_J2"),
+        min_length=1,
+        examples=[["m_J1", "dm_J", "tau21_J1", "tau21_J2"]],
+        description=f"What the classifier sees, of {', '.join(FEATURES)}; of files of format `hepflow`, any.",
+    )
+    regions: Regions = Field(examples=[{}], description="Signal region and sidebands.")
+    method: Cathode = Field(Cathode(), examples=[{}], description="How the background is estimated.")
+    classifier: Classifier = Field(Classifier(), examples=[{}], description="How the score is made.")
+    selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
+    fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @field_validator("features")
+    @classmethod
+    def _mass_is_no_feature(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "m_jj" in value:
+            raise ValueError("'m_jj' is the mass that is searched; a classifier that sees it would sculpt it")
+        return each_once(value)
+
+    @model_validator(mode="after")
+    def _injection_has_a_signal(self) -> Config:
+        if self.injection is not None and self.inputs.signal is None:
+            raise problem("injection", "needs a signal sample; give `inputs.signal`, or leave this out")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> Config:
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown and self.inputs.data.format != "hepflow":
+            raise problem("features", f"no feature {unknown[0]!r}; {did_you_mean(unknown[0], FEATURES)}")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the configuration file; relative paths start there."""
+        return self._folder
+
+    def files(self, sample: Input) -> list[str]:
+        """Return the paths of a sample as they can be opened: relative ones from `folder`."""
+        return [path if _stands_alone(path) else str(self._folder / path) for path in sample.path]
+
+    def hash(self) -> str:
+        """Return 16 hexadecimal digits of all settings, defaults included; paths count as written."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_yaml(self, folder: Path | None = None) -> str:
+        """Return the configuration as YAML; with `folder`, relative paths are made to start from there."""
+        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        for sample in values["inputs"].values():
+            if folder is not None:
+                sample["path"] = [
+                    path if _stands_alone(path) else os.path.relpath(self._folder / path, folder)
+                    for path in sample["path"]
+                ]
+        return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)
+
+
+def _stands_alone(path: str) -> bool:
+    return "://" in path or Path(path).is_absolute()

@@ -1,0 +1,74 @@
+"""What the stages keep in the run folder, and how it is read again: HDF5 and JSON, never pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import h5py
+import numpy as np
+
+from hepflow.methods import Background, fit_sidebands
+from hepflow.regions import Windows
+from hepflow.sample import Sample
+from hepflow.selection import Scored, Scores
+from hepflow.storage import atomic_write, load_sample, save_sample, write_json
+from hepflow.training import Losses
+from hepflow.workflow.cache import RunFolder
+
+SCORED = ("data", "template", "sidebands", "validation", "signal")
+
+
+def save_samples(folder: RunFolder, samples: tuple[Sample, Sample | None]) -> None:
+    """Keep the data and the signal, where there is one."""
+    data, signal = samples
+    save_sample(data, folder.file("data.h5"))
+    folder.file("signal.h5").unlink(missing_ok=True)
+    if signal is not None:
+        save_sample(signal, folder.file("signal.h5"))
+
+
+def load_samples(folder: RunFolder) -> tuple[Sample, Sample | None]:
+    """Read what `save_samples` kept."""
+    signal = folder.file("signal.h5")
+    return load_sample(folder.file("data.h5")), load_sample(signal) if signal.is_file() else None
+
+
+def save_background(folder: RunFolder, background: Background) -> None:
+    """Keep template, validation sample and losses; the sideband fit is made again in no time."""
+    save_sample(background.template, folder.file("template.h5"))
+    save_sample(background.validation, folder.file("validation.h5"))
+    write_json(folder.file("losses.json"), [asdict(losses) for losses in background.losses])
+
+
+def load_background(folder: RunFolder, data: Sample, windows: Windows, bin_width: float) -> Background:
+    """Read what `save_background` kept."""
+    losses = json.loads(folder.file("losses.json").read_text(encoding="utf-8"))
+    return Background(
+        template=load_sample(folder.file("template.h5")),
+        validation=load_sample(folder.file("validation.h5")),
+        smooth=fit_sidebands(data, windows, bin_width),
+        windows=windows,
+        losses=tuple(Losses(tuple(one["training"]), tuple(one["validation"])) for one in losses),
+    )
+
+
+def save_scores(folder: RunFolder, scores: Scores) -> None:
+    """Keep the scores of every sample."""
+    with atomic_write(folder.file("scores.h5")) as path, h5py.File(path, "w") as file:
+        for name in SCORED:
+            scored = getattr(scores, name)
+            if scored is not None:
+                file[name] = scored.score
+
+
+def load_scores(folder: RunFolder, data: Sample, signal: Sample | None, background: Background) -> Scores:
+    """Read what `save_scores` kept, beside the samples that were scored."""
+    inside, outside = background.windows.split(data)
+    samples = (inside, background.template, outside, background.validation, signal)
+    with h5py.File(folder.file("scores.h5")) as file:
+        scored = {
+            name: None if sample is None else Scored(sample, np.asarray(file[name], dtype=np.float64))
+            for name, sample in zip(SCORED, samples, strict=True)
+        }
+    return Scores(**scored, background=background)  # type: ignore[arg-type]

@@ -1,0 +1,207 @@
+"""The stages of an analysis, from files to figures, each resumed where its result is there already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from hepflow.errors import ConfigError, HepflowError
+from hepflow.features import features
+from hepflow.results import Results
+from hepflow.sample import Sample, inject
+from hepflow.selection import Cut, cuts, inclusive, score
+from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, dijet_spectrum
+from hepflow.storage import write_json, write_text
+from hepflow.workflow.build import build_classifier, build_method, open_input
+from hepflow.workflow.cache import RunFolder, fingerprint, stage_key
+from hepflow.workflow.config import Config
+from hepflow.workflow.kept import (
+    load_background,
+    load_samples,
+    load_scores,
+    save_background,
+    save_samples,
+    save_scores,
+)
+from hepflow.workflow.summary import cut_name, summarise
+
+T = TypeVar("T")
+STAGES = ("features", "background", "scores", "selection", "fit", "figures")
+
+
+def run(config: Config, out: Path, until: str | None = None) -> Results | None:
+    """Run an analysis into a folder; what is done there already is read, not computed again.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    out
+        Run folder: results.json, config.yaml, workspaces/, figures/ and the stages' own files.
+    until
+        The last stage to run; None for all.
+
+    Returns
+    -------
+    Results or None
+        None where `until` comes before the fit.
+
+    Raises
+    ------
+    HepflowError
+        With the file, key or value at fault.
+    """
+    if config.fit.blind:
+        raise ConfigError("fit.blind: blinded fits are not available yet; set it to false to look at the data")
+    settings = config.model_dump(mode="json")
+    identity = {key: settings[key] for key in ("name", "seed", "inputs", "injection")}
+    stages = _Stages(RunFolder(out, identity))
+    write_text(out / "config.yaml", config.to_yaml(out))
+    wanted = STAGES if until is None else STAGES[: STAGES.index(until) + 1]
+    windows, seed, width = config.regions.windows, config.seed, config.fit.bin_width
+
+    entries = {"data": config.inputs.data, "signal": config.inputs.signal}
+    sources = {name: open_input(config, entry) for name, entry in entries.items() if entry is not None}
+    prints = {name: fingerprint(source.files) for name, source in sources.items()}
+    key = stage_key("", [settings["inputs"], settings["injection"], settings["features"], prints])
+
+    def read_samples() -> tuple[Sample, Sample | None]:
+        samples = {name: features(source, config.features) for name, source in sources.items()}
+        data, signal = samples["data"], samples.get("signal")
+        if config.injection is not None and signal is not None:
+            return inject(signal, data, config.injection.events, config.injection.seed)
+        return data, signal
+
+    data, signal = stages.keep("features", key, read_samples, save_samples, load_samples)
+    if "background" not in wanted:
+        return None
+
+    key = stage_key(key, [settings["regions"], settings["method"], settings["fit"], seed])
+    background = stages.keep(
+        "background",
+        key,
+        lambda: build_method(config).fit(data, windows, seed=seed),
+        save_background,
+        lambda folder: load_background(folder, data, windows, width),
+    )
+    if "scores" not in wanted:
+        return None
+
+    key = stage_key(key, settings["classifier"])
+    scores = stages.keep(
+        "scores",
+        key,
+        lambda: score(
+            build_classifier(config),
+            data,
+            background,
+            signal=signal,
+            folds=config.classifier.folds,
+            seed=seed,
+        ),
+        save_scores,
+        lambda folder: load_scores(folder, data, signal, background),
+    )
+    if "selection" not in wanted:
+        return None
+
+    with stages.timed("selection"):
+        selections = [
+            inclusive(data, background, signal, width),
+            *cuts(scores, config.selection.background_efficiency, width),
+        ]
+    if "fit" not in wanted:
+        return None
+
+    with stages.timed("fit"):
+        hunts = [_hunt(cut, config) for cut in selections]
+    results = summarise(config, data, scores, selections, hunts, stages.timing)
+    (out / "workspaces").mkdir(exist_ok=True)
+    for cut, hunt in zip(selections, hunts, strict=True):
+        write_json(out / "workspaces" / f"{cut_name(cut.background_efficiency)}.json", hunt.workspace)
+    write_json(out / "results.json", results.to_dict())
+
+    if "figures" in wanted:
+        from hepflow.plots import draw_run  # matplotlib takes a second that the other stages need not wait for
+
+        draw_run(results, out / "figures")
+    return results
+
+
+def check(config: Config) -> list[str]:
+    """Open what an analysis reads, and report what can be known before it runs.
+
+    Returns
+    -------
+    list of str
+        One line per finding.
+
+    Raises
+    ------
+    HepflowError
+        If the analysis could not start.
+    """
+    lines = []
+    for name, entry in (("data", config.inputs.data), ("signal", config.inputs.signal)):
+        if entry is None:
+            continue
+        source = open_input(config, entry)
+        lines.append(f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {entry.format}")
+        sample = features(source, config.features)
+        lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
+        inside, outside = config.regions.windows.split(sample)
+        lines.append(f"  signal region: {len(inside):,} events; sidebands: {len(outside):,} events")
+    return lines
+
+
+def _hunt(cut: Cut, config: Config) -> BumpHunt:
+    """Fit one cut's spectrum."""
+    spectrum = cut.spectrum
+    signal = None
+    if cut.signal is not None and len(cut.signal):
+        signal = SignalTemplate.of(cut.signal, spectrum.edges)
+    try:
+        if config.fit.background == "dijet" and cut.threshold is not None:
+            spectrum, _ = dijet_spectrum(
+                spectrum.edges, spectrum.observed, spectrum.windows, sqrt_s=config.fit.sqrt_s
+            )
+        return bump_hunt(spectrum, signal)
+    except HepflowError as error:
+        raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error
+
+
+class _Stages:
+    """The results of stages in a run folder, and the seconds that each took."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.timing: dict[str, float] = {}
+
+    def keep(
+        self,
+        stage: str,
+        key: str,
+        make: Callable[[], T],
+        save: Callable[[RunFolder, T], None],
+        load: Callable[[RunFolder], T],
+    ) -> T:
+        """Read the result of a stage if it is there, else make and keep it."""
+        if self.folder.is_done(stage, key):
+            self.timing[stage] = self.folder.seconds(stage)
+            return load(self.folder)
+        self.folder.begin(stage)
+        with self.timed(stage):
+            result = make()
+            save(self.folder, result)
+        self.folder.finish(stage, key, self.timing[stage])
+        return result
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note the seconds that a stage takes."""
+        start = time.perf_counter()
+        yield
+        self.timing[stage] = round(time.perf_counter() - start, 3)

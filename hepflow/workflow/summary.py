@@ -1,0 +1,189 @@
+"""From samples, scores and fits to the record that is written, drawn and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import numpy as np
+
+from hepflow import __version__
+from hepflow.features import LABELS
+from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumRecord, TruthCurve
+from hepflow.sample import FloatArray, Sample
+from hepflow.selection import Closure, Cut, Scores, Truth, closure, significance_improvement
+from hepflow.spectrum import Spectrum
+from hepflow.stats import BumpHunt, SignalTemplate
+from hepflow.workflow.config import Config
+
+PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
+BINS = 40
+
+
+def cut_name(background_efficiency: float) -> str:
+    """Return the name of a cut's files."""
+    return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
+
+
+def summarise(
+    config: Config,
+    data: Sample,
+    scores: Scores,
+    selections: Sequence[Cut],
+    hunts: Sequence[BumpHunt],
+    timing: Mapping[str, float],
+) -> Results:
+    """Return the results of a run; `selections` and `hunts` go together, the inclusive one first."""
+    truth = Truth.of(scores)
+    records = [_cut_result(cut, hunt, truth) for cut, hunt in zip(selections, hunts, strict=True)]
+    sidebands = closure(scores.sidebands.sample, scores.validation.sample, config.seed)
+    background = scores.background
+    expected, error = background.expected
+    smooth = background.smooth
+    injected = config.injection.events if config.injection else 0
+    return Results(
+        name=config.name,
+        seed=config.seed,
+        method=config.method.name,
+        versions={"hepflow": __version__, **{package: version(package) for package in PACKAGES}},
+        config_hash=config.hash(),
+        cutflow=data.cutflow,
+        regions={"signal": background.windows.signal, "sidebands": background.windows.sidebands},
+        counts={
+            "data": len(data),
+            "data_signal_region": len(scores.data.sample),
+            "data_sidebands": len(scores.sidebands.sample),
+            "expected_background_signal_region": expected,
+            "expected_background_signal_region_error": error,
+            "template_signal_region": len(scores.template.sample),
+            "template_sidebands": len(scores.validation.sample),
+            "injected": injected,
+            **_true_counts(scores),
+        },
+        closure={"auc": sidebands.auc, "auc_error": sidebands.error, **_true_closure(scores, config.seed)},
+        inclusive=records[0],
+        cuts=tuple(records[1:]),
+        features=tuple(_feature_histograms(scores)),
+        scores=_score_histogram(scores),
+        losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
+        truth=None if truth is None else _curve(truth),
+        signal_unit=_signal_unit(scores, injected),
+        smooth={
+            "shape_parameters": smooth.n_shape,
+            "chi2": smooth.chi2,
+            "ndf": smooth.ndf,
+            "p_value": smooth.p_value,
+            "tests": [vars(test) for test in smooth.tests],
+        },
+        timing=dict(timing),
+        warnings=tuple(_warnings(scores)),
+    )
+
+
+def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
+    after = cut.threshold is not None
+    factor, factor_error = cut.spectrum.sideband_factor() if after else (None, None)
+    signal_efficiency = background_efficiency = sic = None
+    if truth is not None:
+        signal_efficiency, background_efficiency = truth.efficiencies(
+            -np.inf if cut.threshold is None else cut.threshold
+        )
+        sic = significance_improvement(signal_efficiency, background_efficiency)
+    return CutResult(
+        background_efficiency=cut.background_efficiency,
+        threshold=cut.threshold,
+        **hunt.to_dict(),
+        spectrum=_spectrum_record(cut.spectrum if hunt.spectrum is None else hunt.spectrum, hunt.signal),
+        non_closure=factor,
+        non_closure_error=factor_error,
+        sculpting_p=cut.sculpting_p if after else None,
+        signal_efficiency=signal_efficiency,
+        true_background_efficiency=background_efficiency,
+        sic=sic,
+    )
+
+
+def _spectrum_record(spectrum: Spectrum, signal: SignalTemplate | None) -> SpectrumRecord:
+    expected, error = spectrum.corrected()
+    return SpectrumRecord(
+        edges=_numbers(spectrum.edges),
+        observed=_numbers(spectrum.observed),
+        expected=_numbers(expected),
+        expected_error=_numbers(error),
+        signal=None if signal is None else _numbers(signal.counts),
+    )
+
+
+def _feature_histograms(scores: Scores) -> list[Histogram]:
+    """Histogram each feature of data and template; in the signal region only where truth tells the background."""
+    places = [("sidebands", scores.sidebands.sample, scores.validation.sample)]
+    inside = scores.data.sample
+    if inside.label is not None:
+        places.append(("signal region", inside.select(inside.label == 0), scores.template.sample))
+    histograms = []
+    for where, data, template in places:
+        name = "data" if where == "sidebands" else "background"
+        for feature in data.names:
+            values, drawn = data.feature(feature), template.feature(feature)
+            edges = np.linspace(*np.quantile(values, [0.0005, 0.9995]), BINS + 1)
+            counts = np.histogram(drawn, edges, weights=template.weight)[0]
+            counts *= len(data) / template.weight.sum()
+            series = {name: _numbers(np.histogram(values, edges)[0]), "template": _numbers(counts)}
+            histograms.append(Histogram(_numbers(edges), series, LABELS.get(feature, feature), where))
+    return histograms
+
+
+def _score_histogram(scores: Scores) -> Histogram:
+    both = np.concatenate([scores.data.score, scores.template.score])
+    edges = np.linspace(*np.quantile(both, [0.0005, 1.0]), BINS + 1)
+    template = np.histogram(scores.template.score, edges, weights=scores.template.sample.weight)[0]
+    series = {"data": _numbers(np.histogram(scores.data.score, edges)[0]), "template": _numbers(template)}
+    if scores.signal is not None:
+        inside = scores.signal.window(*scores.background.windows.signal)
+        series["signal"] = _numbers(np.histogram(inside.score, edges, weights=inside.sample.weight)[0])
+    return Histogram(_numbers(edges), series, "log density ratio, data to template", "signal region")
+
+
+def _true_counts(scores: Scores) -> dict[str, float]:
+    label = scores.data.sample.label
+    if label is None:
+        return {}
+    return {"true_background_signal_region": float((label == 0).sum()), "true_signal_signal_region": float((label == 1).sum())}
+
+
+def _true_closure(scores: Scores, seed: int) -> dict[str, float | None]:
+    inside = scores.data.sample
+    if inside.label is None:
+        return {"auc_signal_region": None, "auc_signal_region_error": None}
+    measured: Closure = closure(inside.select(inside.label == 0), scores.template.sample, seed)
+    return {"auc_signal_region": measured.auc, "auc_signal_region_error": measured.error}
+
+
+def _curve(truth: Truth) -> TruthCurve:
+    background, signal = truth.curve()
+    return TruthCurve(
+        _numbers(background), _numbers(signal), truth.auc, truth.minimum_background_efficiency
+    )
+
+
+def _signal_unit(scores: Scores, injected: int) -> str:
+    if scores.signal is None:
+        return "one signal event in the signal region behind the cut"
+    if injected:
+        return f"the injected signal, {injected} events"
+    return f"the signal sample's own yield, {scores.signal.sample.weight.sum():.6g} events"
+
+
+def _warnings(scores: Scores) -> list[str]:
+    smooth = scores.background.smooth
+    if smooth.adequate:
+        return []
+    return [
+        f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the expected "
+        "yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
+    ]
+
+
+def _numbers(values: FloatArray) -> Numbers:
+    return tuple(float(value) for value in values)
+

@@ -1,0 +1,355 @@
+"""The command line: what goes where, exit codes, and what a person reads when something is wrong."""
+
+import json
+import logging
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from hepflow.cli import cli, main
+from hepflow.cli.run import STAGES
+from hepflow.cli.summary import summary
+from hepflow.errors import FitError, InputError
+from hepflow.storage import load_sample
+from hepflow.workflow.config import load_config
+
+CUT = {
+    "background_efficiency": 0.01,
+    "threshold": 2.34567,
+    "n_obs": 190,
+    "n_exp": 128.91,
+    "n_exp_error": 12.3,
+    "z": 5.432,
+    "p0": 2.8e-8,
+    "mu_hat": 1.1,
+    "mu_up_obs": 1.9,
+    "mu_up_exp": [0.1, 0.2, 0.3, 0.4, 0.5],
+    "signal_efficiency": 0.4,
+    "sic": 5.9,
+}
+RESULTS = {
+    "schema": "hepflow-results-1",
+    "name": "search",
+    "seed": 1,
+    "method": "cathode",
+    "regions": {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]},
+    "closure": {"auc": 0.512, "auc_error": 0.006},
+    "inclusive": {**CUT, "background_efficiency": 1.0, "threshold": None, "z": 1.1},
+    "cuts": [CUT],
+}
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HEPFLOW_DEBUG", raising=False)
+    monkeypatch.setenv("TQDM_DISABLE", "")
+    yield
+    logging.getLogger("hepflow").handlers.clear()
+
+
+@pytest.fixture
+def hepflow(capsys):
+    """Run the command line; return exit code, standard output and standard error."""
+
+    def hepflow(*arguments):
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        return end.value.code, *capsys.readouterr()
+
+    return hepflow
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Stand in for the stages; `calls` are what they were asked for."""
+    fake = SimpleNamespace(calls=[], raises=None)
+
+    def run(config, out, until=None, progress=True):
+        fake.calls.append((config, out, until, progress))
+        if fake.raises is not None:
+            raise fake.raises
+        logging.getLogger("hepflow.workflow").info("a stage")
+        if until is not None:
+            return None
+        out.mkdir(parents=True)
+        (out / "results.json").write_text(json.dumps(RESULTS))
+        return SimpleNamespace()
+
+    def check(config):
+        if fake.raises is not None:
+            raise fake.raises
+        return [f"data: {config.inputs.data.path[0]}"]
+
+    module = SimpleNamespace(run=run, check=check, STAGES=STAGES)
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.stages", module)
+    return fake
+
+
+@pytest.fixture
+def config(hepflow):
+    assert hepflow("init", "c.yaml")[0] == 0
+    return "c.yaml"
+
+
+def test_help_version_and_citation(hepflow):
+    code, out, err = hepflow("--help")
+    assert (code, err) == (0, "")
+    assert all(name in out for name in cli.commands)
+    assert hepflow("--version")[1].startswith("hepflow 0.")
+    code, out, _ = hepflow("--cite")
+    assert code == 0
+    assert "2109.00546" in out
+
+
+def test_env(hepflow):
+    assert "torch" in hepflow("env")[1]
+    code, out, _ = hepflow("env", "--json")
+    assert code == 0
+    assert json.loads(out)["python"].startswith("3.")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rnu"], ["run"], ["run", "c.yaml", "--until", "lunch"], ["--nothing"]]
+)
+def test_wrong_usage(hepflow, arguments):
+    code, out, err = hepflow(*arguments)
+    assert (code, out) == (2, "")
+    assert "Error" in err
+
+
+def test_init_writes_a_valid_configuration_once(hepflow, config):
+    assert load_config(config).name == "search"
+    code, _, err = hepflow("init", config)
+    assert code == 2
+    assert "--force" in err
+    assert hepflow("init", config, "--force")[0] == 0
+    code, _, err = hepflow("init", "none/c.yaml")
+    assert code == 1
+    assert "no folder" in err
+
+
+def test_check(hepflow, config, stages):
+    code, out, _ = hepflow("check", config, "--set", "inputs.data.path=mine.h5")
+    assert (code, out) == (0, "data: mine.h5\nc.yaml: ready to run\n")
+    assert json.loads(hepflow("check", config, "--json")[1])["messages"] == ["data: events.h5"]
+    stages.raises = InputError("events.h5: no such file")
+    code, out, err = hepflow("check", config)
+    assert (code, out, err) == (1, "", "error: events.h5: no such file\n")
+
+
+def test_configuration_errors_exit_with_2(hepflow, config, stages):
+    code, _, err = hepflow("check", config, "--set", "clasifier.folds=3")
+    assert code == 2
+    assert "did you mean 'classifier'" in err
+    assert hepflow("run", "none.yaml")[0] == 2
+
+
+def test_run_prints_the_table(hepflow, config, stages):
+    code, out, err = hepflow("run", config, "--set", "seed=7")
+    assert code == 0
+    assert "190" in out
+    assert "128.9 +- 12.3" in out
+    assert "Z = 5.43 (eps_B 0.01)" in out
+    assert "a stage" in err
+    assert "results and figures in runs/search" in err
+    settings, folder, until, progress = stages.calls[0]
+    assert (settings.seed, str(folder), until, progress) == (7, "runs/search", None, True)
+
+
+def test_run_json_is_the_file(hepflow, config, stages):
+    code, out, err = hepflow("--quiet", "run", config, "--out", "here", "--json")
+    assert code == 0
+    assert json.loads(out) == RESULTS
+    assert "a stage" not in err
+    assert stages.calls[0][3] is False
+
+
+def test_run_until(hepflow, config, stages):
+    code, out, err = hepflow("run", config, "--until", "scores")
+    assert (code, out) == (0, "")
+    assert "stopped after 'scores'" in err
+
+
+def test_demo(hepflow, stages):
+    code, out, _ = hepflow("demo")
+    assert code == 0
+    assert "signal region 3300-3700 GeV" in out
+    settings, folder, _, _ = stages.calls[0]
+    assert (settings.name, str(folder)) == ("demo", "runs/demo")
+    assert settings.injection.events > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (FitError("no minimum"), 3, "error: no minimum"),
+        (InputError("bad file"), 1, "error: bad file"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "interrupted; what is done stays in runs/search, and the same command goes on",
+        ),
+        (OSError(28, "No space left on device", "x"), 1, "error: [Errno 28] No space left on device: 'x'"),
+        (MemoryError(), 1, "error: out of memory"),
+        (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_goes_wrong_in_a_run(hepflow, config, stages, monkeypatch, error, code, text):
+    stages.raises = error
+    ended, out, err = hepflow("run", config)
+    assert (ended, out) == (code, "")
+    assert text in err
+    assert "Traceback" not in err
+    if not isinstance(error, KeyboardInterrupt):
+        monkeypatch.setenv("HEPFLOW_DEBUG", "1")
+        assert "Traceback" in hepflow("run", config)[2]
+
+
+def test_debug_shows_the_traceback(hepflow, config, stages, monkeypatch):
+    monkeypatch.setenv("HEPFLOW_DEBUG", "")
+    stages.raises = ZeroDivisionError()
+    assert "Traceback" in hepflow("--debug", "run", config)[2]
+
+
+def test_interrupt_of_another_command(hepflow, config, stages):
+    stages.raises = KeyboardInterrupt()
+    code, _, err = hepflow("check", config)
+    assert code == 130
+    assert err.endswith("interrupted\n")
+
+
+def test_plot(hepflow, monkeypatch, config, stages):
+    drawn = []
+    monkeypatch.setitem(
+        sys.modules,
+        "hepflow.plots",
+        SimpleNamespace(draw_run=lambda results, folder: drawn.append((results, str(folder)))),
+    )
+    monkeypatch.setitem(
+        sys.modules,
+        "hepflow.results",
+        SimpleNamespace(Results=SimpleNamespace(from_json=lambda path: str(path))),
+    )
+    code, _, err = hepflow("plot", "runs/search")
+    assert code == 1
+    assert "no results.json there" in err
+    hepflow("run", config)
+    assert hepflow("plot", "runs/search")[0] == 0
+    assert drawn == [("runs/search/results.json", "runs/search/figures")]
+
+
+@pytest.fixture
+def spectrum(tmp_path):
+    """A falling spectrum of 30 bins with a bump at 3500 GeV, as CSV."""
+    edges = np.linspace(2500, 5500, 31)
+    centres = (edges[1:] + edges[:-1]) / 2
+    counts = np.round(20_000 * np.exp(-(centres - 2500) / 400))
+    expected = counts.copy()
+    counts += np.round(300 * np.exp(-0.5 * ((centres - 3500) / 80) ** 2))
+    for name, values in (("mjj.csv", counts), ("template.csv", expected)):
+        rows = [f"{low},{high},{count}" for low, high, count in zip(edges, edges[1:], values, strict=False)]
+        (tmp_path / name).write_text("low,high,count\n" + "\n".join(rows) + "\n")
+
+
+REGION = ("--signal-region", 3300, 3700)
+
+
+def test_fit_spectrum_and_its_workspace(hepflow, spectrum):
+    code, out, _ = hepflow("fit", "mjj.csv", *REGION, "--workspace-out", "w.json")
+    assert code == 0
+    assert out.startswith("Z = ")
+    found = json.loads(hepflow("fit", "mjj.csv", *REGION, "--json")[1])
+    assert found["z"] > 4
+    assert json.loads(hepflow("fit", "w.json", "--json")[1])["z"] == pytest.approx(found["z"], rel=1e-3)
+    code, _, err = hepflow("fit", "w.json", *REGION)
+    assert code == 2
+    assert "holds its own regions" in err
+
+
+def test_fit_options_reach_the_fit(hepflow, spectrum):
+    plain = json.loads(hepflow("fit", "mjj.csv", *REGION, "--json")[1])
+    bands = ("--sideband", 2700, 3300, "--sideband", 3700, 5000)
+    gaussian = ("--signal-mass", 3500, "--signal-width", 80)
+    for options in (bands, gaussian, ("--sqrt-s", 14000)):
+        assert json.loads(hepflow("fit", "mjj.csv", *REGION, *options, "--json")[1]) != plain
+    template = ("--background", "template", "--template", "template.csv")
+    assert json.loads(hepflow("fit", "mjj.csv", *REGION, *template, "--json")[1])["z"] > 4
+
+
+def test_fit_says_what_is_missing(hepflow, spectrum, tmp_path):
+    code, _, err = hepflow("fit", "mjj.csv")
+    assert code == 2
+    assert "from 2500 to 5500 GeV; give --signal-region" in err
+    assert hepflow("fit", "mjj.csv", *REGION, "--background", "template")[0] == 2
+    (tmp_path / "other.csv").write_text("1,2,3\n2,3,4\n")
+    code, _, err = hepflow("fit", "mjj.csv", *REGION, "--background", "template", "--template", "other.csv")
+    assert code == 2
+    assert "different bins" in err
+    code, _, err = hepflow("fit", "none.csv", *REGION)
+    assert code == 1
+    assert "none.csv" in err
+
+
+def test_fit_shows_a_finished_run(hepflow, config, stages):
+    hepflow("run", config)
+    assert "Z = 5.43" in hepflow("fit", "runs/search")[1]
+    assert json.loads(hepflow("fit", "runs/search", "--json")[1]) == RESULTS
+
+
+def test_features(hepflow):
+    """Two good events, one with a single jet, in GeV and in MeV."""
+    columns = {f"{q}{i}": [float(i)] * 3 for i in (1, 2) for q in ("eta", "phi", "tau1", "tau2")}
+    columns |= {"pt1": [900.0] * 3, "pt2": [800.0, 700.0, 0.0], "m1": [100.0] * 3, "m2": [200.0, 50.0, 0.0]}
+    pq.write_table(pa.table(columns), "jets.parquet")
+    names = {"pt": "pt1,pt2", "eta": "eta1,eta2", "phi": "phi1,phi2", "mass": "m1,m2"}
+    branches = [text for quantity, name in names.items() for text in ("--branch", f"{quantity}={name}")]
+    reading = ["features", "jets.parquet", "--format", "custom", *branches, "--features", "m_J1,dm_J"]
+    code, out, err = hepflow(*reading, "-o", "s.h5")
+    assert code == 0
+    assert out.splitlines()[0].split() == ["events", "read", "3"]
+    assert out.splitlines()[-1].split() == ["events", "kept", "2"]
+    assert "wrote s.h5" in err
+    assert load_sample("s.h5").feature("m_J1") == pytest.approx([100.0, 50.0])
+    code, _, err = hepflow(*reading, "-o", "s.h5")
+    assert code == 2
+    assert "--force" in err
+    cutflow = json.loads(hepflow(*reading, "-o", "s.h5", "--force", "--json")[1])["cutflow"]
+    assert cutflow[0] == ["events read", 3]
+    assert hepflow(*reading, "--branch", "tau1", "-o", "t.h5")[0] == 2
+    assert hepflow(*reading, "--unit", "MeV", "-o", "t.h5")[0] == 1
+
+
+def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
+    def check(config):
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("take care", stacklevel=1)
+        return []
+
+    monkeypatch.setattr(sys.modules["hepflow.workflow.stages"], "check", check)
+    shown = warnings.showwarning
+    assert hepflow("check", config)[2] == "warning: take care\n"
+    assert warnings.showwarning is shown
+
+
+def test_stages_are_those_of_the_workflow():
+    assert pytest.importorskip("hepflow.workflow.stages").STAGES == STAGES
+
+
+def test_summary_without_truth_or_limits():
+    bare = dict.fromkeys(CUT) | {"background_efficiency": 0.1, "n_obs": 5}
+    text = summary({**RESULTS, "inclusive": None, "cuts": [bare], "closure": None})
+    assert "SIC" not in text
+    assert "largest" not in text
+    assert text.splitlines()[-1].split() == ["eps_B", "0.1", "-", "5", "-", "-", "-", "-", "-", "-"]
+
+
+def test_summary_is_narrow_enough_for_a_terminal():
+    text = summary(RESULTS)
+    assert max(map(len, text.splitlines())) <= 120
