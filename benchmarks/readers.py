@@ -1,8 +1,8 @@
 """Reading, beside a bare ``uproot.iterate`` over the same branches.
 
-``read_overhead``: time of ``features(read(file))`` over that of the bare loop, for a million events of one to
-four jets; the one case where less is better (at most 1.5). ``memory_growth``: peak memory for a file ten times as
-long over that for the file, each in a fresh process, for the bare loop and for hepflow; flat is 1.
+``read_overhead``: time of ``features(read(file))`` over that of the bare loop, a million events of one to four
+jets; here less is better (at most 1.5). ``memory_growth``: peak memory for a file ten times as long over that
+for the file, each in a fresh process, for the bare loop and for hepflow; flat is 1.
 
     python benchmarks/readers.py [--json FILE] [--events N] [--pairs N]
 """

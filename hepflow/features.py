@@ -206,8 +206,6 @@ def _copied(chunk: Chunk, names: tuple[str, ...]) -> tuple[Rows, Cutflow]:
 def _computed(chunk: Chunk, names: tuple[str, ...], source: Source, check: bool) -> tuple[Rows, Cutflow]:
     """Compute the features of the events that have two jets, and count the events dropped, by cause."""
     jets = leading_jets(chunk.events["jets"])
-    if check and len(jets.first):
-        _check_unit(source, float(np.median(jets.columns["pt"][jets.first])))
     rows = _extra(chunk, slice(None) if jets.events is None else jets.events)
     rows["mass"] = np.empty(len(jets.first))
     rows["features"] = np.empty((len(jets.first), len(names)))
@@ -228,6 +226,8 @@ def _computed(chunk: Chunk, names: tuple[str, ...], source: Source, check: bool)
     for cause, which in bad.items():
         dropped.append((f"dropped: {cause}", int(np.count_nonzero(which & good))))
         good &= ~which
+    if check and good.any():
+        _check_unit(source, float(np.median(jets.columns["pt"][jets.first[good]])))
     return rows if good.all() else _take(rows, good), tuple(dropped)
 
 
@@ -255,7 +255,7 @@ def _by_mass(jets: LeadingJets, block: slice) -> tuple[Jet, Jet]:
 
 def _check_unit(source: Source, pt: float) -> None:
     """Refuse momenta that are a thousand times too large or too small for large-radius jets."""
-    if LOWEST_PT <= pt <= HIGHEST_PT or not np.isfinite(pt):
+    if LOWEST_PT <= pt <= HIGHEST_PT:
         return
     unit = "MeV" if pt > HIGHEST_PT else "GeV"
     raise InputError(

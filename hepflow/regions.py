@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Windows:
         if not bands:
             raise ConfigError("regions: no sideband given; the background needs at least one on each side")
         ordered = sorted([self.signal, *bands])
-        for left, right in zip(ordered, ordered[1:], strict=False):
+        for left, right in pairwise(ordered):
             if right[0] < left[1]:
                 raise ConfigError(
                     f"regions overlap: {_text(left)} and {_text(right)}; let one end where the next begins"
@@ -71,7 +72,9 @@ class Windows:
         """
         for what, (low, high) in [("signal region", self.signal), *[("sideband", b) for b in self.sidebands]]:
             if not np.any((data.mass >= low) & (data.mass < high)):
-                span = f"{data.mass.min():.0f} to {data.mass.max():.0f} GeV" if len(data) else "no event at all"
+                span = (
+                    f"{data.mass.min():.0f} to {data.mass.max():.0f} GeV" if len(data) else "no event at all"
+                )
                 raise InputError(
                     f"no event in the {what} {low:g}-{high:g} GeV: the data hold {span}. "
                     "Check the regions, and that masses are read in GeV"
@@ -83,7 +86,7 @@ class Windows:
         borders = sorted({edge for window in (self.signal, *self.sidebands) for edge in window})
         pieces = [
             np.linspace(low, high, max(1, round((high - low) / width)) + 1)[:-1]
-            for low, high in zip(borders, borders[1:], strict=False)
+            for low, high in pairwise(borders)
         ]
         return np.append(np.concatenate(pieces), borders[-1])
 

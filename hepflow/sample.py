@@ -46,14 +46,15 @@ class Sample:
     mass: FloatArray
     features: FloatArray
     names: tuple[str, ...]
-    weight: FloatArray = field(default=None)  # type: ignore[assignment]
+    weight: FloatArray = field(default_factory=lambda: np.zeros(0))
     label: NDArray[np.int8] | None = None
     cutflow: Cutflow = ()
 
     def __post_init__(self) -> None:
         mass = np.ascontiguousarray(self.mass, dtype=np.float64)
         features = np.ascontiguousarray(self.features, dtype=np.float64)
-        weight = np.ones(len(mass)) if self.weight is None else np.ascontiguousarray(self.weight, np.float64)
+        weight = np.ascontiguousarray(self.weight, dtype=np.float64)
+        weight = weight if weight.size else np.ones(len(mass))
         label = None if self.label is None else np.ascontiguousarray(self.label, dtype=np.int8)
         names = tuple(self.names)
         expected = (len(mass), len(names))
@@ -86,7 +87,7 @@ class Sample:
             raise ConfigError(f"no feature {name!r} in this sample: {did_you_mean(name, self.names)}")
         return self.features[:, self.names.index(name)]
 
-    def select(self, rows: ArrayLike) -> Sample:
+    def select(self, rows: ArrayLike | slice) -> Sample:
         """Return the rows of a mask (N,), slice or index array as a new Sample."""
         keep: Any = rows if isinstance(rows, slice) else np.asarray(rows)
         return replace(
@@ -128,7 +129,10 @@ class Sample:
         """Return the events as an awkward record array (fields: m_jj, the features, weight, label)."""
         import awkward as ak
 
-        columns = {"m_jj": self.mass, **{n: self.features[:, i] for i, n in enumerate(self.names)}}
+        columns: dict[str, NDArray[Any]] = {
+            "m_jj": self.mass,
+            **{n: self.features[:, i] for i, n in enumerate(self.names)},
+        }
         columns["weight"] = self.weight
         if self.label is not None:
             columns["label"] = self.label

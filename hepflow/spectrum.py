@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,12 @@ class Spectrum:
     expected: FloatArray
     windows: Windows
     modes: Mapping[str, FloatArray] = field(default_factory=dict)
-    statistical: FloatArray = field(default=None)  # type: ignore[assignment]
+    statistical: FloatArray = field(default_factory=lambda: np.zeros(0))
     sidebands_in_fit: bool = False
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
-        if self.statistical is None:
+        if not np.size(self.statistical):
             object.__setattr__(self, "statistical", np.zeros(bins))
         columns = {"observed": self.observed, "expected": self.expected, "statistical": self.statistical}
         for name, column in {**columns, **self.modes}.items():
@@ -126,7 +126,7 @@ class Spectrum:
         factor = observed / expected
         return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
 
-    def to_hist(self) -> hist.Hist:
+    def to_hist(self) -> hist.Hist[Any]:
         """Return the observed counts as a `hist.Hist` with one axis ``m_jj``."""
         import hist
 

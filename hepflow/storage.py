@@ -255,5 +255,7 @@ def _read_root(path: Path) -> tuple[Arrays, str | None]:
     import uproot
 
     with uproot.open({path: None}) as file:
+        if path.stat().st_size < file.file.fEND:
+            raise EOFError(f"truncated: {path.stat().st_size:,} bytes of {file.file.fEND:,}")
         about = str(file["hepflow"]) if "hepflow" in file else None
         return file[TREE].arrays(library="np") if about and TREE in file else {}, about

@@ -133,7 +133,9 @@ def train(
             total += value.item()
         module.eval()
         with torch.no_grad():
-            judged = torch.cat([loss(*part) for part in zip(*(c.split(16384) for c in validation), strict=True)])
+            judged = torch.cat(
+                [loss(*part) for part in zip(*(torch.split(c, 16384) for c in validation), strict=True)]
+            )
         train_losses.append(total / steps)
         validation_losses.append(judged.mean().item())
         if not np.isfinite([train_losses[-1], validation_losses[-1]]).all():

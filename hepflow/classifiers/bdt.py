@@ -35,7 +35,11 @@ class BoostedTrees:
     _trees: list[HistGradientBoostingClassifier] = field(default_factory=list, init=False, repr=False)
 
     def fit(
-        self, numerator: FloatArray, denominator: FloatArray, weights: tuple[FloatArray, FloatArray], seed: int
+        self,
+        numerator: FloatArray,
+        denominator: FloatArray,
+        weights: tuple[FloatArray, FloatArray],
+        seed: int,
     ) -> BoostedTrees:
         """Train on rows (N, D) against rows (M, D); each class's weights are scaled to the same sum."""
         x = np.concatenate([numerator, denominator])
@@ -51,7 +55,8 @@ class BoostedTrees:
                 early_stopping=True,
                 validation_fraction=self.validation_fraction,
                 n_iter_no_change=self.patience,
-                l2_regularization=self.l2, min_samples_leaf=self.min_leaf,
+                l2_regularization=self.l2,
+                min_samples_leaf=self.min_leaf,
                 random_state=seed + member,
             )
             self._trees.append(tree.fit(x, y, sample_weight=w))

@@ -18,7 +18,11 @@ class Classifier(Protocol):
     """A density ratio learned from two samples."""
 
     def fit(
-        self, numerator: FloatArray, denominator: FloatArray, weights: tuple[FloatArray, FloatArray], seed: int
+        self,
+        numerator: FloatArray,
+        denominator: FloatArray,
+        weights: tuple[FloatArray, FloatArray],
+        seed: int,
     ) -> Classifier:
         """Train on rows (N, D) against rows (M, D) with weights (N,) and (M,), both classes counting the same."""
         ...
@@ -87,9 +91,13 @@ def crossfit(
         If a sample has fewer events than folds.
     """
     if numerator.names != denominator.names:
-        raise ConfigError(f"crossfit: the samples' features differ: {numerator.names} and {denominator.names}")
+        raise ConfigError(
+            f"crossfit: the samples' features differ: {numerator.names} and {denominator.names}"
+        )
     if folds < 2:
-        raise ConfigError(f"crossfit: expected at least 2 folds, got {folds}: else events are scored by models that saw them")
+        raise ConfigError(
+            f"crossfit: expected at least 2 folds, got {folds}: else events are scored by models that saw them"
+        )
     if min(len(numerator), len(denominator)) < 20 * folds:
         raise InputError(
             f"crossfit: {len(numerator):,} and {len(denominator):,} events cannot be dealt into {folds} folds; "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from nflows.flows.base import Flow
 from torch import Tensor
 from tqdm import tqdm
 
@@ -16,7 +18,7 @@ from hepflow.flows.preprocess import Chain, Standardise, logit_preprocessing
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
 
-Architecture = Callable[[int, int], torch.nn.Module]
+Architecture = Callable[[int, int], Flow]
 CHUNK = 50_000
 
 
@@ -40,7 +42,7 @@ class Density:
     members: int = 1
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
-    _flows: list[torch.nn.Module] = field(default_factory=list, init=False, repr=False)
+    _flows: list[Flow] = field(default_factory=list, init=False, repr=False)
     _preprocessing: Chain | None = field(default=None, init=False, repr=False)
     _size: int = field(default=0, init=False, repr=False)
     _context: Standardise | None = field(default=None, init=False, repr=False)
@@ -56,13 +58,15 @@ class Density:
             If a feature is constant or not finite, or there are too few events.
         """
         if np.ptp(sample.weight) > 0:
-            raise ConfigError("Density.fit: the events carry different weights, and the flow would ignore them")
+            raise ConfigError(
+                "Density.fit: the events carry different weights, and the flow would ignore them"
+            )
         self._preprocessing = logit_preprocessing(sample.features, sample.names)
         self._size = len(sample.names)
-        self._context = Standardise.fit(sample.mass[:, None])
+        self._context = _slow_context(sample.mass)
         x = _tensor(self._preprocessing.forward(sample.features)[0])
         m = _tensor(self._context.forward(sample.mass[:, None])[0])
-        trainings = []
+        self._flows, trainings = [], []
         for member in range(self.members):
             with torch.random.fork_rng():
                 torch.manual_seed(seed + member)
@@ -71,7 +75,7 @@ class Density:
                 training = train(flow, _negative_log_prob(flow), (x, m), self.plan, seed + member, title)
             trainings.append(training)
             for state in training.states:
-                kept = self.architecture(x.shape[1], 1)
+                kept = copy.deepcopy(flow)
                 kept.load_state_dict(state)
                 self._flows.append(kept.eval().requires_grad_(False))
         self.trainings = tuple(trainings)
@@ -83,7 +87,8 @@ class Density:
         z, log_determinant = preprocessing.forward(x)
         given = context.forward(m[:, None])[0]
         each = np.stack([self._run(lambda f, a, b: f.log_prob(a, b), flow, z, given) for flow in self._flows])
-        return np.logaddexp.reduce(each, axis=0) - np.log(len(self._flows)) + log_determinant
+        mixture: FloatArray = np.logaddexp.reduce(each, axis=0) - np.log(len(self._flows))
+        return mixture + log_determinant
 
     def sample(self, m: FloatArray, seed: int) -> FloatArray:
         """Draw features (N, D) at masses (N,) in GeV, each from one member taken in turn.
@@ -121,21 +126,33 @@ class Density:
 
     @staticmethod
     def _run(
-        call: Callable[[torch.nn.Module, Tensor, Tensor], Tensor], flow: torch.nn.Module, x: FloatArray, m: FloatArray
+        call: Callable[[Flow, Tensor, Tensor], Tensor],
+        flow: Flow,
+        x: FloatArray,
+        m: FloatArray,
     ) -> FloatArray:
         """Apply a flow in chunks, which bounds the memory."""
         with torch.no_grad():
-            parts = [call(flow, a, b).numpy().astype(np.float64) for a, b in _chunks(x, m)]
-        return np.concatenate(parts)
+            parts = [call(flow, a, b).numpy() for a, b in _chunks(x, m)]
+        return np.concatenate(parts, dtype=np.float64)
 
 
-def _negative_log_prob(flow: torch.nn.Module) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda x, m: -flow.log_prob(x, m)  # type: ignore[operator]
+def _slow_context(mass: FloatArray) -> Standardise:
+    """Scale masses to a third of a standard deviation, so that a network varies slowly with mass.
+
+    The flow is asked for masses between those that it was trained on: slow variation interpolates best.
+    """
+    standard = Standardise.fit(mass[:, None])
+    return Standardise(standard.mean, 3 * standard.scale)
 
 
-def _from_normal(flow: torch.nn.Module, z: Tensor, m: Tensor) -> Tensor:
-    features, _ = flow._transform.inverse(z, m)  # type: ignore[operator,union-attr]
-    return features  # type: ignore[no-any-return]
+def _negative_log_prob(flow: Flow) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda x, m: -flow.log_prob(x, m)
+
+
+def _from_normal(flow: Flow, z: Tensor, m: Tensor) -> Tensor:
+    features: Tensor = flow._transform.inverse(z, m)[0]
+    return features
 
 
 def _chunks(x: FloatArray, m: FloatArray) -> Iterator[tuple[Tensor, Tensor]]:

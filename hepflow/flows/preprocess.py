@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy.special import ndtr
 
 from hepflow.errors import InputError
 from hepflow.sample import FloatArray
@@ -94,6 +95,51 @@ class Standardise:
 
 
 @dataclass(frozen=True)
+class GaussRank:
+    """Map each column by its own quantiles to a normal distribution, linearly between knots.
+
+    A logit leaves exponential tails where a density ends at a bound, and splines on a normal base with linear
+    tails cannot make those; ranks can. Beyond the outer knots the map goes on along its last slope.
+
+    Parameters
+    ----------
+    knots
+        For each of the D columns, increasing positions in the column, and their images, each ``(2, K)``.
+    """
+
+    knots: tuple[FloatArray, ...]
+
+    @classmethod
+    def fit(cls, x: FloatArray, count: int = 41, reach: float = 3.5) -> GaussRank:
+        """Take `count` quantiles of training rows (N, D), evenly spaced in the normal variable up to +-`reach`."""
+        images = np.linspace(-reach, reach, count)
+        columns = []
+        for column in x.T:
+            positions, first = np.unique(np.quantile(column, ndtr(images)), return_index=True)
+            columns.append(np.stack([positions, images[first]]))
+        return cls(tuple(columns))
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return normal-distributed columns (N, D) and log-determinants (N,)."""
+        z, slopes = np.empty_like(x), np.empty_like(x)
+        for i, (positions, images) in enumerate(self.knots):
+            z[:, i], slopes[:, i] = _interpolate(x[:, i], positions, images)
+        return z, np.sum(np.log(slopes), axis=1)
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the columns in their own units (N, D)."""
+        columns = zip(z.T, self.knots, strict=True)
+        return np.stack([_interpolate(column, y, x)[0] for column, (x, y) in columns], axis=1)
+
+
+def _interpolate(x: FloatArray, knots: FloatArray, images: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the piecewise linear image (N,) of values (N,) and its slope (N,), extrapolated at both ends."""
+    slopes = np.diff(images) / np.diff(knots)
+    index = np.clip(np.searchsorted(knots, x) - 1, 0, len(slopes) - 1)
+    return images[index] + slopes[index] * (x - knots[index]), slopes[index]
+
+
+@dataclass(frozen=True)
 class Chain:
     """Several bijections, one after another."""
 
@@ -115,6 +161,12 @@ class Chain:
 
 
 def logit_preprocessing(x: FloatArray, names: tuple[str, ...]) -> Chain:
-    """Build CATHODE's preprocessing (arXiv:2109.00546, sec. III B) from training rows: min-max, logit, standardise."""
+    """Build the preprocessing from training rows (N, D).
+
+    Min-max, logit and standardise are CATHODE's (arXiv:2109.00546, sec. III B); ranks mend what the logit leaves at
+    the bounds.
+    """
     logit = MinMaxLogit.fit(x, names)
-    return Chain((logit, Standardise.fit(logit.forward(x)[0])))
+    x = logit.forward(x)[0]
+    standardise = Standardise.fit(x)
+    return Chain((logit, standardise, GaussRank.fit(standardise.forward(x)[0])))

@@ -20,7 +20,13 @@ EDGE = math.log(math.expm1(1 - MIN_DERIVATIVE))
 
 
 def rational_quadratic_spline(
-    inputs: Tensor, widths: Tensor, heights: Tensor, derivatives: Tensor, *, bound: float, inverse: bool = False
+    inputs: Tensor,
+    widths: Tensor,
+    heights: Tensor,
+    derivatives: Tensor,
+    *,
+    bound: float,
+    inverse: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Transform elementwise by a spline on ``[-bound, bound]`` that is the identity outside.
 

@@ -44,6 +44,8 @@ class Background:
 class Method(Protocol):
     """What every method of background estimation offers."""
 
-    def fit(self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int) -> Background:
+    def fit(
+        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+    ) -> Background:
         """Learn the background from data (and simulation) without looking into the signal region."""
         ...

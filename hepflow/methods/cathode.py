@@ -35,7 +35,9 @@ class Cathode:
     oversampling: float = 20.0
     bin_width: float = 50.0
 
-    def fit(self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int) -> Background:
+    def fit(
+        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+    ) -> Background:
         """Train on the sidebands of the data and sample the template.
 
         Simulation is not used. Truth labels are not looked at.
@@ -55,8 +57,8 @@ class Cathode:
         sampled = Sample(mass, drawn, data.names, np.full(len(mass), 1 / self.oversampling))
         inside = len(masses[0])
         return Background(
-            template=sampled.select(slice(0, inside)),
-            validation=sampled.select(slice(inside, None)),
+            template=sampled.select(np.arange(len(sampled)) < inside),
+            validation=sampled.select(np.arange(len(sampled)) >= inside),
             smooth=smooth,
             windows=windows,
             losses=tuple(training.losses for training in self.density.trainings),

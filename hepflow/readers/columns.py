@@ -82,9 +82,7 @@ def flat_numbers(array: ak.Array, name: str) -> Array:
     InputError
         If it is anything else.
     """
-    numbers = _numbers(ak.to_layout(array))
-    if numbers is None:
-        numbers = _numbers(ak.to_layout(_filled(array)))
+    numbers = _numbers(_plain(ak.to_layout(array)))
     if numbers is None:
         raise InputError(
             f"{name!r} holds {array.type.content}; expected one number per event, such as {name}[0]"
@@ -95,17 +93,17 @@ def flat_numbers(array: ak.Array, name: str) -> Array:
 def flat_lists(array: ak.Array, name: str) -> tuple[Array, Array]:
     """Return the offsets (from zero) and flat contents of a column of one list of numbers per event.
 
+    A missing list is empty, a missing number NaN.
+
     Raises
     ------
     InputError
         If it is anything else.
     """
     layout = ak.to_layout(array)
+    if not isinstance(layout, ak.contents.ListOffsetArray) or _numbers(layout.content) is None:
+        layout = _plain(layout)
     numbers = _numbers(layout.content) if isinstance(layout, ak.contents.ListOffsetArray) else None
-    if numbers is None and array.ndim == 2:
-        packed = ak.to_packed(ak.from_regular(_filled(array), axis=None))
-        layout = ak.to_layout(packed).to_ListOffsetArray64(True)
-        numbers = _numbers(layout.content)
     if numbers is None:
         raise InputError(
             f"{name!r} holds {array.type.content}; expected per event a list of one number per jet"
@@ -123,8 +121,25 @@ def _numbers(layout: Any) -> Array | None:
     return np.asarray(layout.data) if layout.data.dtype.kind in "biuf" else None
 
 
-def _filled(array: ak.Array) -> ak.Array:
-    """Return the array without option types: a missing number is NaN, a missing list is empty."""
-    for axis in range(array.ndim - 1):
-        array = ak.fill_none(array, [], axis=axis)
-    return ak.fill_none(array, np.nan, axis=-1) if "?" in str(array.type) else array
+def _plain(layout: Any) -> Any:
+    """Return a layout of lists and numbers alone: no index, no option, no fixed sizes."""
+    missing = None
+    if layout.is_option:
+        missing, layout = np.asarray(layout.mask_as_bool(valid_when=False)), layout.project()
+    if layout.is_indexed:
+        layout = layout.project()
+    if layout.is_numpy and layout.data.ndim > 1:
+        layout = layout.to_RegularArray()
+    if layout.is_list:
+        lists = layout.to_ListOffsetArray64(True)
+        counts = np.diff(np.asarray(lists.offsets))
+        if missing is not None:
+            counts, present = np.zeros(len(missing), dtype=np.int64), counts
+            counts[~missing] = present
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        return ak.contents.ListOffsetArray(ak.index.Index64(offsets), _plain(lists.content[: offsets[-1]]))
+    if missing is not None and layout.is_numpy:
+        filled = np.full(len(missing), np.nan)
+        filled[~missing] = layout.data
+        return ak.contents.NumpyArray(filled)
+    return layout

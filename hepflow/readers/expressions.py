@@ -27,11 +27,14 @@ def _kleene(absorbing: bool) -> Callable[[Any, Any], Any]:
     """Return and/or of truth values: ``missing or True`` is True, ``missing or False`` is missing."""
 
     def combine(left: Any, right: Any) -> Any:
-        filled = [ak.fill_none(value, not absorbing, axis=None) for value in (left, right)]
-        result = filled[0] | filled[1] if absorbing else filled[0] & filled[1]
-        decided = result if absorbing else ~result
+        columns = [value for value in (left, right) if isinstance(value, ak.Array)]
+        if len(columns) < 2:  # a plain True or False beside a column
+            return np.logical_or(left, right) if absorbing else np.logical_and(left, right)
+        one, other = (ak.fill_none(value, not absorbing, axis=None) for value in columns)
+        result = one | other if absorbing else one & other
         known = ~(ak.is_none(left, axis=-1) | ak.is_none(right, axis=-1))
-        return ak.mask(result, decided | known) if not ak.all(known, axis=None) else result
+        decided = result if absorbing else ~result
+        return result if ak.all(known, axis=None) else ak.mask(result, decided | known)
 
     return combine
 

@@ -146,6 +146,7 @@ def _other_collections(layout: Layout, names: Collection[str]) -> str:
         return ""
     found = [name[: -len(tails[0])] for name in names if name.endswith(tails[0])]
     found = [other for other in found if other != own and all(other + tail in names for tail in tails)]
+    found = [other for other in found if other.removeprefix("n") not in found or other[0] != "n"]  # counters
     if not found:
         return ""
     found.sort(key=lambda other: SequenceMatcher(None, own, other).ratio(), reverse=True)

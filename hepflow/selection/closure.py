@@ -1,4 +1,4 @@
-"""Closure: can a classifier tell the template from the background it stands for?"""
+"""Closure: whether a classifier can tell the template from the background it stands for."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Background
-
-from hepflow.sample import FloatArray, Sample
+from hepflow.sample import Sample
 from hepflow.selection.scores import Scores
 from hepflow.spectrum import Spectrum
 
@@ -151,8 +151,6 @@ def _non_closure(spectrum: Spectrum) -> float:
     return abs(above - below) / (2 * factor) if factor > 0 else 0.0
 
 
-def _ratio(spectrum: Spectrum, bins: FloatArray) -> float:
+def _ratio(spectrum: Spectrum, bins: NDArray[np.bool_]) -> float:
     expected = float(spectrum.expected[bins].sum())
     return float(spectrum.observed[bins].sum()) / expected if expected > 0 else 1.0
-
-

@@ -33,7 +33,9 @@ class Truth:
         label = scores.data.sample.label
         if label is None or not np.any(label == 0):
             return None
-        if scores.signal is not None:  # events kept out of the data: the more precise, and independent of the fit
+        if (
+            scores.signal is not None
+        ):  # events kept out of the data: the more precise, and independent of the fit
             signal = scores.signal.window(*scores.background.windows.signal)
             rows = np.ones(len(signal.sample), dtype=bool)
         else:

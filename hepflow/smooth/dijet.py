@@ -102,7 +102,7 @@ def maximise(integrals: BinIntegrals, counts: FloatArray) -> Maximum:
     per_node = ((counts + 0.5) / widths)[integrals.bins]
     root = np.sqrt(integrals.weights * per_node)
     orthonormal, upper = linalg.qr(root[:, None] * integrals.terms, mode="economic")
-    transform = linalg.solve_triangular(upper, np.eye(len(upper)))
+    transform = np.linalg.inv(upper)
     basis = integrals.terms @ transform
 
     def evaluate(coefficients: FloatArray) -> tuple[float, FloatArray, FloatArray]:

@@ -22,6 +22,7 @@ MIN_SHAPE, MAX_SHAPE = 2, 4
 LEVEL = 0.05
 INADEQUATE = 1e-4
 _MERGE_TO = 10.0
+_LEAST_GAIN = 1.0  # of chi2: without noise (Asimov data) the F-test compares rounding with rounding
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,9 @@ def fit_smooth(
     """Fit the dijet function to the bins of a mask, by Poisson maximum likelihood of the bins' integrals.
 
     Starts from two shape parameters and adds one while the F-test prefers it (p < 0.05) or the present order
-    does not fit (goodness-of-fit p < 0.05), up to `max_shape`. An order whose own fit does not converge, or
-    that leaves no degree of freedom, is not taken.
+    does not fit (goodness-of-fit p < 0.05), up to `max_shape`. Where the F-test asks for it, it must also
+    lower chi2 by one. An order whose own fit does not converge, or that leaves no degree of freedom, is not
+    taken.
 
     Parameters
     ----------
@@ -166,7 +168,8 @@ def fit_smooth(
         except FitError:
             break
         tests.append(_goodness(inside, candidate, merged, before=test))
-        if min(tests[-1].f_p_value or 0.0, test.p_value) >= LEVEL:
+        preferred = (tests[-1].f_p_value or 0.0) < LEVEL and test.chi2 - tests[-1].chi2 > _LEAST_GAIN
+        if not preferred and test.p_value >= LEVEL:
             break
         best, test = candidate, tests[-1]
     return SmoothFit(

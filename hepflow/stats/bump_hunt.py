@@ -210,14 +210,14 @@ def hunt_workspace(spec: Mapping[str, Any], *, level: float = 0.95) -> BumpHunt:
     model, data = open_workspace(spec)
     profile = Profile(model, data)
     numbers = _hunt(profile, level)
-    x, matrix, poi = profile.free.x.copy(), profile.covariance, profile.model.poi
+    x, poi = profile.free.x.copy(), profile.model.poi
     signal = np.abs(profile.model.rates(x)[1][:, poi])
     x[poi] = 0.0
     rates, jacobian = profile.model.rates(x)
     channels = model.config.channel_slices.values()
     region = max(channels, key=lambda bins: float(np.sum(signal[bins] ** 2 / np.maximum(rates[bins], 1.0))))
-    slope = jacobian[region].sum(axis=0)
-    slope[poi] = 0.0
+    slope = np.delete(jacobian[region].sum(axis=0), poi)
+    matrix = np.delete(np.delete(profile.covariance, poi, axis=0), poi, axis=1)
     n_obs, n_exp = float(np.sum(profile.data[region])), float(rates[region].sum())
     return BumpHunt(n_obs, n_exp, float(np.sqrt(slope @ matrix @ slope)), **numbers, workspace=dict(spec))
 

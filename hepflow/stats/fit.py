@@ -87,7 +87,8 @@ def fit(
         found = profile.conditional(fixed_mu)
         matrix = profile.covariance_at(found.x, profile.movable(fix_poi=True))
     else:
-        found, matrix = profile.free, profile.covariance
+        found, matrix = profile.free, profile.covariance.copy()
+        matrix[profile.model.poi, profile.model.poi] = profile.mu_hat_error**2
     return FitOutcome(found.x, np.sqrt(np.diag(matrix)), found.value, found.edm, found.valid)
 
 

@@ -120,7 +120,10 @@ class HistFactory:
             rate = np.exp(log_rate)
             deviance = rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0)
             first = np.where(below, (rate - n) / floor, 1.0 - np.where(n > 0, n / rate, 0.0))
-            second = np.where(below, (rate + n) / floor**2, (n / rate + _FISHER_SHARE) / rate)
+            toward = (
+                n / (n + floor - raw) / floor
+            )  # linear there: a curvature whose step ends above the floor
+            second = np.where(below, rate / floor**2 + toward, (n / rate + _FISHER_SHARE) / rate)
         value = 2.0 * float(np.sum(deviance))
         if not np.isfinite(value) or np.any(below & (floor == 0.0)):
             return np.inf, np.zeros_like(x), np.eye(len(x))

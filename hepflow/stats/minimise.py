@@ -20,8 +20,9 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
 
 TOLERANCE = 1e-12  # of the estimated distance to the minimum, in -2 ln L: a millionth of a standard deviation
 _ACCEPTABLE = 1e-6  # from here on steps need not descend: rounding hides it
-_MAX_STEPS = 200
+_MAX_STEPS = 100
 _POLISH = 5
+_PATIENCE = 15
 _FLAT = 1e-10
 
 
@@ -68,9 +69,11 @@ def newton(
     x = np.where(free, np.clip(start, low, high), start)
     value, gradient, curvature = objective(x)
     edm, distances, valid, polished = np.inf, np.zeros_like(x), False, 0
-    for _ in range(_MAX_STEPS):
+    for steps in range(_MAX_STEPS):
         if not np.isfinite(value):
             break
+        if steps >= _PATIENCE:  # far from linear: the approximate curvature misleads
+            curvature = hessian(objective, x, curvature, low, high, free)
         step = _step(x, gradient, curvature, low, high, free)
         distances = np.abs(0.5 * gradient * step)
         edm = float(abs(0.5 * gradient @ step))
@@ -133,16 +136,34 @@ def _descend(
 
 
 def solve_positive(matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    """Solve for a positive semi-definite matrix, with as much damping as its flattest direction needs."""
-    scale = np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    """Solve for a symmetric matrix, with negative curvature turned positive and flat directions bounded."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-300))
     scaled, right = matrix / np.outer(scale, scale), vector / scale
-    for damping in (0.0, 1e-10, 1e-6, 1e-3, 1.0):
-        try:
-            factor = linalg.cho_factor(scaled + damping * np.eye(len(scale)), check_finite=False)
-        except linalg.LinAlgError:
-            continue
+    try:
+        factor = linalg.cho_factor(scaled, check_finite=False)
         return np.asarray(linalg.cho_solve(factor, right, check_finite=False) / scale)
-    return np.asarray(right / scale)
+    except linalg.LinAlgError:
+        eigenvalues, vectors = linalg.eigh(scaled)
+        return np.asarray(vectors @ ((vectors.T @ right) / np.maximum(np.abs(eigenvalues), 1e-8)) / scale)
+
+
+def hessian(
+    objective: Objective,
+    x: FloatArray,
+    curvature: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    free: NDArray[np.bool_],
+) -> FloatArray:
+    """Return the second derivatives (P, P) of the free parameters, from differences of the gradient."""
+    result = np.zeros_like(curvature)
+    index = np.flatnonzero(free)
+    for i in index:
+        h = 1e-3 * np.sqrt(2.0 / max(curvature[i, i], 1e-12))
+        up, down = x.copy(), x.copy()
+        up[i], down[i] = min(x[i] + h, high[i]), max(x[i] - h, low[i])
+        result[i, index] = ((objective(up)[1] - objective(down)[1]) / (up[i] - down[i]))[index]
+    return 0.5 * (result + result.T)
 
 
 def _minuit(
@@ -162,7 +183,7 @@ def _minuit(
         return objective(np.asarray(x))[1]
 
     for strategy, simplex in ((1, False), (2, True)):
-        for point in (start, stalled):
+        for point in (stalled, start):
             minuit = Minuit(value, np.where(free, np.clip(point, low, high), point), grad=gradient)
             minuit.errordef, minuit.strategy, minuit.tol = Minuit.LEAST_SQUARES, strategy, 1e-3
             minuit.limits = list(zip(low, high, strict=True))
@@ -186,19 +207,13 @@ def covariance(
     index = np.flatnonzero(free)
     if not len(index):
         return result
-    hessian = np.empty((len(index), len(index)))
-    for row, i in enumerate(index):
-        h = 1e-3 * np.sqrt(2.0 / max(curvature[i, i], 1e-12))
-        up, down = x.copy(), x.copy()
-        up[i], down[i] = min(x[i] + h, high[i]), max(x[i] - h, low[i])
-        hessian[row] = ((objective(up)[1] - objective(down)[1]) / (up[i] - down[i]))[index]
-    hessian = 0.5 * (hessian + hessian.T)
+    second = hessian(objective, x, curvature, low, high, free)[np.ix_(index, index)]
     held = ((x <= low) & (gradient > 1e-3)) | ((x >= high) & (gradient < -1e-3))
-    if np.any(held[index]) and linalg.eigvalsh(hessian)[0] <= 0:
-        hessian = hessian[np.ix_(~held[index], ~held[index])]
+    if np.any(held[index]) and linalg.eigvalsh(second)[0] <= 0:
+        second = second[np.ix_(~held[index], ~held[index])]
         index = index[~held[index]]
-    scale = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-300))
-    eigenvalues, vectors = linalg.eigh(hessian / np.outer(scale, scale))
+    scale = np.sqrt(np.maximum(np.abs(np.diag(second)), 1e-300))
+    eigenvalues, vectors = linalg.eigh(second / np.outer(scale, scale))
     flat = eigenvalues < _FLAT
     inner = (vectors[:, ~flat] * (2.0 / eigenvalues[~flat])) @ vectors[:, ~flat].T
     undetermined = np.flatnonzero(np.any(np.abs(vectors[:, flat]) > 1e-4, axis=1))

@@ -64,29 +64,30 @@ class Profile:
 
     @property
     def mu_hat_error(self) -> float:
-        """Its standard deviation; at its lower end, the one expected without signal (eq. 30)."""
-        poi = self.model.poi
-        at_end = self.mu_hat <= self._low[poi]
-        matrix = self.asimov().covariance if at_end else self.covariance
-        return float(np.sqrt(matrix[poi, poi]))
+        """Its standard deviation, from the curvature of the likelihood.
 
-    @cached_property
-    def covariance(self) -> FloatArray:
-        """Covariance of the free fit's parameters, shape ``(P, P)``.
+        At its lower end, or where the likelihood does not curve, it is the one expected without signal (eq. 30).
 
         Raises
         ------
         FitError
             If the data do not determine the signal strength.
         """
-        matrix = self.covariance_at(self.free.x, self.movable(fix_poi=False))
-        if not np.isfinite(matrix[self.model.poi, self.model.poi]):
+        poi = self.model.poi
+        variance = self.covariance[poi, poi] if self.mu_hat > self._low[poi] else np.inf
+        if not np.isfinite(variance):
+            variance = self.asimov().covariance[poi, poi]
+        if not np.isfinite(variance):
             raise FitError(
-                f"the data do not determine {self.model.names[self.model.poi]!r}: another free parameter "
-                "does what the signal does (a shapefactor or normfactor of its bins?); constrain it, or add "
-                "a control channel"
+                f"the data do not determine {self.model.names[poi]!r}: another free parameter does what the "
+                "signal does (a shapefactor or normfactor of its bins?); constrain it, or add a control channel"
             )
-        return matrix
+        return float(np.sqrt(variance))
+
+    @cached_property
+    def covariance(self) -> FloatArray:
+        """Covariance of the free fit's parameters, shape ``(P, P)``; infinite variance where undetermined."""
+        return self.covariance_at(self.free.x, self.movable(fix_poi=False))
 
     @property
     def free(self) -> Minimum:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ def stage_key(before: str, settings: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def fingerprint(paths: list[str]) -> list[tuple[str, int, int]]:
+def fingerprint(paths: Iterable[str]) -> list[tuple[str, int, int]]:
     """Return name, size and time of each local file; of a URL its name alone."""
     found = []
     for path in paths:

@@ -55,7 +55,9 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
         With the file, key or value at fault.
     """
     if config.fit.blind:
-        raise ConfigError("fit.blind: blinded fits are not available yet; set it to false to look at the data")
+        raise ConfigError(
+            "fit.blind: blinded fits are not available yet; set it to false to look at the data"
+        )
     settings = config.model_dump(mode="json")
     identity = {key: settings[key] for key in ("name", "seed", "inputs", "injection")}
     stages = _Stages(RunFolder(out, identity))
@@ -125,7 +127,9 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     write_json(out / "results.json", results.to_dict())
 
     if "figures" in wanted:
-        from hepflow.plots import draw_run  # matplotlib takes a second that the other stages need not wait for
+        from hepflow.plots import (
+            draw_run,
+        )  # matplotlib takes a second that the other stages need not wait for
 
         draw_run(results, out / "figures")
     return results
@@ -149,7 +153,9 @@ def check(config: Config) -> list[str]:
         if entry is None:
             continue
         source = open_input(config, entry)
-        lines.append(f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {entry.format}")
+        lines.append(
+            f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {entry.format}"
+        )
         sample = features(source, config.features)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
         inside, outside = config.regions.windows.split(sample)

@@ -125,7 +125,8 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
         name = "data" if where == "sidebands" else "background"
         for feature in data.names:
             values, drawn = data.feature(feature), template.feature(feature)
-            edges = np.linspace(*np.quantile(values, [0.0005, 0.9995]), BINS + 1)
+            low, high = np.quantile(values, [0.0005, 0.9995])
+            edges = np.linspace(float(low), float(high), BINS + 1)
             counts = np.histogram(drawn, edges, weights=template.weight)[0]
             counts *= len(data) / template.weight.sum()
             series = {name: _numbers(np.histogram(values, edges)[0]), "template": _numbers(counts)}
@@ -135,7 +136,7 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
 
 def _score_histogram(scores: Scores) -> Histogram:
     both = np.concatenate([scores.data.score, scores.template.score])
-    edges = np.linspace(*np.quantile(both, [0.0005, 1.0]), BINS + 1)
+    edges = np.linspace(float(np.quantile(both, 0.0005)), float(both.max()), BINS + 1)
     template = np.histogram(scores.template.score, edges, weights=scores.template.sample.weight)[0]
     series = {"data": _numbers(np.histogram(scores.data.score, edges)[0]), "template": _numbers(template)}
     if scores.signal is not None:
@@ -148,7 +149,10 @@ def _true_counts(scores: Scores) -> dict[str, float]:
     label = scores.data.sample.label
     if label is None:
         return {}
-    return {"true_background_signal_region": float((label == 0).sum()), "true_signal_signal_region": float((label == 1).sum())}
+    return {
+        "true_background_signal_region": float((label == 0).sum()),
+        "true_signal_signal_region": float((label == 1).sum()),
+    }
 
 
 def _true_closure(scores: Scores, seed: int) -> dict[str, float | None]:
@@ -161,9 +165,7 @@ def _true_closure(scores: Scores, seed: int) -> dict[str, float | None]:
 
 def _curve(truth: Truth) -> TruthCurve:
     background, signal = truth.curve()
-    return TruthCurve(
-        _numbers(background), _numbers(signal), truth.auc, truth.minimum_background_efficiency
-    )
+    return TruthCurve(_numbers(background), _numbers(signal), truth.auc, truth.minimum_background_efficiency)
 
 
 def _signal_unit(scores: Scores, injected: int) -> str:
@@ -186,4 +188,3 @@ def _warnings(scores: Scores) -> list[str]:
 
 def _numbers(values: FloatArray) -> Numbers:
     return tuple(float(value) for value in values)
-

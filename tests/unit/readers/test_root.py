@@ -31,12 +31,14 @@ def test_jets_come_in_the_order_of_the_file(tree_file, toy):
 def test_chunks_add_up(tree_file, toy, chunk):
     chunks = list(read(tree_file, "nanoaod", chunk=chunk))
     assert sum(chunk.cutflow[0][1] for chunk in chunks) == 500
-    assert ak.to_list(ak.concatenate([c.events["jets"]["pt"] for c in chunks])) == ak.to_list(toy["FatJet_pt"])
+    assert ak.to_list(ak.concatenate([c.events["jets"]["pt"] for c in chunks])) == ak.to_list(
+        toy["FatJet_pt"]
+    )
 
 
 @pytest.mark.parametrize("chunk", [0, -1, "64", "many MB", "-1 MB", True])
 def test_impossible_chunks_are_refused(tree_file, chunk):
-    with pytest.raises(ConfigError, match="chunk .*expected a number of events"):
+    with pytest.raises(ConfigError, match=r"chunk .*expected a number of events"):
         read(tree_file, "nanoaod", chunk=chunk)
 
 
@@ -53,7 +55,11 @@ def test_rntuple_is_read_whole(tmp_path, toy, tree_file):
         file["Events"] = toy
     assert uproot.open(path)["Events"].classname == "ROOT::RNTuple"
     selection = "FatJet_pt[:, 0] > 600 and HLT_PFJet500"
-    for options in ({}, {"selection": selection}, {"weight": "genWeight", "label_branch": "truth", "label": 1}):
+    for options in (
+        {},
+        {"selection": selection},
+        {"weight": "genWeight", "label_branch": "truth", "label": 1},
+    ):
         ours, expected = (features(read(p, "nanoaod", **options)) for p in (path, tree_file))
         assert ours.cutflow == expected.cutflow
         assert np.array_equal(ours.features, expected.features)
@@ -152,7 +158,9 @@ def test_another_branch_for_one_quantity(tree_file, toy):
 def test_jets_without_subjettiness(tmp_path, toy, write_tree):
     path = write_tree(tmp_path / "bare.root", {f"FatJet_{name}": toy[f"FatJet_{name}"] for name in CUSTOM})
     assert len(features(read(path, "nanoaod"), ["m_J1"]))
-    with pytest.raises(InputError, match=r"'tau21_J1' needs tau2 and tau1 of each jet; the jets have pt, eta"):
+    with pytest.raises(
+        InputError, match=r"'tau21_J1' needs tau2 and tau1 of each jet; the jets have pt, eta"
+    ):
         features(read(path, "nanoaod"))
 
 
@@ -194,7 +202,9 @@ def test_other_jet_collections_are_offered(tmp_path, toy, write_tree):
 def test_branches_of_two_collections_are_refused(tmp_path, toy, write_tree):
     toy["Jet_pt"] = ak.concatenate([toy["FatJet_pt"], toy["FatJet_pt"]], axis=1)
     path = write_tree(tmp_path / "mixed.root", toy)
-    with pytest.raises(InputError, match=r"mixed.root: 'Jet_pt' and 'FatJet_eta' do not hold the same number"):
+    with pytest.raises(
+        InputError, match=r"mixed.root: 'Jet_pt' and 'FatJet_eta' do not hold the same number"
+    ):
         list(read(path, "custom", branches={**CUSTOM, "pt": "Jet_pt"}))
     with pytest.raises(InputError, match=r"'genWeight' holds float64; expected per event a list"):
         list(read(path, "custom", branches={**CUSTOM, "mass": "genWeight"}))

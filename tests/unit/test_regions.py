@@ -1,0 +1,78 @@
+"""Signal region and sidebands."""
+
+import numpy as np
+import pytest
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.regions import Windows
+from hepflow.sample import Sample
+
+WINDOWS = Windows(signal=(3300, 3700), sidebands=[(3700, 5000), (2500, 3300)])
+
+
+def sample(*masses):
+    return Sample(np.array(masses, dtype=float), np.zeros((len(masses), 1)), ("x",))
+
+
+def test_sidebands_are_sorted_and_the_range_spans_all():
+    assert WINDOWS.sidebands == ((2500.0, 3300.0), (3700.0, 5000.0))
+    assert WINDOWS.range == (2500.0, 5000.0)
+    assert Windows([3300, 3700], [[2500, 3300], [3700, 5000]]) == WINDOWS
+
+
+def test_windows_are_half_open():
+    mass = np.array([2499.9, 2500.0, 3300.0, 3699.9, 3700.0, 5000.0])
+    assert WINDOWS.in_signal(mass).tolist() == [False, False, True, True, False, False]
+    assert WINDOWS.in_sidebands(mass).tolist() == [False, True, False, False, True, False]
+
+
+def test_split():
+    signal, sidebands = WINDOWS.split(sample(2600, 3400, 4000, 9000))
+    assert signal.mass.tolist() == [3400.0]
+    assert sidebands.mass.tolist() == [2600.0, 4000.0]
+
+
+@pytest.mark.parametrize(
+    ("masses", "where"),
+    [
+        ((2600, 4000), "signal region 3300-3700"),
+        ((3400, 4000), "sideband 2500-3300"),
+        ((), "no event at all"),
+    ],
+)
+def test_split_refuses_an_empty_region(masses, where):
+    with pytest.raises(InputError, match=where):
+        WINDOWS.split(sample(*masses))
+
+
+@pytest.mark.parametrize(
+    ("signal", "sidebands", "message"),
+    [
+        ((3700, 3300), [(2500, 3300), (3700, 5000)], r"signal region \[3700, 3300\]: expected \[low, high\]"),
+        ((3300, 3700), [(2500, 2500), (3700, 5000)], r"sideband \[2500, 2500\]"),
+        ((3300, 3700, 1), [(2500, 3300)], "expected"),
+        ((3300, np.inf), [(2500, 3300)], "expected"),
+        ((-5, 3700), [(3700, 5000)], "0 <= low < high"),
+        ((3300, 3700), [], "no sideband given"),
+        ((3300, 3700), [(2500, 3400), (3700, 5000)], "regions overlap: 2500-3400 GeV and 3300-3700 GeV"),
+        ((3300, 3700), [(2500, 2900), (2900, 3300)], "one side of the signal region"),
+        ((3300, 3700), [(3700, 4000)], "give one below and one above"),
+    ],
+)
+def test_impossible_windows(signal, sidebands, message):
+    with pytest.raises(ConfigError, match=message):
+        Windows(signal, sidebands)
+
+
+@pytest.mark.parametrize("width", [50, 33, 7, 10_000])
+def test_edges_hold_every_border(width):
+    edges = WINDOWS.edges(width)
+    assert edges[0], edges[-1] == WINDOWS.range
+    assert {2500.0, 3300.0, 3700.0, 5000.0} <= set(edges)
+    assert (np.diff(edges) > 0).all()
+    assert np.diff(edges).max() <= 1.5 * width
+
+
+def test_edges_across_gaps():
+    gapped = Windows((3300, 3700), [(2500, 3100), (3900, 5000)])
+    assert {2500.0, 3100.0, 3300.0, 3700.0, 3900.0, 5000.0} <= set(gapped.edges(100))

@@ -1,0 +1,120 @@
+"""Sample: shapes, selections, and injected signal."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from hepflow.errors import ConfigError
+from hepflow.sample import Sample, add_cutflows, inject
+
+
+def make(events, label=None, start=0, **options):
+    mass = 1000.0 + start + np.arange(events)
+    table = np.stack([mass / 10, mass / 100], axis=1)
+    return Sample(mass, table, ("a", "b"), label=None if label is None else np.full(events, label), **options)
+
+
+def test_defaults_and_types():
+    sample = Sample([1, 2], [[3], [4]], ["x"], label=[0, 1])
+    assert (sample.mass.dtype, sample.features.dtype, sample.label.dtype) == (np.float64, np.float64, np.int8)
+    assert sample.weight.tolist() == [1.0, 1.0]
+    assert sample.names == ("x",)
+    assert len(sample) == 2
+    with pytest.raises(AttributeError):
+        sample.mass = None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ([1.0], [[1.0, 2.0]], ("a",)),
+            r"expected mass \(N,\) and features \(N, 1\).*got \(1,\) and \(1, 2\)",
+        ),
+        (([[1.0]], [[1.0]], ("a",)), r"got \(1, 1\) and \(1, 1\)"),
+        (([1.0], [[1.0]], ("a",), [1.0, 2.0]), r"expected weight of shape \(1,\); got \(2,\)"),
+        (([1.0], [[1.0]], ("a",), [1.0], [0, 1]), r"expected label of shape \(1,\); got \(2,\)"),
+    ],
+)
+def test_shapes_must_agree(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        Sample(*arguments)
+
+
+def test_one_feature_by_name():
+    assert make(3).feature("b").tolist() == [10.0, 10.01, 10.02]
+    with pytest.raises(ConfigError, match="no feature 'c' in this sample: known: 'a', 'b'"):
+        make(3).feature("c")
+
+
+def test_text_for_people():
+    assert repr(make(3, 1)) == "Sample(3 events, 1000-1002 GeV, features a, b, 3 signal by truth)"
+    assert repr(make(0)) == "Sample(0 events, features a, b)"
+
+
+@pytest.mark.parametrize("rows", [[True, False, True], slice(0, 3, 2), [0, 2], np.array([0, 2])])
+def test_select(rows):
+    chosen = make(3, 1, weight=np.array([1.0, 2.0, 3.0]), cutflow=(("events read", 3),)).select(rows)
+    assert chosen.mass.tolist() == [1000.0, 1002.0]
+    assert chosen.weight.tolist() == [1.0, 3.0]
+    assert chosen.label.tolist() == [1, 1]
+    assert chosen.cutflow == (("events read", 3),)
+
+
+def test_window_is_half_open():
+    assert make(5).window(1001, 1003).mass.tolist() == [1001.0, 1002.0]
+
+
+def test_without_truth():
+    assert make(2, 1).without_truth().label is None
+
+
+def test_concat_joins_rows_and_cutflows():
+    steps = (("events read", 2), ("events kept", 2))
+    both = Sample.concat(
+        [make(2, 0, cutflow=steps), make(3, 1, start=10, cutflow=(*steps[:1], ("dropped: x", 1)))]
+    )
+    assert both.mass.tolist() == [1000.0, 1001.0, 1010.0, 1011.0, 1012.0]
+    assert both.label.tolist() == [0, 0, 1, 1, 1]
+    assert both.cutflow == (("events read", 4), ("events kept", 2), ("dropped: x", 1))
+    assert Sample.concat([make(2, 0), make(2)]).label is None  # not all know the truth
+
+
+def test_concat_refuses_what_does_not_fit():
+    with pytest.raises(ConfigError, match="nothing to join"):
+        Sample.concat([])
+    with pytest.raises(ConfigError, match=r"features \('c',\) differ from \('a', 'b'\)"):
+        Sample.concat([make(1), Sample([1.0], [[1.0]], ("c",))])
+
+
+def test_add_cutflows_keeps_the_order():
+    assert add_cutflows([(("a", 1), ("b", 2)), (("c", 3), ("a", 4))]) == (("a", 5), ("b", 2), ("c", 3))
+    assert add_cutflows([]) == ()
+
+
+def test_to_awkward():
+    events = make(2, 1).to_awkward()
+    assert ak.fields(events) == ["m_jj", "a", "b", "weight", "label"]
+    assert events["a"].tolist() == [100.0, 100.1]
+    assert "label" not in ak.fields(make(2).to_awkward())
+
+
+def test_inject():
+    data, signal = make(50, 0, cutflow=(("events read", 60),)), make(20, 1, start=500)
+    mixed, rest = inject(signal, data, 7, seed=3)
+    assert (len(mixed), int(mixed.label.sum()), len(rest)) == (57, 7, 13)
+    assert mixed.cutflow == data.cutflow
+    together = np.concatenate([mixed.mass[mixed.label == 1], rest.mass])
+    assert sorted(together) == signal.mass.tolist()  # no signal event in both, none lost
+    assert (np.diff(rest.mass) > 0).all()
+    assert not (np.diff(mixed.mass[mixed.label == 0]) > 0).all()  # shuffled
+    again, other = inject(signal, data, 7, seed=3)[0], inject(signal, data, 7, seed=4)[0]
+    assert np.array_equal(mixed.mass, again.mass)
+    assert not np.array_equal(mixed.mass, other.mass)
+    assert inject(signal, data, 0, seed=1)[0].label.sum() == 0
+
+
+@pytest.mark.parametrize("events", [-1, 20, 21])
+def test_inject_keeps_some_signal(events):
+    with pytest.raises(ConfigError, match=rf"cannot inject {events} events.* ask for 0 to 19"):
+        inject(make(20, 1), make(5, 0), events, seed=1)

@@ -1,0 +1,268 @@
+"""Samples in files, and files written whole or not at all."""
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import uproot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.features import features
+from hepflow.readers import read
+from hepflow.sample import Sample
+from hepflow.storage import atomic_write, load_sample, save_sample, write_json, write_text
+
+SUFFIXES = (".h5", ".parquet", ".root")
+CUTFLOW = (
+    ("events read", 9),
+    ("dropped: fewer than two jets", 4),
+    ("dropped: tau1 = 0", 0),
+    ("events kept", 5),
+)
+
+
+def names_in(folder):
+    return [path.name for path in folder.iterdir()]
+
+
+def make(events=5, names=("m_J1", "dm_J"), label=True):
+    random = np.random.default_rng(1)
+    return Sample(
+        mass=random.uniform(2e3, 5e3, events),
+        features=random.normal(size=(events, len(names))),
+        names=names,
+        weight=random.normal(size=events),
+        label=random.integers(0, 2, events) if label else None,
+        cutflow=CUTFLOW if events == 5 else (),
+    )
+
+
+def assert_same(one, other):
+    assert one.names == other.names
+    assert one.cutflow == other.cutflow
+    for name in ("mass", "features", "weight", "label"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert getattr(one, name) is None or getattr(one, name).dtype == getattr(other, name).dtype
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("label", [True, False])
+@pytest.mark.parametrize("names", [("m_J1", "dm_J"), ("m_jj", "weight", "label"), ()])
+def test_round_trip(tmp_path, suffix, label, names):
+    sample = make(names=names, label=label)
+    save_sample(sample, tmp_path / f"s{suffix}")
+    assert_same(load_sample(tmp_path / f"s{suffix}"), sample)
+    assert names_in(tmp_path) == [f"s{suffix}"]
+
+
+@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 40), st.integers(0, 3), st.data())
+def test_round_trip_of_any_numbers(tmp_path, events, width, data):
+    numbers = data.draw(npst.arrays(np.float64, (events, width + 2)))
+    sample = Sample(numbers[:, 0], numbers[:, 2:], tuple(f"f{i}" for i in range(width)), numbers[:, 1])
+    for suffix in SUFFIXES:
+        save_sample(sample, tmp_path / f"s{suffix}")
+        assert_same(load_sample(tmp_path / f"s{suffix}"), sample)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_features_gives_the_sample_back(tmp_path, suffix):
+    sample, path = make(), tmp_path / f"s{suffix}"
+    save_sample(sample, path)
+    for chunk in (2, "64 MB"):
+        assert_same(features(read(path, "hepflow", chunk=chunk), sample.names), sample)
+        part = features(read(path, "hepflow", chunk=chunk), ["dm_J"])
+        np.testing.assert_array_equal(part.features[:, 0], sample.feature("dm_J"))
+        assert part.cutflow == sample.cutflow
+    source = read(path, "hepflow")
+    assert (source.num_events, source.columns, source.jet_fields) == (5, ("m_jj", "m_J1", "dm_J"), ())
+    with pytest.raises(InputError, match=r"no feature 'dm_JJ'; did you mean 'dm_J'"):
+        features(source, ["dm_JJ"])
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_selection_and_truth_on_features(tmp_path, suffix):
+    sample, path = make(), tmp_path / f"s{suffix}"
+    save_sample(sample, path)
+    back = features(read(path, "hepflow", label=1, selection="m_J1 > 0"), sample.names)
+    mask = (sample.label == 1) & (sample.feature("m_J1") > 0)
+    np.testing.assert_array_equal(back.mass, sample.mass[mask])
+    steps = dict(back.cutflow)
+    assert (
+        steps["events read"] == 9 == steps["events kept"] + sum(v for k, v in steps.items() if "dropped" in k)
+    )
+
+
+def test_two_files_and_their_cutflows_add_up(tmp_path):
+    for name in "ab":
+        save_sample(make(), tmp_path / f"{name}.h5")
+    both = features(read(tmp_path / "*.h5", "hepflow"), ["m_J1"])
+    assert both.cutflow == tuple((cause, 2 * events) for cause, events in CUTFLOW)
+
+
+def test_a_cutflow_that_is_not_of_these_events_begins_anew(tmp_path):
+    sample = make().select([0, 1])
+    save_sample(sample, tmp_path / "s.h5")
+    assert load_sample(tmp_path / "s.h5").cutflow == CUTFLOW
+    assert features(read(tmp_path / "s.h5", "hepflow"), ["m_J1"]).cutflow == (
+        ("events read", 2),
+        ("events kept", 2),
+    )
+
+
+def test_features_that_are_not_finite_are_dropped_and_counted(tmp_path):
+    sample = make()
+    sample.features[2, 0] = np.nan
+    save_sample(sample, tmp_path / "s.root")
+    back = features(read(tmp_path / "s.root", "hepflow"), sample.names)
+    assert len(back) == 4
+    assert ("dropped: NaN or infinite value", 1) in back.cutflow
+    assert back.cutflow[-1] == ("events kept", 4)
+
+
+def test_root_holds_a_ttree_and_columns_have_names(tmp_path):
+    for suffix in SUFFIXES:
+        save_sample(make(), tmp_path / f"s{suffix}")
+    columns = ["dm_J", "label", "m_J1", "m_jj", "weight"]
+    with uproot.open(tmp_path / "s.root") as file:
+        assert file["sample"].classname == "TTree"
+        assert sorted(file["sample"].keys()) == columns
+    assert sorted(pq.read_table(tmp_path / "s.parquet").column_names) == columns
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert sorted(file) == columns
+        assert json.loads(file.attrs["hepflow"])["schema"] == "hepflow-sample-1"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_damage_is_named(tmp_path, suffix):
+    path = tmp_path / f"s{suffix}"
+    save_sample(make(), path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=rf"s{suffix}: cannot be read as .*; write or copy it anew"):
+        load_sample(path)
+
+
+def test_files_of_others_are_told_apart(tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["m_jj"] = np.ones(3)
+    with pytest.raises(InputError, match="not a sample that hepflow wrote"):
+        load_sample(tmp_path / "other.h5")
+    with pytest.raises(InputError, match="not written by hepflow; expected a file of `hepflow features`"):
+        read(tmp_path / "other.h5", "hepflow")
+    save_sample(make(), tmp_path / "s.h5")
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        del file["dm_J"]
+    with pytest.raises(InputError, match=r"damaged: missing columns \['dm_J'\]"):
+        load_sample(tmp_path / "s.h5")
+    with pytest.raises(InputError, match=r"no branch or column 'dm_J' \(a feature\)"):
+        read(tmp_path / "s.h5", "hepflow")
+    with h5py.File(tmp_path / "s.h5", "a") as file:
+        file.attrs["hepflow"] = file.attrs["hepflow"].replace("sample-1", "sample-9")
+    with pytest.raises(InputError, match="schema 'hepflow-sample-9'; this hepflow reads 'hepflow-sample-1'"):
+        load_sample(tmp_path / "s.h5")
+
+
+def test_paths_that_cannot_be(tmp_path):
+    save_sample(make(), tmp_path / "sample.h5")
+    with pytest.raises(InputError, match=r"sampel.h5: no such file; did you mean 'sample.h5'"):
+        load_sample(tmp_path / "sampel.h5")
+    with pytest.raises(InputError, match="no such file; there is no folder"):
+        load_sample(tmp_path / "none" / "sample.h5")
+    with pytest.raises(ConfigError, match=r"suffix '.csv'; expected one of .h5"):
+        save_sample(make(), tmp_path / "sample.csv")
+    with pytest.raises(ConfigError, match="feature 'a/b': expected letters, digits and '_' only"):
+        save_sample(make(names=("a/b",)), tmp_path / "sample.h5")
+    with pytest.raises(ConfigError, match="do not make distinct columns"):
+        save_sample(make(names=("weight", "weight_feature")), tmp_path / "sample.h5")
+
+
+def test_atomic_write_replaces_whole(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with atomic_write(target) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_an_interrupt_leaves_nothing(tmp_path, error):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(error), atomic_write(target) as temporary:
+        raise error(temporary.write_text("half"))
+    assert target.read_text() == "old"
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_interrupt_while_saving_leaves_nothing(tmp_path, monkeypatch, suffix):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_sample(make(), tmp_path / f"s{suffix}")
+    assert names_in(tmp_path) == []
+
+
+def test_atomic_write_goes_through_links_and_keeps_usual_permissions(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real" / "a.txt")
+    write_text(tmp_path / "link.txt", "x")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real" / "a.txt").read_text() == "x"
+    (tmp_path / "plain").touch()
+    assert (tmp_path / "real" / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    with pytest.raises(InputError, match=r"there is no folder '.*nowhere'; create it first"):
+        write_text(tmp_path / "nowhere" / "a.txt", "x")
+    with pytest.raises(InputError, match="it is a folder; name a file in it"):
+        write_text(tmp_path, "x")
+
+
+@dataclass
+class Point:
+    x: float
+    where: Path
+
+
+def test_write_json(tmp_path):
+    value = {
+        "a": np.float64(0.1),
+        "b": np.arange(3),
+        "c": [Point(1.5, Path("p"))],
+        4: (True, None, np.int8(3)),
+    }
+    write_json(tmp_path / "v.json", value)
+    plain = {"a": 0.1, "b": [0, 1, 2], "c": [{"x": 1.5, "where": "p"}], "4": [True, None, 3]}
+    assert json.loads((tmp_path / "v.json").read_text()) == plain
+    for bad, message in (
+        (np.nan, r"\$.a\[1\] is nan, which JSON cannot hold"),
+        ({1}, r"\$.a\[1\] is \{1\} \(set\)"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            write_json(tmp_path / "v.json", {"a": [0, bad]})
+    assert json.loads((tmp_path / "v.json").read_text()) == plain
+
+
+def test_a_large_sample_is_read_in_chunks(tmp_path):
+    sample = replace(make(600_000, names=("a",), label=False), cutflow=())
+    for suffix in (".parquet", ".root"):
+        save_sample(sample, tmp_path / f"s{suffix}")
+        sizes = [len(chunk.events) for chunk in read(tmp_path / f"s{suffix}", "hepflow", chunk=250_000)]
+        assert sum(sizes) == 600_000
+        assert max(sizes) <= 250_000
