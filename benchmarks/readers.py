@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -97,6 +97,12 @@ def read_overhead(folder: Path, events: int, pairs: int) -> dict[str, object]:
     }
 
 
+def own_peak() -> float:
+    """Return the peak memory of this process, MB; getrusage would count what its parent held when it forked."""
+    status = Path("/proc/self/status").read_text()
+    return float(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1e3
+
+
 def peak(work: str, path: Path) -> float:
     """Return the peak memory of a fresh process, MB, without the sample that it returns."""
     command = [sys.executable, __file__, "--peak", work, str(path)]
@@ -125,7 +131,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.peak:
         sample = WORK[arguments.peak[0]](Path(arguments.peak[1])) or 0.0
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3 - sample)
+        print(own_peak() - sample)
         return
     with tempfile.TemporaryDirectory() as folder:
         overhead = read_overhead(Path(folder), arguments.events, arguments.pairs)

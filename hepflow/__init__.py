@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, flows, methods, plots, stats
+    from hepflow import classifiers, flows, methods, plots, selection, stats
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.features import features
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hepflow.regions import Windows
     from hepflow.results import Results
     from hepflow.sample import Sample, inject
-    from hepflow.selection import cuts
+    from hepflow.selection import cuts, inclusive, score
     from hepflow.spectrum import Spectrum
     from hepflow.storage import load_sample, save_sample
 
@@ -40,16 +40,19 @@ __all__ = [
     "cuts",
     "features",
     "flows",
+    "inclusive",
     "inject",
     "load_sample",
     "methods",
     "plots",
     "read",
     "save_sample",
+    "score",
+    "selection",
     "stats",
 ]
 
-_ROOMS = ("classifiers", "flows", "methods", "plots", "stats")
+_ROOMS = ("classifiers", "flows", "methods", "plots", "selection", "stats")
 _HOMES = {
     "ConfigError": "errors",
     "FitError": "errors",
@@ -62,10 +65,12 @@ _HOMES = {
     "crossfit": "classifiers",
     "cuts": "selection",
     "features": "features",
+    "inclusive": "selection",
     "inject": "sample",
     "load_sample": "storage",
     "read": "readers",
     "save_sample": "storage",
+    "score": "selection",
 }
 
 

@@ -21,7 +21,6 @@ from hepflow.sample import Sample
 SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".parquet": "Parquet", ".root": "ROOT"}
 SCHEMA = "hepflow-sample-1"
 TREE = "sample"
-RESERVED = ("m_jj", "weight", "label")
 ROWS = 1 << 18  # rows written at a time to a TTree or Parquet row group: what a reader must hold at once
 
 Arrays = dict[str, NDArray[Any]]
@@ -112,24 +111,25 @@ def save_sample(sample: Sample, path: str | Path) -> None:
     Raises
     ------
     ConfigError
-        If the suffix is none of .h5, .parquet and .root, or a feature's name cannot be a column's.
+        If the suffix is none of .h5, .hdf5, .parquet and .root, or a feature cannot be a column.
     """
     kind = _kind(path)
-    columns = [_column(name) for name in sample.names]
-    if len({*columns, *RESERVED}) < len(columns) + len(RESERVED):
-        raise ConfigError(f"{path}: features {sample.names} do not make distinct columns; rename one")
-    features = {column: np.ascontiguousarray(sample.features[:, i]) for i, column in enumerate(columns)}
-    arrays: Arrays = {"m_jj": sample.mass, **features, "weight": sample.weight}
+    for name in sample.names:
+        if not name.replace("_", "").isalnum() or not name.isascii() or name in ("weight", "label"):
+            raise ConfigError(
+                f"{path}: feature {name!r} cannot be a column; expected letters, digits and '_' only, and neither "
+                "'weight' nor 'label'"
+            )
+    table = {name: np.ascontiguousarray(sample.features[:, i]) for i, name in enumerate(sample.names)}
+    if len(table) < len(sample.names) or not np.array_equal(
+        table.get("m_jj", sample.mass), sample.mass, True
+    ):
+        raise ConfigError(f"{path}: features {sample.names}: expected each once, and 'm_jj' to be the mass")
+    arrays: Arrays = {"m_jj": sample.mass, **table, "weight": sample.weight}
     if sample.label is not None:
         arrays["label"] = sample.label
-    about = json.dumps(
-        {
-            "schema": SCHEMA,
-            "names": sample.names,
-            "columns": columns,
-            "cutflow": [list(step) for step in sample.cutflow],
-        }
-    )
+    cutflow = [list(step) for step in sample.cutflow]
+    about = json.dumps({"schema": SCHEMA, "names": sample.names, "cutflow": cutflow})
     with atomic_write(path) as temporary:
         {"HDF5": _write_hdf5, "Parquet": _write_parquet, "ROOT": _write_root}[kind](temporary, arrays, about)
 
@@ -160,7 +160,7 @@ def load_sample(path: str | Path) -> Sample:
 def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
     try:
         described = json.loads(about or "")
-        schema, names, columns = described["schema"], described["names"], described["columns"]
+        schema, names = described["schema"], described["names"]
         cutflow = tuple((str(cause), int(events)) for cause, events in described["cutflow"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -171,14 +171,15 @@ def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
         raise InputError(
             f"{path}: schema {schema!r}; this hepflow reads {SCHEMA!r}: use the version that wrote it"
         )
-    missing = [name for name in ("m_jj", *columns, "weight") if name not in arrays]
+    expected = ["m_jj", *names, "weight"]
+    missing = [name for name in expected if name not in arrays]
     lengths = {name: len(array) for name, array in arrays.items()}
     if missing or len(set(lengths.values())) > 1:
         raise InputError(
             f"{path}: damaged: missing columns {missing}, lengths {lengths}; expected one length for all of "
-            f"{['m_jj', *columns, 'weight']}. Write it anew"
+            f"{expected}. Write it anew"
         )
-    table = [arrays[column] for column in columns]
+    table = [arrays[name] for name in names]
     return Sample(
         mass=arrays["m_jj"],
         features=np.stack(table, axis=1) if table else np.empty((lengths["m_jj"], 0)),
@@ -194,15 +195,6 @@ def _kind(path: str | Path) -> str:
     if suffix not in SUFFIXES:
         raise ConfigError(f"{path}: suffix {suffix!r}; expected one of {', '.join(SUFFIXES)}")
     return SUFFIXES[suffix]
-
-
-def _column(name: str) -> str:
-    """Return the name of a feature's column; a feature called as one of the other columns gets an ending."""
-    if not name or not name.replace("_", "").isalnum() or not name.isascii():
-        raise ConfigError(
-            f"feature {name!r}: expected letters, digits and '_' only, to be a column in every format"
-        )
-    return f"{name}_feature" if name in RESERVED else name
 
 
 def _write_hdf5(path: Path, arrays: Arrays, about: str) -> None:

@@ -109,7 +109,10 @@ def train(
     scheduler: torch.optim.lr_scheduler.LRScheduler
     if plan.schedule == "one-cycle":
         scheduler = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, plan.learning_rate, total_steps=plan.epochs * steps, pct_start=0.2
+            optimizer,
+            plan.learning_rate,
+            total_steps=max(plan.epochs * steps, 6),  # with five, torch divides by zero
+            pct_start=0.2,
         )
     else:
         scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, plan.epochs * steps)

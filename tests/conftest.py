@@ -3,7 +3,12 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
+
+from hepflow.regions import Windows
+from hepflow.sample import Sample
 
 
 @pytest.fixture
@@ -18,3 +23,51 @@ def shared_data():
         return path
 
     return find
+
+
+class Toy:
+    """A search in miniature whose every density is known: a dijet mass, and three features that move with it.
+
+    ``m_J1`` is exponential with a mean of 3 % of the mass, ``dm_J`` normal about ``0.5 m_J1 + 2 %`` of the mass,
+    ``tau21`` follows a beta distribution. The signal is narrow in mass and features.
+    """
+
+    windows = Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 5000)])
+    names = ("m_J1", "dm_J", "tau21")
+
+    def masses(self, events, random):
+        """Draw from the dijet function ``(1 - x)^17 x^-2`` between 2500 and 5000 GeV."""
+        grid = np.linspace(2500, 5000, 2001)
+        x = 0.5 * (grid[1:] + grid[:-1]) / 13_000
+        cumulative = np.append(0, np.cumsum((1 - x) ** 17 / x**2))
+        return np.interp(random.random(events), cumulative / cumulative[-1], grid)
+
+    def features(self, mass, random):
+        """Draw background features at given masses, shape ``(N, 3)``."""
+        first = random.exponential(0.03 * mass)
+        second = random.normal(0.5 * first + 0.02 * mass, 40.0)
+        return np.stack([first, second, random.beta(5, 4, len(mass))], axis=1)
+
+    def log_prob(self, x, mass):
+        """Return the exact log-density of background features at given masses."""
+        total = stats.expon.logpdf(x[:, 0], scale=0.03 * mass)
+        total += stats.norm.logpdf(x[:, 1], 0.5 * x[:, 0] + 0.02 * mass, 40.0)
+        return total + stats.beta.logpdf(x[:, 2], 5, 4)
+
+    def background(self, events, seed):
+        """Draw a sample of background."""
+        random = np.random.default_rng(seed)
+        mass = self.masses(events, random)
+        return Sample(mass, self.features(mass, random), self.names, label=np.zeros(events))
+
+    def signal(self, events, seed):
+        """Draw a sample of signal."""
+        random = np.random.default_rng(seed)
+        table = [random.normal(400, 15, events), random.normal(300, 15, events), random.beta(4, 16, events)]
+        return Sample(random.normal(3500, 50, events), np.stack(table, 1), self.names, label=np.ones(events))
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """Return the search in miniature."""
+    return Toy()

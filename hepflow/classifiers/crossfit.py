@@ -55,7 +55,8 @@ class CrossFit:
         folds = _deal(len(sample), len(self._classifiers), seed)
         scores = np.empty(len(sample))
         for fold, classifier in enumerate(self._classifiers):
-            scores[folds == fold] = classifier.log_ratio(sample.features[folds == fold])
+            if np.any(folds == fold):
+                scores[folds == fold] = classifier.log_ratio(sample.features[folds == fold])
         return scores
 
 

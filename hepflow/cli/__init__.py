@@ -45,13 +45,12 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.pass_context
 def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None:
     """Search for resonances: ROOT or HDF5 files in; p-value, limit and figures out."""
-    context.obj = console.Options(quiet=quiet)
     if debug:
         os.environ["HEPFLOW_DEBUG"] = "1"
     console.start_logging("DEBUG" if verbose else "WARNING" if quiet else "INFO")
     console.show_warnings()
     if quiet:
-        os.environ["TQDM_DISABLE"] = "1"
+        context.with_resource(console.without_bars())
 
 
 for command in (demo, init, check, features, run, fit, plot, environment):
@@ -77,6 +76,9 @@ def _with_exit_code(arguments: Sequence[str] | None) -> int:
         return console.INTERRUPTED
     except click.ClickException as error:
         error.show()
+        return error.exit_code
+    except console.InterruptError as error:
+        click.echo(str(error), err=True)
         return error.exit_code
     except HepflowError as error:
         _show_traceback()

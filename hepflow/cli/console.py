@@ -6,9 +6,9 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
+from typing import Any, TextIO, TypeVar, cast
 
 import click
 
@@ -24,11 +24,17 @@ class InterruptError(HepflowError):
     exit_code = INTERRUPTED
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of the command `hepflow` itself."""
+class _NoTerminal:
+    """Standard error as if it were a file: progress bars are shown on terminals alone."""
 
-    quiet: bool = False
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 class _BesideBars(logging.Handler):
@@ -52,10 +58,24 @@ def start_logging(level: str) -> None:
     logger.setLevel(level)
 
 
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep progress bars off standard error."""
+    with redirect_stderr(cast(TextIO, _NoTerminal(sys.stderr))):
+        yield
+
+
 def show_warnings() -> None:
     """Let Python's warnings read as hepflow's messages do, without file and line."""
 
-    def show(message: Warning | str, *_: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         logging.getLogger("hepflow").warning(str(message))
 
     warnings.showwarning = show

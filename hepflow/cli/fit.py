@@ -136,10 +136,11 @@ def _hunt(
         )
     bands = sidebands or ((edges[0], signal_region[0]), (signal_region[1], edges[-1]))
     windows = Windows(signal_region, bands)
-    gaussian = {"signal_mass": signal_mass, "signal_width": signal_width}
     if template is None:
-        return hunt_spectrum(edges, counts, windows, "dijet", sqrt_s=sqrt_s, **gaussian)
+        return hunt_spectrum(
+            edges, counts, windows, signal_mass=signal_mass, signal_width=signal_width, sqrt_s=sqrt_s
+        )
     same, expected = read_spectrum(template)
     if len(same) != len(edges) or abs(same - edges).max() > 1e-6 * edges[-1]:
         raise ConfigError(f"{template} and {path} have different bins; give the template in the spectrum's")
-    return hunt_spectrum(edges, counts, windows, expected, **gaussian)
+    return hunt_spectrum(edges, counts, windows, expected, signal_mass=signal_mass, signal_width=signal_width)

@@ -26,9 +26,7 @@ STAGES = ("features", "background", "scores", "selection", "fit", "figures")
 @console.overrides
 @click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
 @console.as_json
-@click.pass_obj
 def run(
-    options: console.Options,
     config: Path,
     out: Path | None,
     overrides: tuple[str, ...],
@@ -39,7 +37,7 @@ def run(
 
     The run folder keeps what is done: after an interrupt, the same command goes on from there.
     """
-    _run(config, out, overrides, until, as_json, options)
+    _run(config, out, overrides, until, as_json)
 
 
 @click.command(epilog=console.example("hepflow demo", "hepflow demo --out demo --set seed=2"))
@@ -52,15 +50,14 @@ def run(
 )
 @console.overrides
 @console.as_json
-@click.pass_obj
-def demo(options: console.Options, out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
+def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Find a hidden resonance in the bundled sample.
 
     The whole analysis, in about two minutes.
     """
     from hepflow.demo import config_path
 
-    _run(config_path(), out, overrides, None, as_json, options)
+    _run(config_path(), out, overrides, None, as_json)
 
 
 @click.command(epilog=console.example("hepflow plot runs/search --out figures"))
@@ -100,7 +97,6 @@ def _run(
     overrides: tuple[str, ...],
     until: str | None,
     as_json: bool,
-    options: console.Options,
 ) -> None:
     """Run the stages and print what came out."""
     from hepflow.workflow.config import load_config

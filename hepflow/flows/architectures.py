@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from nflows.distributions.normal import StandardNormal
@@ -13,6 +14,7 @@ from nflows.transforms.permutations import ReversePermutation
 from torch import Tensor
 from torch.nn import functional
 
+from hepflow.errors import ConfigError
 from hepflow.flows.spline import rational_quadratic_spline
 
 
@@ -20,7 +22,17 @@ class SplineAutoregressive(MaskedPiecewiseRationalQuadraticAutoregressiveTransfo
     """The nflows rational-quadratic autoregressive layer (same ``state_dict``), with hepflow's kernel.
 
     The inverse computes, for each feature in turn, the spline of that feature alone.
+
+    Raises
+    ------
+    ConfigError
+        If `tails` is not "linear": the kernel has no other.
     """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if self.tails != "linear":
+            raise ConfigError(f"SplineAutoregressive: expected tails='linear', got {self.tails!r}")
 
     def _spline(self, inputs: Tensor, parameters: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
         bins = self.num_bins
@@ -60,6 +72,8 @@ class SplineAutoregressive(MaskedPiecewiseRationalQuadraticAutoregressiveTransfo
             hidden = network.initial_layer(outputs)
             if context is not None:
                 hidden = hidden + network.activation(network.context_layer(context))
+            if not network.use_residual_blocks:
+                hidden = network.activation(hidden)
             for block in network.blocks:
                 hidden = block(hidden, context)
             rows = slice(column * size, (column + 1) * size)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from nflows.flows.base import Flow
+from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
@@ -61,12 +62,14 @@ class Density:
             raise ConfigError(
                 "Density.fit: the events carry different weights, and the flow would ignore them"
             )
+        self._flows = []
         self._preprocessing = logit_preprocessing(sample.features, sample.names)
         self._size = len(sample.names)
         self._context = _slow_context(sample.mass)
         x = _tensor(self._preprocessing.forward(sample.features)[0])
         m = _tensor(self._context.forward(sample.mass[:, None])[0])
-        self._flows, trainings = [], []
+        flows: list[Flow] = []
+        trainings: list[Training] = []
         for member in range(self.members):
             with torch.random.fork_rng():
                 torch.manual_seed(seed + member)
@@ -77,8 +80,8 @@ class Density:
             for state in training.states:
                 kept = copy.deepcopy(flow)
                 kept.load_state_dict(state)
-                self._flows.append(kept.eval().requires_grad_(False))
-        self.trainings = tuple(trainings)
+                flows.append(kept.eval().requires_grad_(False))
+        self._flows, self.trainings = flows, tuple(trainings)
         return self
 
     def log_prob(self, x: FloatArray, m: FloatArray) -> FloatArray:
@@ -107,6 +110,10 @@ class Density:
                 bar.update(len(x[rows]))
         return preprocessing.inverse(x)
 
+    def member_of(self, rows: int) -> NDArray[np.intp]:
+        """Return which member draws each of `rows` sampled events, shape (rows,)."""
+        return (np.arange(rows) % len(self._flows)) * self.members // len(self._flows)
+
     def to_latent(self, x: FloatArray, m: FloatArray, member: int = 0) -> FloatArray:
         """Return the normal-distributed latent of features (N, D) at masses (N,), by one member."""
         preprocessing, context = self._fitted()
@@ -120,7 +127,7 @@ class Density:
         return preprocessing.inverse(self._run(_from_normal, self._flows[member], z, given))
 
     def _fitted(self) -> tuple[Chain, Standardise]:
-        if self._preprocessing is None or self._context is None:
+        if not self._flows or self._preprocessing is None or self._context is None:
             raise ConfigError("this Density has not been trained; call fit first")
         return self._preprocessing, self._context
 
@@ -156,7 +163,7 @@ def _from_normal(flow: Flow, z: Tensor, m: Tensor) -> Tensor:
 
 
 def _chunks(x: FloatArray, m: FloatArray) -> Iterator[tuple[Tensor, Tensor]]:
-    for start in range(0, len(x), CHUNK):
+    for start in range(0, max(len(x), 1), CHUNK):  # no rows make one empty chunk
         yield _tensor(x[start : start + CHUNK]), _tensor(m[start : start + CHUNK])
 
 

@@ -116,6 +116,8 @@ class GaussRank:
         columns = []
         for column in x.T:
             positions, first = np.unique(np.quantile(column, ndtr(images)), return_index=True)
+            if len(positions) < 2:  # all but a few rows stand on one value
+                positions, first = np.array([column.min(), column.max()]), np.array([0, count - 1])
             columns.append(np.stack([positions, images[first]]))
         return cls(tuple(columns))
 

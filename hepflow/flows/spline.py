@@ -41,7 +41,8 @@ def rational_quadratic_spline(
     bound
         Half width of the spline's domain.
     inverse
-        Invert the transform; the discriminant of eq. 8 is clamped at zero, where rounding makes it negative.
+        Invert the transform; the discriminant of eq. 8 is clamped just above zero, where rounding makes it
+        negative: the root then has a finite gradient.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def rational_quadratic_spline(
         a = h * (s - d0) + rise * curvature
         b = h * d0 - rise * curvature
         c = -s * rise
-        root = torch.sqrt((b.square() - 4 * a * c).clamp_min(0))
+        root = torch.sqrt((b.square() - 4 * a * c).clamp_min(torch.finfo(b.dtype).tiny))
         t = (2 * c / (-b - root)).clamp(0, 1)
         outputs = x0 + t * w
     else:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SmoothFit
@@ -25,6 +28,9 @@ class Background:
         The sideband fit of m_jj behind yields and masses.
     windows
         The regions.
+    replica, validation_replica
+        Which of several independent trainings each template event comes from, shapes ``(N,)`` and ``(M,)``: their
+        spread is the error that the training leaves.
     losses
         How the networks behind it learned, one entry each.
     """
@@ -33,6 +39,8 @@ class Background:
     validation: Sample
     smooth: SmoothFit
     windows: Windows
+    replica: NDArray[np.intp]
+    validation_replica: NDArray[np.intp]
     losses: tuple[Losses, ...] = ()
 
     @property

@@ -8,8 +8,8 @@ import numpy as np
 
 from hepflow.flows.density import Density
 from hepflow.methods.background import Background
-from hepflow.regions import Window, Windows
-from hepflow.sample import FloatArray, Sample
+from hepflow.regions import Windows
+from hepflow.sample import Sample
 from hepflow.smooth import SmoothFit, fit_smooth
 
 
@@ -27,12 +27,15 @@ class Cathode:
     oversampling
         Template events per expected event. The classifier sees only some of them; all count in the efficiency of
         a cut, whose statistical error they bound.
+    validation_oversampling
+        The same in the sidebands, which hold far more events.
     bin_width
         Width of the bins in which the dijet function is fitted, GeV.
     """
 
     density: Density = field(default_factory=Density)
     oversampling: float = 20.0
+    validation_oversampling: float = 4.0
     bin_width: float = 50.0
 
     def fit(
@@ -51,27 +54,33 @@ class Cathode:
         smooth = fit_sidebands(data, windows, self.bin_width)
         self.density.fit(sidebands.without_truth(), seed)
         random = np.random.default_rng(seed)
-        masses = [self._masses(smooth, window, random) for window in (windows.signal, *windows.sidebands)]
+        masses, weights = [], []
+        for window in (windows.signal, *windows.sidebands):
+            times = self.oversampling if window == windows.signal else self.validation_oversampling
+            events = round(times * smooth.yield_in(*window)[0])
+            masses.append(smooth.draw_masses(*window, events, random))
+            weights.append(np.full(events, 1 / times))
         mass = np.concatenate(masses)
-        drawn = self.density.sample(mass, seed)
-        sampled = Sample(mass, drawn, data.names, np.full(len(mass), 1 / self.oversampling))
-        inside = len(masses[0])
+        sampled = Sample(mass, self.density.sample(mass, seed), data.names, np.concatenate(weights))
+        inside = windows.in_signal(mass)
+        replica = self.density.member_of(len(mass))
         return Background(
-            template=sampled.select(np.arange(len(sampled)) < inside),
-            validation=sampled.select(np.arange(len(sampled)) >= inside),
+            template=sampled.select(inside),
+            validation=sampled.select(~inside),
             smooth=smooth,
             windows=windows,
+            replica=replica[inside],
+            validation_replica=replica[~inside],
             losses=tuple(training.losses for training in self.density.trainings),
         )
 
-    def _masses(self, smooth: SmoothFit, window: Window, random: np.random.Generator) -> FloatArray:
-        expected, _ = smooth.yield_in(*window)
-        return smooth.draw_masses(*window, round(self.oversampling * expected), random)
-
 
 def fit_sidebands(data: Sample, windows: Windows, bin_width: float) -> SmoothFit:
-    """Fit the dijet function to the sidebands' m_jj spectrum, in bins of about `bin_width` GeV."""
+    """Fit the dijet function to the sidebands' m_jj spectrum, in bins of about `bin_width` GeV.
+
+    Events are counted, as they are in every spectrum of data; their weights, equal by then, are not looked at.
+    """
     edges = windows.edges(bin_width)
-    counts, _ = np.histogram(data.mass, edges, weights=data.weight)
+    counts, _ = np.histogram(data.mass, edges)
     centres = 0.5 * (edges[1:] + edges[:-1])
     return fit_smooth(edges, counts, windows.in_sidebands(centres))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from numbers import Integral
 from pathlib import Path
 
 from hepflow.errors import ConfigError, InputError
@@ -35,7 +36,7 @@ def read(
     label_branch: str | None = None,
     label: int | None = None,
     selection: str | None = None,
-    chunk: int | str = "64 MB",
+    chunk: int | str = "16 MB",
 ) -> Source:
     """Open files of events; the events themselves are read, chunk by chunk, when one iterates.
 
@@ -62,7 +63,7 @@ def read(
     selection
         Keep only events that pass, as in ``"FatJet_pt[:, 0] > 1200 and HLT_PFJet500"``; see `Selection`.
     chunk
-        Events, or memory of the columns as stored (``"64 MB"``), read at a time.
+        Events, or memory of the columns as stored (``"16 MB"``), read at a time.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def read(
     schema = find_schema(format)
     if unit not in (None, "GeV", "MeV"):
         raise ConfigError(f"unit {unit!r}: expected GeV or MeV")
-    if label is not None and (isinstance(label, bool) or label != int(label)):
+    if label is not None and (isinstance(label, bool) or not isinstance(label, Integral)):
         raise ConfigError(
             f"label {label!r}: expected a whole number, such as 0 for background and 1 for signal"
         )

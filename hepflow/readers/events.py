@@ -174,7 +174,7 @@ def stored_features(text: str | None, table: Table) -> tuple[dict[str, str], Cut
     """
     try:
         about = json.loads(text or "")
-        features = {"m_jj": "m_jj", **dict(zip(about["names"], about["columns"], strict=True))}
+        features = {name: name for name in ("m_jj", *about["names"])}
         cutflow = tuple((str(cause), int(events)) for cause, events in about["cutflow"])
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(

@@ -11,7 +11,7 @@ from typing import Any
 import awkward as ak
 import uproot
 
-from hepflow.errors import InputError, did_you_mean
+from hepflow.errors import InputError
 from hepflow.readers.files import is_url
 from hepflow.readers.source import Columns, Table, events_per_chunk, reading
 
@@ -80,9 +80,7 @@ def _find_tree(file: str, classes: dict[str, str], tree: str | None, default: st
     there = ", ".join(repr(name) for name in trees)
     if wanted is None:
         raise InputError(f"{file}: holds several trees ({there}); say which, with tree=")
-    raise InputError(
-        f"{file}: no tree {wanted!r} in it; there is {there}. {did_you_mean(wanted, trees)}".rstrip()
-    )
+    raise InputError(f"{file}: no tree {wanted!r} in it; there is {there}. Name one of these with tree=")
 
 
 def _names(tree: Any) -> dict[str, str]:
@@ -114,7 +112,9 @@ def _stream_ttree(tree: Any, columns: Sequence[str], chunk: int | str) -> Iterat
     step = events_per_chunk(chunk, per_event)
     arrays = tree.iterate(filter_branch=lambda b: id(b) in wanted, step_size=step, how=dict, library="ak")
     for read in arrays:
-        yield {column: read[key] for column, key in keys.items()}
+        columns_read = {column: read.pop(key) for column, key in keys.items()}
+        yield columns_read
+        columns_read.clear()  # so that these events and the next are not in memory at once
 
 
 def _stream_rntuple(tree: Any, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:

@@ -16,7 +16,7 @@ from hepflow.selection.scores import Scores
 from hepflow.spectrum import Spectrum
 
 BIN_WIDTH = 100.0  # GeV; about the resolution of m_jj
-NON_CLOSURE = "non_closure"
+NON_CLOSURE, TRAINING = "non_closure", "template_training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +133,8 @@ def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
         statistical=statistical,
         sidebands_in_fit=True,
     )
+    training = np.where(spectrum.in_signal, _training_error(scores, threshold) * expected, 0.0)
+    modes[TRAINING] = training
     modes[NON_CLOSURE] = np.where(spectrum.in_signal, _non_closure(spectrum) * expected, 0.0)
     return Cut(
         background_efficiency=efficiency,
@@ -140,6 +142,30 @@ def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
         spectrum=spectrum,
         signal=None if scores.signal is None else scores.signal.above(threshold),
     )
+
+
+def _training_error(scores: Scores, threshold: float) -> float:
+    """Return the relative error of the template's efficiency in the signal region that its training leaves.
+
+    Each replica's efficiency relative to its own in the sidebands, where data correct it, is compared; of the
+    spread, what the finite number of template events explains is taken off.
+    """
+    background = scores.background
+    inside, outside = scores.template.score > threshold, scores.validation.score > threshold
+    replicas = np.unique(background.replica)
+    if len(replicas) < 2:
+        return 0.0
+    passing = np.array(
+        [
+            (inside[background.replica == one].sum(), outside[background.validation_replica == one].sum())
+            for one in replicas
+        ],
+        dtype=float,
+    ).clip(1)
+    ratio = passing[:, 0] / passing[:, 1]
+    spread = np.var(ratio / ratio.mean(), ddof=1)
+    explained = np.mean(1 / passing[:, 0] + 1 / passing[:, 1])
+    return float(np.sqrt(max(spread - explained, 0.0) / len(replicas)))
 
 
 def _non_closure(spectrum: Spectrum) -> float:

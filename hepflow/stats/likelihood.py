@@ -50,8 +50,7 @@ class HistFactory:
         if (pyhf.tensorlib.name, pyhf.tensorlib.precision) != ("numpy", "64b"):
             raise ConfigError(
                 f"pyhf runs its {pyhf.tensorlib.name} backend at {pyhf.tensorlib.precision}; hepflow.stats "
-                "needs "
-                'numpy at 64b: call pyhf.set_backend("numpy", precision="64b") before you build the model'
+                'needs numpy at 64b: call pyhf.set_backend("numpy", precision="64b") before you build the model'
             )
         config = model.config
         if config.poi_index is None:
@@ -117,12 +116,10 @@ class HistFactory:
         below = (raw < floor) | (raw < 0.0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             log_rate = np.where(below, np.log(floor) + raw / floor - 1.0, np.log(raw))
-            rate = np.exp(log_rate)
+            rate = np.where(below, np.exp(log_rate), raw)
             deviance = rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0)
             first = np.where(below, (rate - n) / floor, 1.0 - np.where(n > 0, n / rate, 0.0))
-            toward = (
-                n / (n + floor - raw) / floor
-            )  # linear there: a curvature whose step ends above the floor
+            toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
             second = np.where(below, rate / floor**2 + toward, (n / rate + _FISHER_SHARE) / rate)
         value = 2.0 * float(np.sum(deviance))
         if not np.isfinite(value) or np.any(below & (floor == 0.0)):
@@ -176,9 +173,8 @@ class HistFactory:
         theirs = float(model.logpdf(x, data)[0])
         if not np.isclose(mine, theirs, rtol=1e-7, atol=1e-7):
             raise ConfigError(
-                "this model's likelihood is not the HistFactory one that hepflow.stats computes (ln L "
-                f"{mine} against {theirs} in pyhf); use pyhf's own modifiers, with interpolation codes 4 and "
-                "4p"
+                f"this model's likelihood (ln L {theirs} in pyhf) is not the HistFactory one that hepflow.stats "
+                f"computes ({mine}); use pyhf's own modifiers, with interpolation codes 4 and 4p"
             )
 
 

@@ -76,8 +76,7 @@ def compile_terms(model: pyhf.Model) -> Terms:
     for channel, sample, row, bins in _samples(model):
         if not np.all(np.isfinite(sample["data"])):
             raise InputError(
-                f"sample {sample['name']!r} of channel {channel!r} holds {sample['data']}; expected finite "
-                "numbers"
+                f"sample {sample['name']!r} of channel {channel!r} holds {sample['data']}; expected numbers"
             )
         nominal[row, bins] = sample["data"]
         for modifier in sample["modifiers"]:

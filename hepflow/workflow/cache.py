@@ -49,11 +49,12 @@ class RunFolder:
         elif path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
         try:
-            (path / "stages").mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True)
+            if not marker.is_file():
+                write_json(marker, {"identity": identity})  # first of all: an interrupted run may go on
+            (path / "stages").mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{path}: the run folder cannot be made ({error.strerror})") from None
-        if not marker.is_file():
-            write_json(marker, {"identity": identity})
 
     def file(self, name: str) -> Path:
         """Return where a stage keeps a file."""

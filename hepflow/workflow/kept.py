@@ -38,17 +38,23 @@ def save_background(folder: RunFolder, background: Background) -> None:
     """Keep template, validation sample and losses; the sideband fit is made again in no time."""
     save_sample(background.template, folder.file("template.h5"))
     save_sample(background.validation, folder.file("validation.h5"))
+    with atomic_write(folder.file("replicas.h5")) as path, h5py.File(path, "w") as file:
+        file["template"], file["validation"] = background.replica, background.validation_replica
     write_json(folder.file("losses.json"), [asdict(losses) for losses in background.losses])
 
 
 def load_background(folder: RunFolder, data: Sample, windows: Windows, bin_width: float) -> Background:
     """Read what `save_background` kept."""
     losses = json.loads(folder.file("losses.json").read_text(encoding="utf-8"))
+    with h5py.File(folder.file("replicas.h5")) as file:
+        replica, validation_replica = np.asarray(file["template"]), np.asarray(file["validation"])
     return Background(
         template=load_sample(folder.file("template.h5")),
         validation=load_sample(folder.file("validation.h5")),
         smooth=fit_sidebands(data, windows, bin_width),
         windows=windows,
+        replica=replica,
+        validation_replica=validation_replica,
         losses=tuple(Losses(tuple(one["training"]), tuple(one["validation"])) for one in losses),
     )
 

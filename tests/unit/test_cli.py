@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tqdm import tqdm
 
 from hepflow.cli import cli, main
 from hepflow.cli.run import STAGES
@@ -48,7 +49,6 @@ RESULTS = {
 def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("HEPFLOW_DEBUG", raising=False)
-    monkeypatch.setenv("TQDM_DISABLE", "")
     yield
     logging.getLogger("hepflow").handlers.clear()
 
@@ -70,8 +70,8 @@ def stages(monkeypatch):
     """Stand in for the stages; `calls` are what they were asked for."""
     fake = SimpleNamespace(calls=[], raises=None)
 
-    def run(config, out, until=None, progress=True):
-        fake.calls.append((config, out, until, progress))
+    def run(config, out, until=None):
+        fake.calls.append((config, out, until))
         if fake.raises is not None:
             raise fake.raises
         logging.getLogger("hepflow.workflow").info("a stage")
@@ -158,8 +158,8 @@ def test_run_prints_the_table(hepflow, config, stages):
     assert "Z = 5.43 (eps_B 0.01)" in out
     assert "a stage" in err
     assert "results and figures in runs/search" in err
-    settings, folder, until, progress = stages.calls[0]
-    assert (settings.seed, str(folder), until, progress) == (7, "runs/search", None, True)
+    settings, folder, until = stages.calls[0]
+    assert (settings.seed, str(folder), until) == (7, "runs/search", None)
 
 
 def test_run_json_is_the_file(hepflow, config, stages):
@@ -167,7 +167,18 @@ def test_run_json_is_the_file(hepflow, config, stages):
     assert code == 0
     assert json.loads(out) == RESULTS
     assert "a stage" not in err
-    assert stages.calls[0][3] is False
+
+
+@pytest.mark.parametrize(("flags", "shown"), [((), True), (("--quiet",), False)])
+def test_quiet_shows_no_bars_on_a_terminal(hepflow, config, stages, monkeypatch, flags, shown):
+    def check(config):
+        for _ in tqdm(range(3), desc="events", disable=None):
+            pass
+        return []
+
+    monkeypatch.setattr(sys.modules["hepflow.workflow.stages"], "check", check)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert ("events" in hepflow(*flags, "check", config)[2]) is shown
 
 
 def test_run_until(hepflow, config, stages):
@@ -180,7 +191,7 @@ def test_demo(hepflow, stages):
     code, out, _ = hepflow("demo")
     assert code == 0
     assert "signal region 3300-3700 GeV" in out
-    settings, folder, _, _ = stages.calls[0]
+    settings, folder, _ = stages.calls[0]
     assert (settings.name, str(folder)) == ("demo", "runs/demo")
     assert settings.injection.events > 0
 

@@ -1,8 +1,11 @@
 """The configuration: what is read, and that everything wrong is said at once, with its line and its key."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hepflow.errors import ConfigError
 from hepflow.regions import Windows
@@ -155,6 +158,18 @@ def test_refuses_exponential_aliases(write):
     rows = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     rows += [f"a{i}: &a{i} [{', '.join(['*a' + str(i - 1)] * 10)}]" for i in range(1, 12)]
     assert "aliases make this file endless" in problems(write("\n".join(rows)))[0]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(GOOD.splitlines()),
+    st.text(alphabet="abc:-[]{}&*!|>'\"#%@`,.0 \n\t", max_size=30),
+)
+def test_whatever_is_written_is_read_or_refused(tmp_path_factory, line, text):
+    path = tmp_path_factory.getbasetemp() / "random.yaml"
+    path.write_text(GOOD.replace(line, line[: len(line) // 2] + text, 1))
+    with contextlib.suppress(ConfigError):
+        load_config(path)
 
 
 def test_missing_folder_and_binary_files(tmp_path):

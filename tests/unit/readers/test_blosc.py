@@ -75,7 +75,7 @@ def test_damage_is_refused():
         blosc._blosclz(bytes([0, 65, 1 << 5, 9]))
     with pytest.raises(ValueError, match="damaged Blosc block: 3 bytes instead of 8"):
         blosc.decompress(struct.pack("<BBBBiiiii", 2, 1, 0, 1, 8, 8, 28, 20, 4) + bytes([2, 1, 2, 3]))
-    with pytest.raises(ValueError, match="codec 4.*pip install hdf5plugin"):
+    with pytest.raises(ValueError, match=r"codec 4.*pip install hdf5plugin"):
         blosc.decompress(struct.pack("<BBBBiii", 2, 1, 4 << 5, 8, 8, 8, 16))
 
 

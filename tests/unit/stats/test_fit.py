@@ -37,7 +37,7 @@ def test_signal_strength_is_not_clipped(model):
     assert found.z == pytest.approx(4.65183, abs=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(scale=st.floats(1e-8, 1e8), observed=st.integers(30, 120))
 def test_scale_of_the_signal_changes_nothing_but_mu(scale, observed):
     def found(signal):

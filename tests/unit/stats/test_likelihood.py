@@ -94,7 +94,13 @@ EVERYTHING = {
             "config": {
                 "poi": "mu",
                 "parameters": [
-                    {"name": "lumi", "auxdata": [1.0], "sigmas": [0.017], "bounds": [[0.9, 1.1]], "inits": [1.0]}
+                    {
+                        "name": "lumi",
+                        "auxdata": [1.0],
+                        "sigmas": [0.017],
+                        "bounds": [[0.9, 1.1]],
+                        "inits": [1.0],
+                    }
                 ],
             },
         }

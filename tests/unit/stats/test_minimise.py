@@ -94,7 +94,9 @@ def test_without_a_finite_value_nothing_is_valid():
 def test_covariance():
     _, _, curvature = quadratic(np.zeros(2))
     x = np.array([1.0, -2.0])
-    np.testing.assert_allclose(covariance(quadratic, x, -INF, INF, FREE), 2 * np.linalg.inv(curvature), rtol=1e-6)
+    np.testing.assert_allclose(
+        covariance(quadratic, x, -INF, INF, FREE), 2 * np.linalg.inv(curvature), rtol=1e-6
+    )
     one = covariance(quadratic, x, -INF, INF, np.array([True, False]))
     np.testing.assert_allclose(one, [[0.5, 0.0], [0.0, 0.0]], atol=1e-9)
 

@@ -1,0 +1,159 @@
+"""What several figures draw: data points, expectation with its band, pulls, ranges and numbers in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import mplhep
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+from scipy.special import gammaincinv
+
+from hepflow.plots.style import DATA, EXPECTED, NEUTRAL
+from hepflow.results import CutResult
+
+FloatArray = NDArray[np.float64]
+ONE_SIGMA = 0.6826894921370859
+LOG_FROM = 30.0  # a ratio of largest to smallest value that a linear axis no longer shows
+
+
+def numbers(values: Iterable[float | None]) -> FloatArray:
+    """Return values as an array, NaN where there is none."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def garwood(counts: FloatArray) -> FloatArray:
+    """Return the distances from counts (B,) to the ends of their central 68 % Poisson intervals, shape ``(2, B)``.
+
+    F. Garwood, Biometrika 28 (1936) 437.
+    """
+    tail = 0.5 * (1 - ONE_SIGMA)
+    known = np.where(np.isfinite(counts) & (counts >= 0), counts, 0.0)
+    low = np.where(known > 0, gammaincinv(np.maximum(known, 1e-9), tail), 0.0)
+    high = gammaincinv(known + 1, 1 - tail)
+    distances: FloatArray = np.maximum(np.stack([known - low, high - known]), 0.0)
+    return distances
+
+
+def draw_points(ax: Axes, edges: FloatArray, counts: FloatArray, scale: Any = 1.0, **options: Any) -> None:
+    """Draw counts as points with their Poisson intervals, both times `scale`; bins without data are left out."""
+    options = {"color": DATA, "marker": "o", "markersize": 3.5, "elinewidth": 0.9, "zorder": 5, **options}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values, errors = counts * scale, garwood(counts) * scale
+    known, empty = np.isfinite(values) & (counts > 0), np.isfinite(values) & (counts == 0)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    ax.errorbar(centres[known], values[known], errors[:, known], linestyle="none", **options)
+    faint = {"color": options["color"], "linewidth": 0.6, "alpha": 0.5, "zorder": 1}
+    ax.vlines(centres[empty], values[empty], (values + errors[1])[empty], **faint)  # "none seen" is data, too
+
+
+def draw_expected(
+    ax: Axes, edges: FloatArray, expected: FloatArray, error: FloatArray, colour: str = EXPECTED
+) -> Patch:
+    """Draw expected events as a line with a band of one standard deviation, and return its entry for the legend."""
+    low, high = np.maximum(expected - error, 0.0), expected + error
+    ax.stairs(high, edges, baseline=low, fill=True, color=colour, alpha=0.35, linewidth=0, zorder=2)
+    mplhep.histplot(expected, edges, ax=ax, histtype="step", edges=False, color=colour, zorder=3)
+    return Patch(facecolor=(colour, 0.35), edgecolor=colour)
+
+
+def draw_pulls(ax: Axes, edges: FloatArray, pulls: FloatArray, colour: str, seen: FloatArray) -> None:
+    """Fill a panel with pulls per bin, on an axis that shows all values in `seen` and -3 to 3 at least."""
+    known = np.where(np.isfinite(pulls), pulls, 0.0)
+    ax.stairs(known, edges, fill=True, color=colour, alpha=0.75, linewidth=0, zorder=2)
+    ax.axhline(0, color="black", linewidth=0.7, zorder=3)
+    for level in (-2, 2):
+        ax.axhline(level, color=NEUTRAL, linewidth=0.6, linestyle=":", zorder=1)
+    seen = seen[np.isfinite(seen)]
+    low, high = float(np.min(seen, initial=-3.0)), float(np.max(seen, initial=3.0))
+    ax.set_ylim(1.15 * low, 1.15 * high)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 3, 5, 10], integer=True))
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
+def pulls(observed: FloatArray, expected: FloatArray, error: FloatArray) -> FloatArray:
+    """Return ``(observed - expected) / sqrt(expected + error^2)``, NaN where nothing is expected."""
+    variance = expected + error**2
+    missing = np.full(len(expected), np.nan)
+    found: FloatArray = np.divide(observed - expected, np.sqrt(variance), out=missing, where=variance > 0)
+    return found
+
+
+def shade(axes: Iterable[Axes], window: tuple[float, float] | None) -> Patch | None:
+    """Shade the signal region, and return its entry for the legend."""
+    if window is None:
+        return None
+    for ax in axes:
+        ax.axvspan(*window, facecolor=NEUTRAL, alpha=0.15, linewidth=0, zorder=0)
+        for border in window:
+            ax.axvline(border, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=1)
+    return Patch(facecolor=(NEUTRAL, 0.15), edgecolor=NEUTRAL, linestyle="--", linewidth=0.7)
+
+
+def set_range(
+    ax: Axes, values: FloatArray, filled: float, floor: float = 0.0, log: bool | None = None
+) -> None:
+    """Set the y axis so that `values` fill the lower part (`filled`, 0 to 1); logarithmic where their range demands.
+
+    Parameters
+    ----------
+    ax
+        Axes to set.
+    values
+        Everything drawn that must be seen; zeros and NaN do not count on a logarithmic axis.
+    filled
+        Share of the height below the largest value; legend and text stand above it.
+    floor
+        The logarithmic axis starts no lower than this.
+    log
+        True or False for one or the other axis; None to choose.
+    """
+    seen = values[np.isfinite(values) & (values > 0)]
+    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.5, 1.0)
+    if log is None:
+        log = high / low > LOG_FROM
+    if log:
+        low = max(0.6 * low, floor)
+        high = max(high, 10 * low)
+        ax.set_yscale("log")
+        ax.set_ylim(low, low * (high / low) ** (1 / filled))
+    else:
+        ax.set_ylim(0, high / filled)
+        if high >= 1000:
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value)))
+
+
+def count_text(value: float) -> str:
+    """Return a number of events as a person writes it: 500, 12,000, 1.2M."""
+    return f"{value / 1e6:g}M" if abs(value) >= 1e6 else f"{value:,.0f}"
+
+
+def with_error(value: float, error: float) -> str:
+    """Return a value and its error, rounded to two digits of the error."""
+    digits = 0 if not error > 0 else int(np.clip(1 - np.floor(np.log10(error)), 0, 3))
+    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
+
+
+def percent(efficiency: float) -> str:
+    """Return an efficiency in percent: 0.001 is ``0.1%``."""
+    return f"{100 * efficiency:.3g}%"
+
+
+def cut_text(cut: CutResult) -> str:
+    """Return a cut's name for legends."""
+    return (
+        "No cut"
+        if cut.background_efficiency == 1
+        else rf"$\epsilon_B$ = {percent(cut.background_efficiency)}"
+    )
+
+
+def bin_text(edges: FloatArray, unit: str = "GeV") -> str:
+    """Return the title of an axis of events per bin."""
+    widths = np.diff(edges)
+    same = len(widths) > 0 and np.allclose(widths, widths[0], rtol=1e-6)
+    return f"Events / {widths[0]:.4g} {unit}".rstrip() if same else "Events / bin"

@@ -1,0 +1,122 @@
+"""Figure: a drawing that is saved whole or not at all, the same bytes for the same results."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.gridspec import SubplotSpec
+
+from hepflow.errors import ConfigError
+from hepflow.plots.style import DPI, NEUTRAL, style
+from hepflow.storage import atomic_write
+
+METADATA: dict[str, dict[str, Any]] = {  # without what differs from run to run
+    "pdf": {"CreationDate": None},
+    "png": {},
+    "svg": {"Date": None},
+}
+WIDE, NARROW, TOP = 0.74, 0.64, 0.28  # margins on the left and above, inches
+X_LABEL = 0.26  # inches from the axes to the title of x
+Y_LABEL = 0.21  # inches from the title of y to the figure's edge
+GAP = 0.06  # inches between panels that share their x axis
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A drawn figure.
+
+    Parameters
+    ----------
+    canvas
+        The matplotlib figure, for changes of one's own before it is saved. pyplot does not know it, so that nothing
+        needs to be closed.
+    """
+
+    canvas: Canvas
+
+    def save(self, path: str | Path) -> Path:
+        """Write the figure, whole or not at all; the suffix of `path` decides the format.
+
+        Raises
+        ------
+        ConfigError
+            If the suffix is none of .pdf, .png and .svg.
+        InputError
+            If the folder does not exist, or cannot be written to.
+        """
+        path = Path(path)
+        kind = file_format(path.suffix.removeprefix("."), str(path))
+        with style(), atomic_write(path) as temporary:
+            self.canvas.savefig(temporary, format=kind, dpi=DPI, metadata=METADATA[kind])
+        return path
+
+    def _repr_png_(self) -> bytes:
+        """Show the figure in a notebook."""
+        stream = io.BytesIO()
+        with style():
+            self.canvas.savefig(stream, format="png", dpi=DPI // 2)
+        return stream.getvalue()
+
+
+def file_format(name: str, where: str) -> str:
+    """Return a format's name in lower case.
+
+    Raises
+    ------
+    ConfigError
+        If figures cannot be written in it.
+    """
+    if name.lower() not in METADATA:
+        raise ConfigError(f"{where}: no figure format {name!r}; expected one of {', '.join(METADATA)}")
+    return name.lower()
+
+
+def canvas(
+    width: float, height: float, *, left: float = NARROW, right: float = 0.22, bottom: float = 0.5
+) -> Canvas:
+    """Return an empty figure with the margins (inches) that labels need; `WIDE` on the left for "30,000" events."""
+    figure = Canvas(figsize=(width, height))
+    figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - TOP / height)
+    return figure
+
+
+def stacked(figure: Canvas, ratios: Sequence[float], cell: SubplotSpec | None = None) -> list[Axes]:
+    """Return axes one above the other, heights in `ratios`, that share their x axis, the labels on the lowest.
+
+    They fill the figure, or a `cell` of its grid.
+    """
+    rows = len(ratios)
+    inside = figure.add_gridspec(1, 1)[0] if cell is None else cell
+    available = inside.get_position(figure).height * figure.get_size_inches()[1]
+    gap = GAP / ((available - GAP * (rows - 1)) / rows)  # matplotlib wants it in units of the mean height
+    grid = inside.subgridspec(rows, 1, height_ratios=ratios, hspace=gap)
+    axes = [figure.add_subplot(grid[0])]
+    axes += [figure.add_subplot(grid[row], sharex=axes[0]) for row in range(1, rows)]
+    for upper in axes[:-1]:
+        upper.tick_params(labelbottom=False)
+    return axes
+
+
+def header(ax: Axes, label: str, right: str = "") -> None:
+    """Write who made the figure above its upper left corner, and what it shows above the right one."""
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    ax.annotate(label, (0, 1), (0, 4), ha="left", weight="bold", size=11, **above)
+    ax.annotate(right, (1, 1), (0, 4), ha="right", size=9, color=NEUTRAL, **above)
+
+
+def finished(figure: Canvas) -> Figure:
+    """Put the axes' titles where they stand in all figures, which also saves matplotlib a long look for room."""
+    width, height = figure.get_size_inches()
+    left = figure.subplotpars.left * width - Y_LABEL
+    for ax in figure.axes:
+        box = ax.get_position()
+        across, up = box.width * width, box.height * height  # inches
+        ax.yaxis.set_label_coords(-left / across, ax.yaxis.label.get_position()[1])
+        ax.xaxis.set_label_coords(ax.xaxis.label.get_position()[0], -X_LABEL / up)
+    return Figure(figure)

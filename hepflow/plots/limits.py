@@ -1,0 +1,53 @@
+"""Upper limits on the signal strength, selection by selection."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from hepflow.plots import artists
+from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.style import DATA, NEUTRAL, ONE_SIGMA, TWO_SIGMA, WIDTH, styled
+from hepflow.results import Results
+
+HALF = 0.34  # half the width of a band, in units of the distance of two selections
+CROWD = 8  # selections, whose names need smaller letters
+
+
+@styled
+def limits(results: Results, *, label: str = "hepflow") -> Figure:
+    """Draw observed and expected 95 % CLs upper limits on the signal strength, with bands of one and two sigma."""
+    cuts = (results.inclusive, *results.cuts)
+    expected = np.array([artists.numbers(cut.mu_up_exp) for cut in cuts])
+    observed = artists.numbers(cut.mu_up_obs for cut in cuts)
+    places = np.arange(len(cuts))
+    figure = canvas(WIDTH, 3.6)
+    ax = figure.subplots()
+    for inner, colour in ((0, TWO_SIGMA), (1, ONE_SIGMA)):
+        low, high = expected[:, inner], expected[:, 4 - inner]
+        ax.bar(places, high - low, 2 * HALF, low, color=colour, linewidth=0, zorder=2 + inner)
+    ax.hlines(
+        expected[:, 2], places - HALF, places + HALF, color="black", linestyle="--", linewidth=1.1, zorder=4
+    )
+    ax.errorbar(
+        places, observed, xerr=HALF, linestyle="none", marker="o", color=DATA, elinewidth=1.3, zorder=5
+    )
+    ax.axhline(1, color=NEUTRAL, linewidth=0.8, linestyle=":", zorder=1)
+    entries = {
+        "Observed": Line2D([], [], color=DATA, marker="o", linewidth=1.3),
+        "Expected": Line2D([], [], color="black", linestyle="--", linewidth=1.1),
+        r"$\pm 1\,\sigma$": Patch(facecolor=ONE_SIGMA),
+        r"$\pm 2\,\sigma$": Patch(facecolor=TWO_SIGMA),
+    }
+    artists.set_range(ax, np.concatenate([expected.ravel(), observed]), 0.7)
+    unit = rf"$\mu$ = 1: {results.signal_unit}"
+    ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2, title=unit)
+    names = ["No cut", *(artists.percent(cut.background_efficiency) for cut in results.cuts)]
+    ax.set_xticks(places, names, size=9.5 if len(names) < CROWD else 7)
+    ax.set_xlabel(r"Background efficiency $\epsilon_B$ of the cut")
+    ax.tick_params(axis="x", which="both", bottom=False, top=False)
+    ax.set_xlim(-0.6, len(cuts) - 0.4)
+    ax.set_ylabel(r"95% CL$_s$ upper limit on $\mu$")
+    header(ax, label, f"{results.name}, {results.method}")
+    return finished(figure)

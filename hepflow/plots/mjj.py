@@ -1,0 +1,163 @@
+"""The m_jj spectrum of one selection: data, expected background, signal, and the pulls below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from hepflow.errors import ConfigError
+from hepflow.plots import artists
+from hepflow.plots.artists import FloatArray
+from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
+from hepflow.plots.style import DATA, EXPECTED, SIGNAL, WIDTH, styled
+from hepflow.results import CutResult
+
+if TYPE_CHECKING:
+    from hepflow.stats.bump_hunt import BumpHunt
+
+MASS = r"$m_{jj}$ [GeV]"
+FILLED = 0.6  # share of the upper panel below the largest count
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What the figure shows, from either kind of result; arrays of shape ``(B,)``, the signal at strength one."""
+
+    edges: FloatArray
+    observed: FloatArray
+    expected: FloatArray
+    error: FloatArray
+    signal: FloatArray | None
+    window: tuple[float, float] | None
+    title: str
+    result: CutResult | BumpHunt
+
+
+@styled
+def spectrum(
+    result: CutResult | BumpHunt,
+    *,
+    regions: Mapping[str, Any] | None = None,
+    label: str = "hepflow",
+    right: str = "",
+) -> Figure:
+    r"""Draw a bump hunt: data, expected background with its error, signal, and pulls.
+
+    The signal is drawn at its fitted strength; where that is not above zero, at strength one. Pulls are
+    ``(data - expected) / sqrt(expected + error^2)``, and the line in their panel is what the signal would make.
+
+    Parameters
+    ----------
+    result
+        A bump hunt, or a cut of `Results`.
+    regions
+        ``signal`` is the window in GeV to shade, as in `Results.regions`; a bump hunt knows its own.
+    label, right
+        Text above the left and the right corner.
+
+    Raises
+    ------
+    ConfigError
+        If it comes from a pyhf workspace, which holds no spectrum.
+    """
+    view = _of_cut(result, regions) if isinstance(result, CutResult) else _of_hunt(result)
+    figure = canvas(WIDTH, 4.5, left=WIDE)
+    upper, lower = stacked(figure, (3.2, 1))
+    strength, name = _strength(view)
+    entries = _draw_events(upper, view, strength, name)
+    _draw_pulls(lower, view, strength)
+    region = artists.shade((upper, lower), view.window)
+    if region is not None:
+        entries["Signal region"] = region
+    upper.legend(entries.values(), entries.keys(), loc="upper right")
+    upper.text(0.035, 0.965, _summary(view), transform=upper.transAxes, va="top", size=9, linespacing=1.35)
+    header(upper, label, right)
+    lower.set_xlim(view.edges[0], view.edges[-1])
+    lower.set_xlabel(MASS)
+    return finished(figure)
+
+
+def _of_cut(cut: CutResult, regions: Mapping[str, Any] | None) -> _View:
+    record = cut.spectrum
+    return _View(
+        edges=artists.numbers(record.edges),
+        observed=artists.numbers(record.observed),
+        expected=artists.numbers(record.expected),
+        error=artists.numbers(record.expected_error),
+        signal=None if record.signal is None else artists.numbers(record.signal),
+        window=None if regions is None else tuple(regions["signal"]),
+        title=artists.cut_text(cut),
+        result=cut,
+    )
+
+
+def _of_hunt(hunt: BumpHunt) -> _View:
+    if hunt.spectrum is None:
+        raise ConfigError(
+            "this bump hunt comes from a pyhf workspace, which holds no m_jj spectrum; draw that of a spectrum"
+        )
+    expected, error = hunt.spectrum.corrected()
+    return _View(
+        edges=hunt.spectrum.edges,
+        observed=hunt.spectrum.observed,
+        expected=expected,
+        error=error,
+        signal=None if hunt.signal is None else hunt.signal.counts,
+        window=hunt.spectrum.windows.signal,
+        title="",
+        result=hunt,
+    )
+
+
+def _strength(view: _View) -> tuple[float, str]:
+    """Return the strength at which the signal is drawn, and how the legend says so."""
+    if view.result.mu_hat is not None and view.result.mu_hat > 0:
+        value = artists.with_error(view.result.mu_hat, view.result.mu_hat_error)
+        return view.result.mu_hat, rf"Signal, $\hat\mu$ = {value}"
+    return 1.0, r"Signal, $\mu$ = 1"
+
+
+def _draw_events(ax: Axes, view: _View, strength: float, name: str) -> dict[str, Any]:
+    """Draw the upper panel, and return the entries of its legend."""
+    band = artists.draw_expected(ax, view.edges, view.expected, view.error)
+    artists.draw_points(ax, view.edges, view.observed)
+    entries: dict[str, Any] = {
+        "Data": Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
+    }
+    entries["Expected background"] = band
+    shown = [view.observed, view.expected]
+    if view.signal is not None and strength * float(np.nansum(view.signal)) > 1:  # less cannot be seen
+        height = strength * view.signal
+        ax.stairs(height, view.edges, color=SIGNAL, linewidth=1.4, zorder=4)
+        entries[name] = Line2D([], [], color=SIGNAL, linewidth=1.4)
+        shown.append(np.array([0.3 * float(np.nanmax(height))]))
+    artists.set_range(ax, np.concatenate(shown), FILLED, floor=0.2)
+    ax.set_ylabel(artists.bin_text(view.edges))
+    return entries
+
+
+def _draw_pulls(ax: Axes, view: _View, strength: float) -> None:
+    found = artists.pulls(view.observed, view.expected, view.error)
+    wanted = np.zeros(0)
+    if view.signal is not None:
+        wanted = artists.pulls(view.expected + strength * view.signal, view.expected, view.error)
+        ax.stairs(np.nan_to_num(wanted), view.edges, baseline=None, color=SIGNAL, linewidth=1.2, zorder=4)
+    artists.draw_pulls(ax, view.edges, found, EXPECTED, np.concatenate([found, wanted]))
+    ax.set_ylabel("Pull", loc="center")
+
+
+def _summary(view: _View) -> str:
+    """Return the numbers of the signal region, one a line."""
+    result = view.result
+    lines = [view.title] if view.title else []
+    if result.n_obs is not None:
+        lines.append(rf"$n_{{\mathrm{{obs}}}}$ = {result.n_obs:,.0f}")
+    lines.append(rf"$n_{{\mathrm{{exp}}}}$ = {artists.with_error(result.n_exp, result.n_exp_error)}")
+    if result.z is not None:
+        lines.append(rf"$Z$ = {result.z:.1f}$\,\sigma$")
+    return "\n".join(lines)

@@ -1,0 +1,74 @@
+"""The excess against the cut: its significance, and observed over expected events."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from hepflow.plots import artists
+from hepflow.plots.figure import Figure, canvas, finished, header, stacked
+from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, WIDTH, styled
+from hepflow.results import Results
+
+
+@styled
+def significance(results: Results, *, label: str = "hepflow") -> Figure:
+    """Draw the local significance of each selection, and observed over expected events in the signal region."""
+    cuts = sorted((results.inclusive, *results.cuts), key=lambda cut: -cut.background_efficiency)
+    efficiency = artists.numbers(cut.background_efficiency for cut in cuts)
+    z = artists.numbers(cut.z for cut in cuts)
+    figure = canvas(WIDTH, 3.9, right=0.32)
+    upper, lower = stacked(figure, (2.0, 1))
+    upper.plot(efficiency, z, "-o", color=DATA)
+    top = 1.25 * max(4.0, float(np.nanmax(z, initial=0.0)))
+    for level in (3, 5):
+        if level < top:
+            upper.axhline(level, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=1)
+            upper.text(
+                1.01,
+                level,
+                rf"${level}\,\sigma$",
+                transform=upper.get_yaxis_transform(),
+                va="center",
+                size=8.5,
+                color=NEUTRAL,
+            )
+    upper.set_ylim(0, top)
+    upper.set_ylabel("Local significance")
+    header(upper, label, f"{results.name}, {results.method}")
+
+    observed, expected = (
+        artists.numbers(cut.n_obs for cut in cuts),
+        artists.numbers(cut.n_exp for cut in cuts),
+    )
+    error = artists.numbers(cut.n_exp_error for cut in cuts)
+    inverse = np.divide(1.0, expected, out=np.full(len(cuts), np.nan), where=expected > 0)
+    lower.errorbar(
+        efficiency,
+        np.ones(len(cuts)),
+        error * inverse,
+        linestyle="none",
+        linewidth=9,
+        color=EXPECTED,
+        alpha=0.35,
+    )
+    lower.errorbar(
+        efficiency,
+        observed * inverse,
+        artists.garwood(observed) * inverse,
+        linestyle="none",
+        marker="o",
+        color=DATA,
+        elinewidth=0.9,
+    )
+    lower.axhline(1, color=EXPECTED, linewidth=1, zorder=1)
+    lower.legend([Patch(facecolor=(EXPECTED, 0.35))], ["Error of the expectation"], loc="upper left")
+    ratios = observed * inverse
+    lower.set_ylim(top=1.3 * float(np.max(ratios[np.isfinite(ratios)], initial=1.2)))
+    lower.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+    lower.set_ylabel("Obs. / exp.", loc="center")
+    lower.set_xscale("log")
+    lower.set_xlim(1.6, float(np.min(efficiency[efficiency > 0], initial=1.0)) / 1.6)
+    lower.set_xlabel(r"Background efficiency $\epsilon_B$ of the cut")
+    return finished(figure)

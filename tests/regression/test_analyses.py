@@ -1,0 +1,87 @@
+"""The scripts in analyses/: they run on the public API as it is, with settings small enough for a test."""
+
+import importlib.util
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import hepflow as hf
+from hepflow.training import TrainingPlan
+
+SCRIPTS = Path(__file__).parents[2] / "analyses"
+JET = ("px", "py", "pz", "m", "tau1", "tau2", "tau3")
+
+
+@pytest.fixture(scope="module")
+def script():
+    """Import analyses/lhco_bump_hunt.py, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location("lhco_bump_hunt", SCRIPTS / "lhco_bump_hunt.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def toy_file(tmp_path_factory):
+    """Write 8,000 background and 600 signal events in the layout of the LHC Olympics features."""
+    random = np.random.default_rng(3)
+    mass = np.concatenate([2400 * random.random(8_000) ** -0.2, random.normal(3500, 80, 600)])
+    label = np.repeat([0, 1], [8_000, 600])
+    columns = {"label": label.astype(float)}
+    for jet, heavy in ((1, 500.0), (2, 100.0)):
+        phi, eta = (jet - 1) * np.pi, random.normal(0, 0.1, len(mass))
+        tau21 = np.where(label == 1, random.beta(3, 12, len(mass)), random.beta(8, 4, len(mass)))
+        own = {
+            "px": mass / 2 * np.cos(phi),
+            "py": mass / 2 * np.sin(phi),
+            "pz": mass / 2 * np.sinh(eta),
+            "m": np.where(label == 1, random.normal(heavy, 20, len(mass)), random.gamma(2, 60, len(mass))),
+            "tau1": np.full(len(mass), 0.2),
+            "tau2": 0.2 * tau21,
+            "tau3": 0.1 * tau21,
+        }
+        columns |= {f"{name}j{jet}": own[name] for name in JET}
+    path = tmp_path_factory.mktemp("lhco") / "toy.h5"
+    with h5py.File(path, "w") as file:
+        file["events"] = np.stack(list(columns.values()), axis=1)
+        file["events"].attrs["columns"] = list(columns)
+    return path
+
+
+def tiny():
+    """Return a method and a classifier that train in seconds."""
+    plan = TrainingPlan(epochs=3, batch_size=512, best_epochs=1)
+    density = hf.flows.Density(plan=plan)
+    return {
+        "method": hf.methods.Cathode(density, oversampling=2),
+        "classifier": hf.classifiers.BoostedTrees(members=1, max_iter=30),
+    }
+
+
+def run(script, path, out, **settings):
+    data, signal = hf.inject(script.read(path, label=1), script.read(path, label=0), events=100, seed=1)
+    return script.search(data, signal, out, **tiny(), **settings)
+
+
+def test_lhco_bump_hunt_finds_the_toy_signal(script, toy_file, tmp_path):
+    hunts = run(script, toy_file, tmp_path, efficiencies=(0.02,))
+    assert list(hunts) == [1.0, 0.02]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mjj_eps0.02.pdf", "mjj_eps1.pdf"]
+    assert hunts[0.02].z > max(4, hunts[1.0].z)
+
+
+def test_lhco_bump_hunt_reads_both_kinds_of_file(script, shared_data, tmp_path):
+    files = ("events_anomalydetection_first100k.features.h5", "lhco_first100k_nanoaod_like.root")
+    hdf5, tree = (script.read(shared_data(f"lhco/{name}"), label=1) for name in files)
+    assert len(hdf5) == len(tree) > 9000
+    np.testing.assert_allclose(tree.features, hdf5.features, rtol=1e-4, atol=1e-4)
+    assert np.all(tree.label == 1)
+
+
+def test_lhco_bump_hunt_help(script):
+    shown = CliRunner().invoke(script.main, ["--help"])
+    assert shown.exit_code == 0
+    assert "--injected" in shown.output

@@ -1,0 +1,225 @@
+"""Density: known densities are learned, sampled inside their bounds, and drawn again from the same seed."""
+
+import re
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.flows import Density, spline_autoregressive
+from hepflow.sample import Sample
+from hepflow.training import TrainingPlan
+
+TINY = partial(spline_autoregressive, layers=2, hidden=16, bins=6)
+PLAN = TrainingPlan(epochs=8, batch_size=256, learning_rate=1e-2, best_epochs=2)
+ONE_EPOCH = TrainingPlan(epochs=1, batch_size=64, best_epochs=1)
+END = 600.0  # GeV, where the exponential is cut off
+
+
+def exponential(mass):
+    """Truncated exponential whose mean moves with the mass."""
+    return stats.truncexpon(END / (0.03 * mass), scale=0.03 * mass)
+
+
+def one_column(events, seed, label=None):
+    random = np.random.default_rng(seed)
+    mass = random.uniform(2500, 5000, events)
+    column = exponential(mass).rvs(random_state=random)
+    return Sample(mass, column[:, None], ("m_J1",), label=label)
+
+
+def two_columns(events, seed):
+    """Two Gaussians whose means follow the mass and each other."""
+    random = np.random.default_rng(seed)
+    mass = random.uniform(2500, 5000, events)
+    first = random.normal(0.1 * mass, 50)
+    second = random.normal(0.8 * first - 0.05 * mass, 30)
+    exact = stats.norm.logpdf(first, 0.1 * mass, 50)
+    exact += stats.norm.logpdf(second, 0.8 * first - 0.05 * mass, 30)
+    return Sample(mass, np.stack([first, second], axis=1), ("a", "b")), exact
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """A density of one column, trained on both sides of a gap in the mass."""
+    sample = one_column(7000, 1)
+    gap = (sample.mass > 3300) & (sample.mass < 3700)
+    return Density(TINY, PLAN).fit(sample.select(~gap), seed=3)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """A density of two columns, hardly trained: four flows of two members."""
+    plan = TrainingPlan(epochs=2, batch_size=64, best_epochs=2)
+    return Density(TINY, plan, members=2).fit(two_columns(600, 2)[0], seed=5)
+
+
+@pytest.mark.parametrize(("low", "high"), [(2500, 3300), (3300, 3700), (3700, 5000)])
+def test_learns_a_density_that_moves_with_the_mass(learned, low, high):
+    fresh = one_column(20_000, 2).window(low, high)
+    exact = exponential(fresh.mass).logpdf(fresh.features[:, 0])
+    found = learned.log_prob(fresh.features, fresh.mass)
+    inside = np.isfinite(found)
+    assert inside.mean() > 0.998
+    assert np.mean((exact - found)[inside]) == pytest.approx(0.0, abs=0.04)  # nats
+
+
+def test_learns_a_correlation():
+    sample, _ = two_columns(7000, 3)
+    density = Density(TINY, PLAN).fit(sample, seed=1)
+    fresh, exact = two_columns(10_000, 4)
+    found = density.log_prob(fresh.features, fresh.mass)
+    inside = np.isfinite(found)
+    assert inside.mean() > 0.998
+    assert np.mean((exact - found)[inside]) == pytest.approx(0.0, abs=0.06)
+    mass = np.full(5000, 3500.0)
+    drawn = density.sample(mass, seed=1)
+    assert np.corrcoef(drawn.T)[0, 1] == pytest.approx(0.8 * 50 / np.hypot(30, 0.8 * 50), abs=0.05)
+
+
+@pytest.mark.parametrize("mass", [2500.0, 3500.0, 5000.0])
+def test_density_is_normalised(learned, mass):
+    logit = learned._preprocessing.parts[0]
+    x = np.linspace(logit.low[0], logit.high[0], 20_001)
+    density = np.exp(learned.log_prob(x[:, None], np.full(len(x), mass)))
+    assert np.trapezoid(density, x) == pytest.approx(1.0, abs=0.01)
+
+
+def test_samples_follow_the_density_inside_its_bounds(learned):
+    for mass in (2600.0, 3500.0, 4500.0):
+        drawn = learned.sample(np.full(4000, mass), seed=2)
+        assert drawn.shape == (4000, 1)
+        assert drawn.min() >= 0
+        assert drawn.max() < 1.01 * END
+        assert drawn.mean() == pytest.approx(exponential(mass).mean(), rel=0.1)
+        assert stats.kstest(drawn[:, 0], exponential(mass).cdf).statistic < 0.05
+
+
+def test_no_density_outside_the_bounds(learned):
+    log_prob = learned.log_prob(np.array([[-1.0], [2 * END], [100.0]]), np.full(3, 3000.0))
+    assert log_prob[:2].tolist() == [-np.inf, -np.inf]
+    assert np.isfinite(log_prob[2])
+
+
+def test_the_seed_decides_the_samples(quick):
+    mass = np.linspace(2500, 5000, 999)
+    one = quick.sample(mass, seed=7)
+    assert np.array_equal(one, quick.sample(mass, seed=7))
+    assert not np.isclose(one, quick.sample(mass, seed=8)).any(axis=1).any()
+
+
+def test_the_seed_decides_the_training(quick):
+    sample, _ = two_columns(600, 2)
+    state = torch.get_rng_state()
+    again = Density(TINY, quick.plan, members=2).fit(sample, seed=5)
+    other = Density(TINY, quick.plan, members=2).fit(sample, seed=6)
+    assert torch.equal(torch.get_rng_state(), state)  # nobody else's random numbers change
+    assert np.array_equal(*(d.log_prob(sample.features, sample.mass) for d in (quick, again)))
+    assert not np.array_equal(*(d.log_prob(sample.features, sample.mass) for d in (quick, other)))
+    assert np.array_equal(quick.sample(sample.mass, 1), again.sample(sample.mass, 1))
+
+
+def test_an_ensemble_is_the_mean_of_its_flows(quick):
+    assert len(quick.trainings) == 2
+    assert [len(training.states) for training in quick.trainings] == [2, 2]
+    sample, _ = two_columns(300, 9)
+    each = []
+    for flow in quick._flows:
+        alone = Density(TINY)
+        alone._flows, alone._preprocessing, alone._context = [flow], quick._preprocessing, quick._context
+        each.append(np.exp(alone.log_prob(sample.features, sample.mass)))
+    assert len(each) == 4
+    np.testing.assert_allclose(np.exp(quick.log_prob(sample.features, sample.mass)), np.mean(each, axis=0))
+
+
+def test_events_are_shared_out_among_members(quick):
+    members = quick.member_of(4001)
+    assert np.bincount(members).tolist() in ([2001, 2000], [2000, 2001])
+
+
+def test_latents_are_normal_and_map_back(learned):
+    sample = one_column(2000, 6)
+    z = learned.to_latent(sample.features, sample.mass)
+    assert stats.kstest(z[:, 0], "norm").statistic < 0.06
+    back = learned.from_latent(z, sample.mass)
+    np.testing.assert_allclose(back, sample.features, rtol=0, atol=0.05)  # of single precision, in GeV
+
+
+def test_a_second_fit_starts_anew(quick):
+    sample, _ = two_columns(600, 2)
+    density = Density(TINY, quick.plan, members=2).fit(one_column(300, 1), seed=1)
+    density.fit(sample, seed=5)
+    assert len(density._flows) == len(quick._flows)
+    assert len(density.trainings) == 2
+    assert np.array_equal(*(d.log_prob(sample.features, sample.mass) for d in (quick, density)))
+
+
+@pytest.mark.parametrize("events", [0, 1, 3])
+def test_fewer_events_than_flows(quick, events):
+    mass = np.full(events, 3000.0)
+    drawn = quick.sample(mass, seed=1)
+    assert drawn.shape == (events, 2)
+    assert np.isfinite(drawn).all()
+    assert quick.log_prob(drawn, mass).shape == (events,)
+
+
+def test_truth_is_not_looked_at():
+    found = []
+    for seed in (1, 2, None):
+        label = None if seed is None else np.random.default_rng(seed).integers(0, 2, 300)
+        sample = one_column(300, 4, label)
+        found.append(Density(TINY, ONE_EPOCH).fit(sample, seed=1).log_prob(sample.features, sample.mass))
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
+
+
+def test_weights_must_be_equal():
+    sample = one_column(300, 4)
+    density = Density(TINY, ONE_EPOCH)
+    weighted = Sample(sample.mass, sample.features, sample.names, np.linspace(1, 2, 300))
+    with pytest.raises(ConfigError, match="carry different weights"):
+        density.fit(weighted, seed=1)
+    halves = Sample(sample.mass, sample.features, sample.names, np.full(300, 0.5))
+    density.fit(halves, seed=1)
+
+
+def test_too_few_events_says_how_many_are_needed():
+    sample = one_column(1000, 4)
+    with pytest.raises(InputError, match="40 events cannot train a network in batches of 64") as error:
+        Density(TINY, ONE_EPOCH).fit(sample.select(slice(40)), seed=1)
+    assert "Widen the sidebands" in str(error.value)
+    needed = int(re.search(r"at least (\d+)", str(error.value))[1])
+    with pytest.raises(InputError, match="cannot train"):
+        Density(TINY, ONE_EPOCH).fit(sample.select(slice(needed - 2)), seed=1)
+    Density(TINY, ONE_EPOCH).fit(sample.select(slice(needed)), seed=1)
+
+
+def test_features_that_cannot_be_learned_are_named():
+    sample = one_column(300, 4)
+    for value, message in ((np.nan, "'m_J1' holds NaN"), (5.0, "'m_J1' is 5 in every training event")):
+        bad = Sample(sample.mass, np.full((300, 1), value), sample.names)
+        with pytest.raises(InputError, match=message):
+            Density(TINY, ONE_EPOCH).fit(bad, seed=1)
+
+
+def test_untrained_or_failed():
+    density = Density(TINY, ONE_EPOCH)
+    sample = one_column(300, 4)
+    calls = [
+        lambda: density.log_prob(sample.features, sample.mass),
+        lambda: density.sample(sample.mass, 1),
+        lambda: density.to_latent(sample.features, sample.mass),
+        lambda: density.from_latent(sample.features, sample.mass),
+    ]
+    for call in calls:
+        with pytest.raises(ConfigError, match="has not been trained; call fit first"):
+            call()
+    density.fit(sample, seed=1)
+    with pytest.raises(InputError):
+        density.fit(sample.select(slice(10)), seed=1)
+    for call in calls:  # the flows of the first fit are not those of the second's preprocessing
+        with pytest.raises(ConfigError, match="has not been trained; call fit first"):
+            call()

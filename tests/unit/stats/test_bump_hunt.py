@@ -1,0 +1,148 @@
+"""The bump hunt from a spectrum, a bare histogram, and a workspace."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hepflow import Spectrum, Windows
+from hepflow.errors import ConfigError, FitError, InputError
+from hepflow.stats import bump_hunt, gaussian_signal, hunt_spectrum, hunt_workspace
+
+
+@pytest.fixture
+def dijet_counts(edges):
+    """Poisson counts of a falling spectrum of about 40,000 events."""
+    x = 0.5 * (edges[1:] + edges[:-1]) / 13_000
+    density = (1 - x) ** 17 * x**-2
+    return np.random.default_rng(11).poisson(40_000 * density / density.sum()).astype(float)
+
+
+def test_finds_a_signal(make_spectrum, edges):
+    hunt = bump_hunt(make_spectrum(1000, excess=300), gaussian_signal(edges, 3500, 80, 100))
+    assert hunt.mu_hat == pytest.approx(3.0, abs=3 * hunt.mu_hat_error)
+    assert hunt.z > 3
+    assert hunt.mu_hat < hunt.mu_up_obs < hunt.mu_hat + 3 * hunt.mu_hat_error
+    assert list(hunt.mu_up_exp) == sorted(hunt.mu_up_exp)
+
+
+def test_without_a_signal_nothing_is_found(make_spectrum):
+    zs = [bump_hunt(make_spectrum(100, seed=seed)).z for seed in range(5)]
+    assert max(zs) < 3
+    assert min(zs) == 0.0
+
+
+@pytest.mark.parametrize("sidebands", [True, False])
+def test_counting_agrees_with_the_pull(make_spectrum, sidebands):
+    hunt = bump_hunt(make_spectrum(3000, sidebands=sidebands, modes=0, excess=400))
+    assert hunt.z == pytest.approx(hunt.pull, rel=0.1)
+    assert hunt.mu_hat == pytest.approx(hunt.n_obs - hunt.n_exp, rel=0.1)
+
+
+def test_errors_weaken_the_result(make_spectrum):
+    exact = bump_hunt(make_spectrum(1000, modes=0, excess=200))
+    vague = bump_hunt(make_spectrum(1000, modes=4, excess=200))
+    assert vague.z < exact.z
+    assert vague.mu_up_exp[2] > exact.mu_up_exp[2]
+    assert vague.n_exp_error > exact.n_exp_error
+
+
+@settings(max_examples=5, deadline=None)
+@given(factor=st.floats(0.3, 3.0))
+def test_sidebands_measure_the_normalisation(factor):
+    windows = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
+    edges = windows.edges(100.0)
+    observed = np.round(2000 * np.exp(-(edges[:-1] - 2500) / 600))
+    hunts = [
+        bump_hunt(Spectrum(edges, observed, scale * observed, windows, sidebands_in_fit=True))
+        for scale in (1.0, factor)
+    ]
+    assert hunts[1].mu_hat == pytest.approx(hunts[0].mu_hat, abs=0.05 * hunts[0].mu_hat_error)
+    assert hunts[1].n_exp == pytest.approx(hunts[0].n_exp, rel=1e-9)
+    assert hunts[1].mu_up_obs == pytest.approx(hunts[0].mu_up_obs, rel=1e-3)
+
+
+def test_result_serialises(make_spectrum):
+    hunt = bump_hunt(make_spectrum())
+    content = json.loads(json.dumps(hunt.to_dict()))
+    assert {"n_obs", "n_exp", "n_exp_error", "z", "p0", "mu_hat", "mu_up_obs", "mu_up_exp"} <= content.keys()
+    assert len(content["mu_up_exp"]) == 5
+    json.dumps(hunt.workspace)
+
+
+def test_prints_in_one_line(make_spectrum):
+    text = str(bump_hunt(make_spectrum(1000, excess=300), level=0.9))
+    assert "\n" not in text
+    for part in ("Z = ", "p0 = ", "n_obs = ", "expected ", " +- ", "mu = ", "90 % CLs upper limit"):
+        assert part in text
+
+
+def test_dijet_background(edges, windows, dijet_counts):
+    hunt = hunt_spectrum(edges, dijet_counts, windows)
+    assert hunt.smooth is not None
+    assert hunt.smooth.n_shape == 2
+    assert hunt.n_exp == pytest.approx(hunt.smooth.yield_in(3300, 3700)[0])
+    assert hunt.n_exp_error == pytest.approx(hunt.smooth.yield_in(3300, 3700)[1], rel=1e-3)
+    assert hunt.z < 3
+    assert not hunt.spectrum.sidebands_in_fit
+    bump = 5 * np.sqrt(hunt.n_exp) * gaussian_signal(edges, 3500, 60).counts
+    found = hunt_spectrum(
+        edges, dijet_counts + np.round(bump), windows, signal_mass=3500.0, signal_width=60.0
+    )
+    assert found.z > hunt.z + 2
+    assert found.signal.name == "Gaussian, 3500 GeV"
+
+
+def test_template_background(edges, windows, dijet_counts):
+    hunt = hunt_spectrum(edges, dijet_counts, windows, background=2.0 * dijet_counts + 1e-3)
+    assert hunt.smooth is None
+    assert hunt.n_exp == pytest.approx(hunt.n_obs, rel=1e-3)
+    assert hunt.z == pytest.approx(0.0, abs=0.05)
+
+
+def test_bad_description_warns(edges, windows, dijet_counts):
+    waves = dijet_counts * (1 + 0.3 * np.sin(edges[1:] / 60))
+    with pytest.warns(UserWarning, match="does not describe the sidebands"):
+        hunt_spectrum(edges, waves, windows)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"background": "template"}, "array of 50 expected events"),
+        ({"background": "digit"}, "background 'digit'"),
+        ({"signal_mass": 3500.0}, "needs its mass and its width"),
+        (
+            {"windows": Windows((3310, 3700), [(2500, 3300), (3700, 5000)])},
+            "3310 GeV ends a region but no bin",
+        ),
+        ({"windows": Windows((3300, 3700), [(2500, 3300), (3700, 6000)])}, "nearest edge: 5000 GeV"),
+    ],
+)
+def test_bad_arguments(edges, windows, dijet_counts, options, message):
+    with pytest.raises(ConfigError, match=message):
+        hunt_spectrum(edges, dijet_counts, **{"windows": windows, **options})
+
+
+def test_bad_counts(edges, windows, dijet_counts):
+    with pytest.raises(InputError, match="expected a number"):
+        hunt_spectrum(edges, -dijet_counts, windows)
+
+
+def test_workspace_gives_the_same_numbers(make_spectrum, edges):
+    hunt = bump_hunt(make_spectrum(300, excess=80), gaussian_signal(edges, 3500, 80, 50))
+    again = hunt_workspace(json.loads(json.dumps(hunt.workspace)))
+    for name in ("z", "p0", "mu_hat", "mu_up_obs", "n_obs"):
+        assert getattr(again, name) == pytest.approx(getattr(hunt, name), rel=1e-9)
+    assert again.mu_up_exp == pytest.approx(hunt.mu_up_exp, rel=1e-9)
+    assert again.n_exp == pytest.approx(hunt.n_exp, rel=0.1)
+    assert again.spectrum is None
+
+
+def test_workspace_without_limit_is_an_error(counting):
+    spec = counting([5.0], [50.0], [], [50.0])
+    spec["channels"][0]["samples"][1]["modifiers"] = [{"name": "norm", "type": "normfactor", "data": None}]
+    with pytest.raises(FitError):
+        hunt_workspace(spec)

@@ -1,0 +1,156 @@
+"""The training loop: seeds, best epochs, schedules, and losses that run away."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from hepflow.errors import FitError, InputError
+from hepflow.training import TrainingPlan, train
+
+PLAN = TrainingPlan(epochs=6, batch_size=32, learning_rate=0.05, best_epochs=3)
+
+
+def line(events=400, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(events, 2, generator=generator)
+    y = x @ torch.tensor([[2.0], [-1.0]]) + 0.1 * torch.randn(events, 1, generator=generator)
+    return x, y
+
+
+def module(seed=0):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+
+
+def fit(plan=PLAN, seed=1, rows=None, network=None):
+    network = module() if network is None else network
+
+    def loss(x, y):
+        return (network(x) - y).square().sum(-1)
+
+    return train(network, loss, line() if rows is None else rows, plan, seed, "line"), network
+
+
+def equal(one, other):
+    return all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_seed_decides_the_weights():
+    (one, _), (same, _), (other, _) = fit(seed=1), fit(seed=1), fit(seed=2)
+    assert one.losses == same.losses
+    assert all(equal(a, b) for a, b in zip(one.states, same.states, strict=True))
+    assert not any(equal(a, b) for a, b in zip(one.states, other.states, strict=True))
+
+
+def test_the_global_generator_is_left_alone():
+    network = module()
+    before = torch.get_rng_state()
+    fit(network=network)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_it_learns(schedule):
+    plan = TrainingPlan(epochs=20, batch_size=32, learning_rate=0.05, schedule=schedule, best_epochs=1)
+    training, _ = fit(plan)
+    assert len(training.losses.training) == len(training.losses.validation) == 20
+    assert training.losses.validation[-1] < 0.1 * training.losses.validation[0]
+
+
+def test_best_epochs_come_first():
+    """The states kept are those of the lowest validation losses, in that order."""
+    losses, seen = [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0], []
+    network = module()
+
+    def loss(x, y):
+        if torch.is_grad_enabled():
+            return (network(x) - y).square().sum(-1)
+        seen.append(copy.deepcopy(network.state_dict()))
+        return torch.full((len(x),), losses[len(seen) - 1])
+
+    training = train(network, loss, line(), TrainingPlan(epochs=7, batch_size=32, best_epochs=3), 1, "line")
+    assert training.losses.validation == tuple(losses)
+    assert len(training.states) == 3
+    assert all(equal(state, seen[epoch]) for state, epoch in zip(training.states, (1, 3, 5), strict=True))
+    assert not equal(seen[1], seen[3])
+
+
+def test_the_module_ends_in_its_best_epoch():
+    training, network = fit()
+    assert equal(network.state_dict(), training.states[0])
+
+
+def test_states_are_copies():
+    training, network = fit()
+    before = {name: value.clone() for name, value in training.states[0].items()}
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    assert equal(training.states[0], before)
+    assert not equal(training.states[0], training.states[1])
+
+
+def test_more_best_epochs_than_epochs():
+    training, _ = fit(TrainingPlan(epochs=2, batch_size=32, best_epochs=10))
+    assert len(training.states) == 2
+
+
+@pytest.mark.parametrize("steps", range(2, 12))
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+def test_short_schedules(steps, schedule):
+    plan = TrainingPlan(epochs=1, batch_size=10, schedule=schedule)
+    training, _ = fit(plan, rows=line(int(np.ceil((10 * steps) / 0.9)) + 1))
+    assert np.isfinite(training.losses.validation[0])
+
+
+def test_validation_rows_are_not_trained_on():
+    """Rows of the validation split never reach a loss that is differentiated."""
+    trained, judged = set(), set()
+    network = torch.nn.Linear(1, 1)
+    x = torch.arange(200.0)[:, None] / 200
+
+    def loss(rows):
+        (trained if torch.is_grad_enabled() else judged).update(rows[:, 0].tolist())
+        return network(rows).square().sum(-1)
+
+    train(network, loss, (x,), TrainingPlan(epochs=5, batch_size=16), 1, "rows")
+    assert len(judged) == 20
+    assert len(trained) == 180  # the rows that one epoch leaves over come in another
+    assert not trained & judged
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite(value):
+    x, y = line()
+    y[17] = value
+    with pytest.raises(
+        FitError, match=r"line: the loss of epoch 1 is not finite .* smaller learning_rate than 0.05"
+    ):
+        fit(rows=(x, y))
+
+
+def test_a_loss_that_becomes_infinite_later():
+    with pytest.raises(FitError, match="loss of epoch"):
+        fit(TrainingPlan(epochs=5, batch_size=32, learning_rate=1e38, clip=1e38))
+
+
+@pytest.mark.parametrize(("events", "batch"), [(0, 8), (20, 32), (63, 32)])
+def test_too_few_rows(events, batch):
+    plan = TrainingPlan(epochs=1, batch_size=batch)
+    with pytest.raises(
+        InputError, match=rf"line: {events} events cannot train .* batches of {batch}; expected at least"
+    ):
+        fit(plan, rows=line(events))
+
+
+def test_gradients_are_clipped():
+    """A huge loss moves the weights no further than a small one (AdamW normalises; the norm must stay finite)."""
+    network = module()
+
+    def loss(x, y):
+        return 1e30 * (network(x) - y).square().sum(-1)
+
+    training = train(network, loss, line(), PLAN, 1, "steep")
+    assert all(torch.isfinite(value).all() for state in training.states for value in state.values())
