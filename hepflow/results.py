@@ -1,4 +1,4 @@
-"""Results: what a run found, as frozen records that become ``results.json``. Figures and reports draw from them alone."""
+"""Results: what a run found, as frozen records that become ``results.json``. Figures draw from them alone."""
 
 from __future__ import annotations
 

@@ -38,13 +38,13 @@ class TrainingPlan:
         Largest norm of the gradient.
     """
 
-    epochs: int = 25
+    epochs: int = 6
     batch_size: int = 1024
     learning_rate: float = 2e-3
     weight_decay: float = 1e-5
     schedule: Literal["one-cycle", "cosine"] = "one-cycle"
     validation_fraction: float = 0.1
-    best_epochs: int = 4
+    best_epochs: int = 2
     clip: float = 5.0
 
 

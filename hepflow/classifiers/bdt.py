@@ -18,19 +18,19 @@ class BoostedTrees:
     ----------
     members
         Size of the ensemble; its score is the mean of the members' log-ratios.
-    max_leaf_nodes, learning_rate, max_iter
+    max_leaf_nodes, min_samples_leaf, learning_rate, max_iter
         As in scikit-learn's `HistGradientBoostingClassifier`.
     validation_fraction, patience
-        Each member stops when the loss on its validation rows has not fallen for `patience` iterations.
+        Each member stops when the loss on its validation rows has not fallen for `patience` iterations. A small
+        fraction leaves more of a faint signal to learn from.
     """
 
     members: int = 10
     max_leaf_nodes: int = 31
-    learning_rate: float = 0.05
-    max_iter: int = 200
-    l2: float = 0.0
-    min_leaf: int = 20
-    validation_fraction: float = 0.5
+    min_samples_leaf: int = 100
+    learning_rate: float = 0.1
+    max_iter: int = 100
+    validation_fraction: float = 0.2
     patience: int = 10
     _trees: list[HistGradientBoostingClassifier] = field(default_factory=list, init=False, repr=False)
 
@@ -55,8 +55,7 @@ class BoostedTrees:
                 early_stopping=True,
                 validation_fraction=self.validation_fraction,
                 n_iter_no_change=self.patience,
-                l2_regularization=self.l2,
-                min_samples_leaf=self.min_leaf,
+                min_samples_leaf=self.min_samples_leaf,
                 random_state=seed + member,
             )
             self._trees.append(tree.fit(x, y, sample_weight=w))

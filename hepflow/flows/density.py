@@ -40,7 +40,7 @@ class Density:
 
     architecture: Architecture = spline_autoregressive
     plan: TrainingPlan = field(default_factory=TrainingPlan)
-    members: int = 1
+    members: int = 4
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     _flows: list[Flow] = field(default_factory=list, init=False, repr=False)

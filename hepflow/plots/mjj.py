@@ -68,9 +68,9 @@ def spectrum(
     view = _of_cut(result, regions) if isinstance(result, CutResult) else _of_hunt(result)
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (3.2, 1))
-    strength, name = _strength(view)
-    entries = _draw_events(upper, view, strength, name)
-    _draw_pulls(lower, view, strength)
+    signal, name = _signal(view)
+    entries = _draw_events(upper, view, signal, name)
+    _draw_pulls(lower, view, signal)
     region = artists.shade((upper, lower), view.window)
     if region is not None:
         entries["Signal region"] = region
@@ -114,38 +114,38 @@ def _of_hunt(hunt: BumpHunt) -> _View:
     )
 
 
-def _strength(view: _View) -> tuple[float, str]:
-    """Return the strength at which the signal is drawn, and how the legend says so."""
+def _signal(view: _View) -> tuple[FloatArray | None, str]:
+    """Return the signal as drawn, shape ``(B,)``, and its strength in words; None where it cannot be seen."""
+    strength, name = 1.0, r"Signal, $\mu$ = 1"
     if view.result.mu_hat is not None and view.result.mu_hat > 0:
-        value = artists.with_error(view.result.mu_hat, view.result.mu_hat_error)
-        return view.result.mu_hat, rf"Signal, $\hat\mu$ = {value}"
-    return 1.0, r"Signal, $\mu$ = 1"
+        strength = view.result.mu_hat
+        name = rf"Signal, $\hat\mu$ = {artists.with_error(strength, view.result.mu_hat_error)}"
+    if view.signal is None or strength * float(np.nansum(view.signal)) <= 1:  # one event at most
+        return None, name
+    return strength * view.signal, name
 
 
-def _draw_events(ax: Axes, view: _View, strength: float, name: str) -> dict[str, Any]:
+def _draw_events(ax: Axes, view: _View, signal: FloatArray | None, name: str) -> dict[str, Any]:
     """Draw the upper panel, and return the entries of its legend."""
     band = artists.draw_expected(ax, view.edges, view.expected, view.error)
     artists.draw_points(ax, view.edges, view.observed)
-    entries: dict[str, Any] = {
-        "Data": Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
-    }
-    entries["Expected background"] = band
+    points = Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
+    entries: dict[str, Any] = {"Data": points, "Expected background": band}
     shown = [view.observed, view.expected]
-    if view.signal is not None and strength * float(np.nansum(view.signal)) > 1:  # less cannot be seen
-        height = strength * view.signal
-        ax.stairs(height, view.edges, color=SIGNAL, linewidth=1.4, zorder=4)
+    if signal is not None:
+        ax.stairs(signal, view.edges, color=SIGNAL, linewidth=1.4, zorder=4)
         entries[name] = Line2D([], [], color=SIGNAL, linewidth=1.4)
-        shown.append(np.array([0.3 * float(np.nanmax(height))]))
+        shown.append(np.array([0.3 * float(np.nanmax(signal))]))  # its upper part, where it is small
     artists.set_range(ax, np.concatenate(shown), FILLED, floor=0.2)
     ax.set_ylabel(artists.bin_text(view.edges))
     return entries
 
 
-def _draw_pulls(ax: Axes, view: _View, strength: float) -> None:
+def _draw_pulls(ax: Axes, view: _View, signal: FloatArray | None) -> None:
     found = artists.pulls(view.observed, view.expected, view.error)
     wanted = np.zeros(0)
-    if view.signal is not None:
-        wanted = artists.pulls(view.expected + strength * view.signal, view.expected, view.error)
+    if signal is not None:
+        wanted = artists.pulls(view.expected + signal, view.expected, view.error)
         ax.stairs(np.nan_to_num(wanted), view.edges, baseline=None, color=SIGNAL, linewidth=1.2, zorder=4)
     artists.draw_pulls(ax, view.edges, found, EXPECTED, np.concatenate([found, wanted]))
     ax.set_ylabel("Pull", loc="center")

@@ -52,7 +52,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "hatch.linewidth": 0.6,
-    "pdf.fonttype": 42,  # journals refuse Type 3
+    "pdf.fonttype": 3,  # the other, 42, breaks OpenType fonts such as TeX Gyre in Acrobat (matplotlib#12636)
     "svg.hashsalt": "hepflow",
 }
 

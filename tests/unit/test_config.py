@@ -299,3 +299,17 @@ def test_knows_the_features_and_the_formats():
     assert set(FEATURES) == set(features.FEATURES) - {"m_jj"}
     formats = Config.model_json_schema()["$defs"]["Input"]["properties"]["format"]["enum"]
     assert set(formats) == set(schemas.SCHEMAS)
+
+
+def test_defaults_are_those_of_the_python_interface(write):
+    """A run and ``Cathode()`` in a script do the same."""
+    from hepflow.classifiers import BoostedTrees
+    from hepflow.methods import Cathode
+    from hepflow.workflow.build import build_classifier, build_method
+
+    config = load_config(write())
+    built, plain = build_method(config), Cathode()
+    assert built.density.plan == plain.density.plan
+    assert (built.density.members, built.oversampling) == (plain.density.members, plain.oversampling)
+    assert built.bin_width == plain.bin_width
+    assert build_classifier(config) == BoostedTrees()

@@ -118,3 +118,40 @@ def test_inject():
 def test_inject_keeps_some_signal(events):
     with pytest.raises(ConfigError, match=rf"cannot inject {events} events.* ask for 0 to 19"):
         inject(make(20, 1), make(5, 0), events, seed=1)
+
+
+@pytest.mark.parametrize("events", [1, 7, 19])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_is_not_injected_stands_for_the_injected_yield(events, weighted):
+    weight = np.linspace(0.1, 2, 20) if weighted else np.ones(20)
+    signal = make(20, 1, start=500, weight=weight)
+    mixed, rest = inject(signal, make(50, 0), events, seed=3)
+    assert rest.weight.sum() == pytest.approx(events)
+    assert (mixed.weight == 1).all()
+    if len(rest) > 1:  # relative weights stay
+        kept = weight[np.isin(signal.mass, rest.mass)]
+        np.testing.assert_allclose(rest.weight / rest.weight[0], kept / kept[0])
+    assert not set(mixed.mass[mixed.label == 1]) & set(rest.mass)
+
+
+def test_nothing_injected_leaves_the_signal_as_it_is():
+    signal = make(20, 1, start=500, weight=np.linspace(0.1, 2, 20))
+    mixed, rest = inject(signal, make(50, 0), 0, seed=3)
+    assert np.array_equal(rest.mass, signal.mass)
+    assert np.array_equal(rest.weight, signal.weight)
+    assert sorted(mixed.mass) == make(50).mass.tolist()
+
+
+def test_the_seed_decides_which_signal_is_injected():
+    signal, data = make(200, 1, start=500), make(50, 0)
+    one, same, other = (inject(signal, data, 20, seed=seed)[1].mass for seed in (1, 1, 2))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert 0.7 < len(np.intersect1d(one, other)) / len(one) < 0.99  # another subset, not a neighbouring one
+
+
+def test_features_and_weights_stay_with_their_events():
+    weight = np.arange(1.0, 51.0)
+    mixed, _ = inject(make(20, 1, start=500), make(50, 0, weight=weight), 7, seed=3)
+    np.testing.assert_allclose(mixed.features[:, 0], mixed.mass / 10)
+    assert np.array_equal(mixed.weight[mixed.label == 0], mixed.mass[mixed.label == 0] - 999.0)

@@ -164,16 +164,22 @@ class Cathode(Block):
     layers: int = Field(5, ge=1, le=64, description="Spline layers of the flow.")
     hidden: int = Field(64, ge=4, le=4096, description="Width of the hidden layers.")
     bins: int = Field(8, ge=2, le=128, description="Bins of each rational-quadratic spline.")
-    epochs: int = Field(25, ge=1, le=10_000, description="Passes over the sidebands in a training.")
+    epochs: int = Field(6, ge=1, le=10_000, description="Passes over the sidebands in a training.")
     batch_size: int = Field(1024, ge=16, le=1_000_000, description="Events in a training step.")
     learning_rate: float = Field(2e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
     schedule: Literal["one-cycle", "cosine"] = Field(
         "one-cycle", description="Course of the learning rate: warm-up and decay, or decay alone."
     )
     best_epochs: int = Field(
-        4, ge=1, le=1000, description="Epochs of lowest validation loss that are kept and sampled, per flow."
+        2, ge=1, le=1000, description="Epochs of lowest validation loss that are kept and sampled, per flow."
     )
-    ensemble: int = Field(1, ge=1, le=1000, description="Flows trained, which differ by seed.")
+    ensemble: int = Field(
+        4,
+        ge=1,
+        le=1000,
+        description="Flows trained, which differ by seed: their mean interpolates better than any, "
+        "and their spread is an error.",
+    )
     oversampling: float = Field(
         20.0,
         ge=1,
@@ -196,9 +202,9 @@ class Classifier(Block):
         description="Parts of the data, each scored by what the others trained.",
     )
     ensemble: int = Field(10, ge=1, le=1000, examples=[10], description="Classifiers averaged in each fold.")
-    max_iter: int = Field(200, ge=1, le=100_000, description="Most trees in a classifier; it stops early.")
+    max_iter: int = Field(100, ge=1, le=100_000, description="Most trees in a classifier; it stops early.")
     max_leaf_nodes: int = Field(31, ge=2, le=10_000, description="Most leaves of a tree.")
-    learning_rate: float = Field(0.05, gt=0, le=1, description="Shrinkage of each tree.")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="Shrinkage of each tree.")
 
 
 class Selection(Block):

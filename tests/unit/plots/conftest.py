@@ -7,6 +7,7 @@ import pytest
 
 from hepflow import Windows
 from hepflow.features import LABELS
+from hepflow.plots.style import style
 from hepflow.results import CutResult, Histogram, Results, SpectrumRecord, TruthCurve
 
 WINDOWS = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
@@ -139,3 +140,30 @@ def make_results():
 @pytest.fixture
 def results():
     return falling_results()
+
+
+@pytest.fixture
+def render():
+    """Return a function that lays a figure out with all its text, without the cost of painting it."""
+
+    def lay_out(figure):
+        with style():
+            figure.canvas.draw_without_rendering()
+
+    return lay_out
+
+
+@pytest.fixture
+def texts():
+    """Return a function that collects every text in a figure: titles, legends and notes."""
+
+    def collect(figure):
+        found = []
+        for ax in figure.canvas.axes:
+            found += [text.get_text() for text in ax.texts] + [ax.get_xlabel(), ax.get_ylabel()]
+            legend = ax.get_legend()
+            if legend is not None:
+                found += [text.get_text() for text in (legend.get_title(), *legend.get_texts())]
+        return "\n".join(found)
+
+    return collect

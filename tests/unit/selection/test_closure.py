@@ -39,11 +39,11 @@ def test_a_correlation_that_is_missing():
 
 
 def test_seed_and_truth():
-    data, template = gaussian(500, 1), gaussian(9000, 2)
+    data, template = gaussian(400, 1), gaussian(2000, 2)
     one, same, other = (closure(data, template, seed=seed) for seed in (1, 1, 2))
     assert one == same
     assert one != other
-    assert closure(replace(data, label=np.arange(500) % 2), template, seed=1) == one
+    assert closure(replace(data, label=np.arange(400) % 2), template, seed=1) == one
 
 
 def test_only_some_of_a_large_template_is_used():

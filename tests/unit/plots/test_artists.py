@@ -1,0 +1,32 @@
+"""Poisson intervals, and numbers as a person writes them."""
+
+import math
+
+import numpy as np
+import pytest
+
+from hepflow.plots import artists
+
+
+@pytest.mark.parametrize(("count", "low", "high"), [(0, 0.0, 1.841), (1, 0.827, 2.300), (10, 3.109, 4.267)])
+def test_garwood_interval(count, low, high):
+    """Central intervals of 68.27 %, as in textbooks and in ROOT's kPoisson."""
+    np.testing.assert_allclose(artists.garwood(np.array([float(count)]))[:, 0], (low, high), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (12345.6, 123.4, "12,346 ± 123"),
+        (31.07, 9.83, "31.1 ± 9.8"),
+        (1.234, 0.046, "1.234 ± 0.046"),
+        (3, 0, "3 ± 0"),
+    ],
+)
+def test_values_are_rounded_by_their_errors(value, error, text):
+    assert artists.with_error(value, error) == text
+
+
+def test_event_counts_are_readable():
+    assert [artists.count_text(n) for n in (0, 12_000, 1_500_000)] == ["0", "12,000", "1.5M"]
+    assert math.isnan(artists.numbers([None])[0])

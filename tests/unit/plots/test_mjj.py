@@ -1,0 +1,156 @@
+"""Figures of spectra: what they show, also of results with holes in them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+
+from hepflow import ConfigError, plots
+from hepflow.plots import artists
+from hepflow.plots.limits import limits
+from hepflow.plots.mjj import spectrum
+from hepflow.plots.overlay import spectra
+from hepflow.plots.run import figures
+from hepflow.plots.significance import significance
+from hepflow.plots.style import SEQUENCE
+from hepflow.regions import Windows
+from hepflow.results import SpectrumRecord
+from hepflow.spectrum import Spectrum
+from hepflow.stats import bump_hunt, gaussian_signal, hunt_workspace
+
+
+@pytest.fixture
+def hunt():
+    windows = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
+    edges = windows.edges(100)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    expected = 1000 * np.exp(-(centres - 2500) / 600)
+    signal = gaussian_signal(edges, 3500, 90, events=60)
+    found = Spectrum(
+        edges, np.round(expected + signal.counts), expected, windows, statistical=0.02 * expected
+    )
+    return bump_hunt(found, signal)
+
+
+def test_bump_hunt_is_drawn_as_in_the_readme(hunt, tmp_path, texts):
+    figure = plots.spectrum(hunt)
+    assert isinstance(figure, plots.Figure)
+    assert figure.save(tmp_path / "mjj.pdf").read_bytes().startswith(b"%PDF")
+    assert rf"\hat\mu$ = {artists.with_error(hunt.mu_hat, hunt.mu_hat_error)}" in texts(figure)
+    assert f"= {hunt.n_obs:,.0f}" in texts(figure)
+    assert "Events / 100 GeV" in texts(figure)
+    assert "Signal region" in texts(figure)
+
+
+def test_workspace_has_no_spectrum(hunt):
+    with pytest.raises(ConfigError, match="no m_jj spectrum"):
+        plots.spectrum(hunt_workspace(hunt.workspace))
+
+
+def test_figure_shows_what_the_cut_says(results, texts):
+    cut = results.cuts[1]
+    text = texts(spectrum(cut, regions=results.regions))
+    assert r"$\epsilon_B$ = 1%" in text
+    assert f"= {cut.n_obs:,.0f}" in text
+    assert f"= {artists.with_error(cut.n_exp, cut.n_exp_error)}" in text
+    assert f"$Z$ = {cut.z:.1f}" in text
+    assert "Events / 50 GeV" in text
+
+
+def test_signal_without_excess_is_drawn_at_strength_one(results, texts):
+    cut = dataclasses.replace(results.cuts[0], mu_hat=-0.3, z=0.0)
+    assert r"Signal, $\mu$ = 1" in texts(spectrum(cut))
+    assert "Signal region" not in texts(spectrum(cut))  # nobody said where it is
+
+
+def test_axis_is_logarithmic_where_needed(results):
+    assert spectrum(results.inclusive).canvas.axes[0].get_yscale() == "log"
+    record = results.inclusive.spectrum
+    narrow = SpectrumRecord(*(column[10:20] for column in dataclasses.astuple(record)[:4]))
+    narrow = dataclasses.replace(narrow, edges=record.edges[10:21])
+    assert (
+        spectrum(dataclasses.replace(results.inclusive, spectrum=narrow)).canvas.axes[0].get_yscale()
+        == "linear"
+    )
+
+
+def test_pulls_are_those_of_the_record(results):
+    cut = results.inclusive
+    lower = spectrum(cut).canvas.axes[1]
+    observed, expected = np.array(cut.spectrum.observed), np.array(cut.spectrum.expected)
+    wanted = (observed - expected) / np.sqrt(expected + np.array(cut.spectrum.expected_error) ** 2)
+    assert any(
+        np.allclose(patch.get_data().values, wanted) for patch in lower.patches if hasattr(patch, "get_data")
+    )
+
+
+def test_unequal_bins(results, render, texts):
+    edges = list(results.inclusive.spectrum.edges)
+    edges[-1] += 70
+    cut = dataclasses.replace(
+        results.inclusive, spectrum=dataclasses.replace(results.inclusive.spectrum, edges=tuple(edges))
+    )
+    figure = spectrum(cut)
+    assert "Events / bin" in texts(figure)
+    render(figure)
+
+
+@pytest.mark.parametrize("hole", ["observed", "expected", "both", "signal"])
+def test_empty_bins_and_nothing_expected(results, hole, render):
+    cut = results.cuts[2]
+    nothing = (0.0,) * len(cut.spectrum.observed)
+    changes = {"observed": nothing} if hole in ("observed", "both") else {}
+    if hole in ("expected", "both"):
+        changes.update(expected=nothing, expected_error=nothing)
+    if hole == "signal":
+        changes["signal"] = nothing
+    empty = dataclasses.replace(
+        cut, spectrum=dataclasses.replace(cut.spectrum, **changes), n_exp=0.0, n_exp_error=0.0
+    )
+    render(spectrum(empty, regions=results.regions))
+    changed = dataclasses.replace(results, inclusive=empty, cuts=(empty,))
+    for draw in (spectra, significance, limits):
+        render(draw(changed))
+
+
+def test_blinded_bins_are_left_out(results, render, texts):
+    cut = results.cuts[0]
+    edges = np.array(cut.spectrum.edges)
+    blind = [
+        None if 3300 <= low < 3700 else n for low, n in zip(edges[:-1], cut.spectrum.observed, strict=True)
+    ]
+    hidden = dict.fromkeys(("n_obs", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs"))
+    cut = dataclasses.replace(
+        cut, spectrum=dataclasses.replace(cut.spectrum, observed=tuple(blind)), **hidden
+    )
+    results = dataclasses.replace(results, cuts=(cut,), features=(), losses=(), truth=None)
+    for _, figure in figures(results):
+        render(figure)
+    text = texts(spectrum(cut))
+    assert "$Z$" not in text
+    assert "obs" not in text
+
+
+def test_all_selections_share_a_frame(results, texts):
+    figure = spectra(results)
+    upper, *panels = figure.canvas.axes
+    assert len(panels) == 4
+    assert len({panel.get_ylim() for panel in panels}) == 1
+    lines = upper.get_legend().get_lines()
+    assert all(same_color(line.get_color(), colour) for line, colour in zip(lines, SEQUENCE, strict=False))
+    assert "No cut" in texts(figure)
+
+
+def test_many_selections_go_without_pulls(make_results, render):
+    efficiencies = {1.0: 1.0, **{round(0.5**k, 6): 0.8**k for k in range(1, 10)}}
+    figure = spectra(make_results(efficiencies=efficiencies))
+    assert len(figure.canvas.axes) == 1
+    render(figure)
+
+
+def test_a_signal_that_cannot_be_seen_is_left_out(results, texts):
+    cut = dataclasses.replace(results.cuts[0], mu_hat=-20.0)
+    one = tuple(n / sum(cut.spectrum.signal) for n in cut.spectrum.signal)
+    cut = dataclasses.replace(cut, spectrum=dataclasses.replace(cut.spectrum, signal=one))
+    assert "Signal, " not in texts(spectrum(cut))

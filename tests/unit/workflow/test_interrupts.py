@@ -1,0 +1,116 @@
+"""Ctrl-C at any moment leaves no half-written file, and the same command goes on to the same results."""
+
+import json
+
+import h5py
+import pytest
+
+from hepflow.workflow.stages import run
+
+pytestmark = pytest.mark.usefixtures("_small_trees")
+
+
+def interrupt(monkeypatch, name, *, call=1):
+    """Make the n-th call of a function raise KeyboardInterrupt before it does anything."""
+    calls = []
+
+    def interrupted(*arguments, **options):
+        calls.append(name)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return original(*arguments, **options)
+
+    original = _resolve(name)
+    monkeypatch.setattr(name, interrupted)
+
+
+def _resolve(name):
+    import importlib
+
+    parts = name.split(".")
+    for split in range(len(parts) - 1, 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[split:]:
+            found = getattr(found, part)
+        return found
+    raise AssertionError(name)
+
+
+def check_whole(folder):
+    """Every file that is there can be read to its end."""
+    for path in folder.rglob("*"):
+        assert not path.name.startswith("."), f"{path} is a temporary file"
+        if path.suffix == ".json":
+            json.loads(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".h5":
+            with h5py.File(path) as file:
+                for dataset in file.values():
+                    dataset[:]
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "call"),
+    [
+        ("features", "hepflow.workflow.stages.features", 2),
+        ("features", "hepflow.workflow.kept.save_sample", 2),
+        ("background", "hepflow.training.torch.optim.AdamW.step", 5),
+        ("background", "hepflow.flows.density.Density.sample", 1),
+        ("background", "hepflow.workflow.kept.save_sample", 2),
+        ("scores", "hepflow.classifiers.bdt.BoostedTrees.fit", 2),
+        ("scores", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
+        ("scores", "hepflow.workflow.cache.write_json", 1),
+        ("fit", "hepflow.workflow.stages.bump_hunt", 2),
+        ("fit", "hepflow.workflow.stages.write_json", 2),
+        ("fit", "hepflow.storage.os.fsync", 2),
+    ],
+)
+def test_interrupt_and_resume(finished, folder, configure, stage, name, call):
+    (folder / "results.json").unlink()
+    order = ["features", "background", "scores"]
+    for later in order[order.index(stage) :] if stage in order else []:
+        (folder / "stages" / f"{later}.json").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, name, call=call)
+        with pytest.raises(KeyboardInterrupt):
+            run(configure(), folder, until="fit")
+    check_whole(folder)
+    if stage in order:
+        assert not (folder / "stages" / f"{stage}.json").exists()
+    assert not (folder / "results.json").exists()
+
+    run(configure(), folder, until="scores" if stage in order else "fit")
+    check_whole(folder)
+    for path in (finished / "stages").glob("*.h5"):
+        with h5py.File(path) as one, h5py.File(folder / "stages" / path.name) as other:
+            assert all((one[key][:] == other[key][:]).all() for key in one)
+    if stage == "fit":
+        one, other = (
+            json.loads((each / "results.json").read_text(encoding="utf-8")) for each in (finished, folder)
+        )
+        assert {**one, "timing": 0} == {**other, "timing": 0}
+
+
+def test_files_of_an_interrupted_stage_are_not_taken_for_done(folder, configure):
+    """Settings change, the new template is written, the interrupt comes, and the old settings come back."""
+    with pytest.MonkeyPatch.context() as patch:
+        interrupt(patch, "hepflow.workflow.kept.save_sample", call=2)
+        with pytest.raises(KeyboardInterrupt):
+            run(configure("method.epochs=1"), folder, until="fit")
+    before = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    run(configure(), folder, until="fit")
+    after = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    assert {**before, "timing": 0} == {**after, "timing": 0}
+
+
+def test_interrupt_of_the_very_first_run(configure, tmp_path):
+    """Before the folder holds anything: the same command must not find a foreign folder."""
+    for name, call in (("hepflow.workflow.stages.write_text", 1), ("hepflow.workflow.stages.open_input", 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            interrupt(patch, name, call=call)
+            with pytest.raises(KeyboardInterrupt):
+                run(configure(), tmp_path / "run", until="features")
+        check_whole(tmp_path)
+    run(configure(), tmp_path / "run", until="features")

@@ -1,0 +1,320 @@
+"""The whole analysis on a small sample: its results, and what is not done twice."""
+
+import json
+import os
+import shutil
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pyhf
+import pytest
+
+from hepflow.errors import ConfigError, FitError, InputError
+from hepflow.results import Results
+from hepflow.storage import load_sample
+from hepflow.workflow import stages
+from hepflow.workflow.stages import STAGES, check, run
+
+CUT = {
+    "background_efficiency",
+    "threshold",
+    "n_obs",
+    "n_exp",
+    "n_exp_error",
+    "z",
+    "p0",
+    "mu_hat",
+    "mu_up_obs",
+    "mu_up_exp",
+    "signal_efficiency",
+    "sic",
+}
+TOP = {
+    "schema",
+    "name",
+    "seed",
+    "method",
+    "versions",
+    "config_hash",
+    "cutflow",
+    "regions",
+    "counts",
+    "closure",
+    "inclusive",
+    "cuts",
+    "timing",
+}
+COUNTS = {"data_signal_region", "data_sidebands", "expected_background_signal_region"}
+
+pytestmark = pytest.mark.usefixtures("_small_trees")
+
+
+def results_of(folder, *left_out):
+    """Return results.json without the timing, and without what else is left out."""
+    content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key not in ("timing", *left_out)}
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Return a function that makes stages fail if they are computed instead of read."""
+    homes = {"features": "features", "background": "build_method", "scores": "build_classifier"}
+
+    def forbid(*names):
+        for name in names:
+
+            def computed(*arguments, name=name, **options):
+                raise AssertionError(f"{name} is computed again")
+
+            monkeypatch.setattr(stages, homes[name], computed)
+
+    return forbid
+
+
+def test_results_have_the_keys_of_the_schema(finished):
+    content = json.loads((finished / "results.json").read_text(encoding="utf-8"))
+    assert set(content) >= TOP
+    assert content["schema"] == "hepflow-results-1"
+    assert set(content["counts"]) >= COUNTS
+    assert set(content["closure"]) >= {"auc", "auc_error"}
+    assert content["regions"] == {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
+    assert content["cutflow"] == [
+        {"cut": "events read", "events": 6000},
+        {"cut": "events kept", "events": 6000},
+    ]
+    assert [cut["background_efficiency"] for cut in content["cuts"]] == [0.1, 0.03]
+    assert content["inclusive"]["background_efficiency"] == 1
+    for cut in (content["inclusive"], *content["cuts"]):
+        assert set(cut) >= CUT
+        assert len(cut["mu_up_exp"]) == 5
+        assert cut["mu_up_exp"] == sorted(cut["mu_up_exp"])
+    assert set(content["timing"]) >= {"features", "background", "scores", "selection", "fit"}
+    assert {"numpy", "torch", "pyhf", "hepflow"} <= set(content["versions"])
+
+
+def test_results_agree_with_the_events(finished, configure, toy):
+    content = results_of(finished)
+    data = load_sample(finished / "stages" / "data.h5")
+    inside = toy.windows.in_signal(data.mass)
+    counts = content["counts"]
+    assert len(data) == counts["data"] == 6060
+    assert counts["data_signal_region"] == inside.sum() == content["inclusive"]["n_obs"]
+    assert counts["data_sidebands"] == toy.windows.in_sidebands(data.mass).sum()
+    assert counts["true_signal_signal_region"] == data.label[inside].sum()
+    assert counts["expected_background_signal_region"] == pytest.approx(
+        content["inclusive"]["n_exp"], rel=1e-3
+    )
+    for cut in content["cuts"]:
+        assert cut["sic"] == pytest.approx(
+            cut["signal_efficiency"] / np.sqrt(cut["true_background_efficiency"])
+        )
+        assert cut["n_obs"] < content["inclusive"]["n_obs"]
+    assert content["config_hash"] == configure().hash()
+
+
+def test_results_are_read_back(finished):
+    results = Results.from_json(finished / "results.json")
+    assert json.loads(json.dumps(results.to_dict())) == json.loads(
+        (finished / "results.json").read_text("utf-8")
+    )
+
+
+def test_workspaces_open_in_pyhf(finished):
+    content = results_of(finished)
+    names = {"inclusive": content["inclusive"], "eps0.1": content["cuts"][0], "eps0.03": content["cuts"][1]}
+    assert {path.stem for path in (finished / "workspaces").iterdir()} == set(names)
+    for name, cut in names.items():
+        workspace = pyhf.Workspace(json.loads((finished / "workspaces" / f"{name}.json").read_text("utf-8")))
+        model = workspace.model()
+        data = workspace.data(model)
+        start = model.config.suggested_init()
+        assert np.isfinite(float(model.logpdf(start, data)[0]))
+        assert model.config.poi_name == "mu"
+        assert sum(sum(channel["data"]) for channel in workspace["observations"]) >= cut["n_obs"]
+
+
+def test_the_configuration_is_kept(finished, configure):
+    from hepflow.workflow.config import load_config
+
+    kept = load_config(finished / "config.yaml")
+    assert kept.model_dump(exclude={"inputs"}) == configure().model_dump(exclude={"inputs"})
+    data = finished / kept.inputs.data.path[0]
+    assert data.resolve().name == "data.h5"
+    assert data.is_file()
+
+
+def test_the_same_seed_twice(finished, configure, tmp_path):
+    run(configure(), tmp_path / "again", until="fit")
+    assert results_of(tmp_path / "again") == results_of(finished)
+    for path in (finished / "workspaces").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / "workspaces" / path.name).read_bytes()
+    run(configure("seed=2"), tmp_path / "other", until="background")
+    one, other = (load_sample(root / "stages" / "template.h5") for root in (finished, tmp_path / "other"))
+    assert not np.isin(one.mass, other.mass).any()
+
+
+def test_a_second_run_reads_what_is_there(folder, configure, forbid):
+    before = results_of(folder)
+    forbid("features", "background", "scores")
+    results = run(configure(), folder, until="fit")
+    assert results_of(folder) == before
+    timing = json.loads((folder / "results.json").read_text("utf-8"))["timing"]
+    assert results.timing["background"] == timing["background"] > 0
+
+
+@pytest.mark.parametrize(
+    ("override", "stands"),
+    [
+        ("selection.background_efficiency=[0.2]", ("features", "background", "scores")),
+        ("classifier.folds=3", ("features", "background")),
+        ("method.epochs=1", ("features",)),
+    ],
+)
+def test_a_changed_setting_redoes_what_depends_on_it(folder, configure, forbid, override, stands):
+    forbid(*stands)
+    config = configure(override)
+    redone = {"features", "background", "scores"} - set(stands)
+    keys = {
+        stage: (folder / "stages" / f"{stage}.json").read_text("utf-8") for stage in ("background", "scores")
+    }
+    run(config, folder, until="scores")
+    for stage, before in keys.items():
+        assert ((folder / "stages" / f"{stage}.json").read_text("utf-8") != before) == (stage in redone)
+
+
+def test_changed_data_redo_everything(folder, configure, inputs, tmp_path, forbid):
+    """A file that was written anew since, and the folder moved."""
+    elsewhere = shutil.copytree(inputs, tmp_path / "inputs")
+    config = configure()
+    config._folder = elsewhere
+    os.utime(elsewhere / "data.h5", ns=(1, 1))
+    forbid("features")
+    with pytest.raises(AssertionError, match="features is computed again"):
+        run(config, folder)
+
+
+@pytest.mark.parametrize("until", STAGES[:-1])
+def test_until(finished, folder, configure, until, forbid):
+    forbid("features", "background", "scores")
+    (folder / "results.json").unlink()
+    results = run(configure(), folder, until=until)
+    assert (results is not None) == (until == "fit") == (folder / "results.json").exists()
+    assert not (folder / "figures").exists()
+
+
+def test_until_stops_there_and_goes_on_later(configure, tmp_path, forbid):
+    assert run(configure(), tmp_path, until="features") is None
+    assert {path.name for path in (tmp_path / "stages").iterdir()} == {
+        "features.json",
+        "data.h5",
+        "signal.h5",
+    }
+    forbid("features")
+    assert run(configure("method.epochs=1"), tmp_path, until="background") is None
+    assert (tmp_path / "stages" / "background.json").is_file()
+    assert not (tmp_path / "stages" / "scores.json").exists()
+
+
+def test_figures_are_drawn_from_the_results(folder, configure, monkeypatch):
+    drawn = []
+    plots = SimpleNamespace(draw_run=lambda results, out: drawn.append((results, out)))
+    monkeypatch.setitem(sys.modules, "hepflow.plots", plots)
+    results = run(configure(), folder)
+    assert drawn == [(results, folder / "figures")]
+
+
+def test_real_data(configure, tmp_path):
+    """No truth, no signal: nothing that needs them, and limits in events."""
+    config = configure(
+        "selection.background_efficiency=[0.1]", data="real.h5", without=("signal", "injection")
+    )
+    results = run(config, tmp_path, until="fit")
+    assert results.truth is None
+    assert results.closure["auc_signal_region"] is None
+    assert "one signal event" in results.signal_unit
+    for cut in (results.inclusive, *results.cuts):
+        assert cut.signal_efficiency is None
+        assert cut.sic is None
+    assert abs(results.inclusive.pull) < 3.5
+    assert not (tmp_path / "stages" / "signal.h5").exists()
+    assert load_sample(tmp_path / "stages" / "data.h5").label is None
+
+
+def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
+    """The same events without their labels: the same templates, scores and fits."""
+    options = {"without": ("signal", "injection")}
+    found = []
+    for data in ("real.h5", "data.h5"):
+        config = configure("selection.background_efficiency=[0.1]", data=data, **options)
+        found.append(run(config, tmp_path / data, until="fit"))
+    for one, other in zip(
+        (found[0].inclusive, *found[0].cuts), (found[1].inclusive, *found[1].cuts), strict=True
+    ):
+        assert (one.n_obs, one.n_exp, one.threshold, one.z, one.mu_up_obs) == (
+            other.n_obs,
+            other.n_exp,
+            other.threshold,
+            other.z,
+            other.mu_up_obs,
+        )
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "error", "message"),
+    [
+        (
+            ["method.batch_size=4096"],
+            {},
+            InputError,
+            r"5,\d+ events cannot train a network in batches of 4096",
+        ),
+        (
+            ["regions.signal=[6000, 6500]", "regions.sidebands=[[5000, 6000], [6500, 7000]]"],
+            {},
+            InputError,
+            "no event in the signal region 6000-6500 GeV: the data hold 2500 to",
+        ),
+        (["injection.events=600"], {}, ConfigError, "cannot inject 600 events: the signal sample holds 600"),
+        ([], {"data": "weighted.h5"}, ConfigError, "the events carry different weights"),
+        ([], {"data": "absent.h5"}, InputError, "absent.h5"),
+        (["features=[m_J1, tau32]"], {}, ConfigError, "'tau32'"),
+        (["fit.blind=true"], {}, ConfigError, "fit.blind"),
+    ],
+)
+def test_bad_input(configure, tmp_path, overrides, options, error, message):
+    out = tmp_path / "run"
+    with pytest.raises(error, match=message):
+        run(configure(*overrides, **options), out, until="fit")
+    assert not (out / "results.json").exists()
+    assert not [path for path in tmp_path.rglob(".*")]
+
+
+def test_a_cut_that_is_too_tight_names_itself(folder, configure):
+    with pytest.raises(InputError, match=r"background efficiency 0\.0001: only \d+ template events"):
+        run(configure("selection.background_efficiency=[0.0001]"), folder, until="fit")
+
+
+def test_a_fit_that_fails_names_its_cut(folder, configure, monkeypatch):
+    def fails(spectrum, signal):
+        raise FitError("no minimum")
+
+    monkeypatch.setattr(stages, "bump_hunt", fails)
+    with pytest.raises(FitError, match="inclusive: no minimum"):
+        run(configure(), folder, until="fit")
+
+
+@pytest.mark.parametrize("override", ["name=other", "seed=2", "injection.events=61"])
+def test_a_folder_of_another_run(folder, configure, override):
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="belongs to another run"):
+        run(configure(override), folder)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_check_reports_what_will_be_read(configure):
+    lines = check(configure())
+    assert "data: 1 file(s), 6,000 events, format hepflow" in lines
+    assert any("signal region: " in line for line in lines)
+    with pytest.raises(InputError, match="no event in the signal region"):
+        check(configure("regions.signal=[6000, 6500]", "regions.sidebands=[[5000, 6000], [6500, 7000]]"))
