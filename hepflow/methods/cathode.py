@@ -10,7 +10,7 @@ from hepflow.flows.density import Density
 from hepflow.methods.background import Background
 from hepflow.regions import Windows
 from hepflow.sample import Sample
-from hepflow.smooth import SmoothFit, fit_smooth
+from hepflow.smooth import SQRT_S, SmoothFit, fit_smooth
 
 
 @dataclass
@@ -31,12 +31,15 @@ class Cathode:
         The same in the sidebands, which hold far more events.
     bin_width
         Width of the bins in which the dijet function is fitted, GeV.
+    sqrt_s
+        Collision energy, the scale of the dijet function, GeV.
     """
 
     density: Density = field(default_factory=Density)
     oversampling: float = 20.0
     validation_oversampling: float = 4.0
     bin_width: float = 50.0
+    sqrt_s: float = SQRT_S
 
     def fit(
         self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
@@ -51,7 +54,7 @@ class Cathode:
             If a region lies outside the data, or the sidebands hold too few events to train a flow.
         """
         _, sidebands = windows.split(data)
-        smooth = fit_sidebands(data, windows, self.bin_width)
+        smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         self.density.fit(sidebands.without_truth(), seed)
         random = np.random.default_rng(seed)
         masses, weights = [], []
@@ -75,7 +78,7 @@ class Cathode:
         )
 
 
-def fit_sidebands(data: Sample, windows: Windows, bin_width: float) -> SmoothFit:
+def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: float = SQRT_S) -> SmoothFit:
     """Fit the dijet function to the sidebands' m_jj spectrum, in bins of about `bin_width` GeV.
 
     Events are counted, as they are in every spectrum of data; their weights, equal by then, are not looked at.
@@ -83,4 +86,4 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float) -> SmoothFit
     edges = windows.edges(bin_width)
     counts, _ = np.histogram(data.mass, edges)
     centres = 0.5 * (edges[1:] + edges[:-1])
-    return fit_smooth(edges, counts, windows.in_sidebands(centres))
+    return fit_smooth(edges, counts, windows.in_sidebands(centres), sqrt_s=sqrt_s)

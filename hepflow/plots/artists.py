@@ -10,13 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL
 from hepflow.results import CutResult
+from hepflow.sample import FloatArray
 
-FloatArray = NDArray[np.float64]
 ONE_SIGMA = 0.6826894921370859
 LOG_FROM = 30.0  # a ratio of largest to smallest value that a linear axis no longer shows
 

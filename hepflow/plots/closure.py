@@ -16,6 +16,7 @@ from hepflow.plots import artists
 from hepflow.plots.figure import TOP, WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, WIDTH, styled
 from hepflow.results import Histogram
+from hepflow.sample import FloatArray
 
 NAMES = {"data": "Data", "background": "True background", "template": "Template", "signal": "Signal"}
 BELOW = 0.56  # inches between rows, for labels with indices
@@ -33,8 +34,7 @@ def closure(histograms: Sequence[Histogram], *, label: str = "hepflow", right: s
     label, right
         Text above the left and the right corner.
     """
-    columns = len(histograms) if len(histograms) < 4 else ceil(len(histograms) / ceil(len(histograms) / 3))
-    columns = 2 if len(histograms) == 4 else columns
+    columns = 2 if len(histograms) == 4 else min(len(histograms), 3)
     rows = ceil(len(histograms) / columns)
     wide, high = (WIDTH if columns == 1 else 2.3), 2.3  # of one cell, inches
     figure = canvas(columns * (wide + WIDE) + 0.2, rows * (high + BELOW) + TOP, left=WIDE, bottom=BELOW)
@@ -71,7 +71,7 @@ def _draw(upper: Axes, lower: Axes, histogram: Histogram) -> dict[str, Any]:
             **entries,
         }
         shown.append(counts)
-        draw_ratio(lower, edges, counts, template, SPAN)
+        _draw_ratio(lower, edges, counts, template)
     artists.set_range(upper, np.concatenate(shown), 0.78, log=False)
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(histogram.label)
@@ -79,16 +79,14 @@ def _draw(upper: Axes, lower: Axes, histogram: Histogram) -> dict[str, Any]:
     return entries
 
 
-def draw_ratio(
-    ax: Axes, edges: artists.FloatArray, counts: artists.FloatArray, template: artists.FloatArray, span: float
-) -> None:
-    """Draw counts over the template; the axis shows 1 -+ `span` at most, and arrows point to what lies beyond."""
+def _draw_ratio(ax: Axes, edges: FloatArray, counts: FloatArray, template: FloatArray) -> None:
+    """Draw counts over the template; the axis shows 1 -+ `SPAN` at most, and arrows point to what lies beyond."""
     inverse = np.divide(1.0, template, out=np.full(len(template), np.nan), where=template > 0)
     artists.draw_points(ax, edges, counts, inverse, markersize=2.5)
     ax.axhline(1, color=EXPECTED, linewidth=1, zorder=1)
     ratio = counts * inverse
     sure = ratio[np.isfinite(ratio) & (counts >= 25)]
-    reach = float(np.clip(1.3 * np.max(np.abs(sure - 1), initial=0.0), 0.2, span))
+    reach = float(np.clip(1.3 * np.max(np.abs(sure - 1), initial=0.0), 0.2, SPAN))
     ax.set_ylim(1 - reach, 1 + reach)
     step = round(0.6 * reach, 1)
     ax.set_yticks([1 - step, 1, 1 + step])

@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
-from hepflow.plots.artists import FloatArray
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.style import DATA, EXPECTED, SIGNAL, WIDTH, styled
 from hepflow.results import CutResult
+from hepflow.sample import FloatArray
 
 if TYPE_CHECKING:
     from hepflow.stats.bump_hunt import BumpHunt

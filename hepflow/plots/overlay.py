@@ -12,6 +12,7 @@ from hepflow.plots.figure import Figure, canvas, finished, header, stacked
 from hepflow.plots.mjj import MASS
 from hepflow.plots.style import WIDTH, sequence, styled
 from hepflow.results import Results, SpectrumRecord
+from hepflow.sample import FloatArray
 
 PANELS = 5  # more selections than that leave no room for a panel of pulls each
 
@@ -50,6 +51,6 @@ def spectra(results: Results, *, label: str = "hepflow") -> Figure:
     return finished(figure)
 
 
-def _pulls(record: SpectrumRecord) -> artists.FloatArray:
+def _pulls(record: SpectrumRecord) -> FloatArray:
     columns = (record.observed, record.expected, record.expected_error)
     return artists.pulls(*(artists.numbers(column) for column in columns))

@@ -14,6 +14,7 @@ from hepflow.plots.closure import NAMES
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results
+from hepflow.sample import FloatArray
 
 TOP = 0.82  # where the lines of the cuts end, below the legend
 
@@ -68,9 +69,7 @@ def scores(results: Results, *, label: str = "hepflow") -> Figure:
     return finished(figure)
 
 
-def _draw_ratio(
-    ax: Axes, edges: artists.FloatArray, counts: artists.FloatArray, template: artists.FloatArray
-) -> None:
+def _draw_ratio(ax: Axes, edges: FloatArray, counts: FloatArray, template: FloatArray) -> None:
     """Draw data over template on a logarithmic axis: a signal makes it large."""
     inverse = np.divide(1.0, template, out=np.full(len(template), np.nan), where=template > 0)
     artists.draw_points(ax, edges, counts, inverse, markersize=2.5)

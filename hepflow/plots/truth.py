@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from hepflow.plots import artists
-from hepflow.plots.artists import FloatArray
 from hepflow.plots.figure import Figure, canvas, finished, header
 from hepflow.plots.style import EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results, TruthCurve
+from hepflow.sample import FloatArray
 
 RANDOM: dict[str, Any] = {"color": NEUTRAL, "linestyle": "--", "linewidth": 1.0}
 EPS_S, EPS_B = r"$\epsilon_S$", r"$\epsilon_B$"

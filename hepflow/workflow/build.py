@@ -41,7 +41,12 @@ def build_method(config: Config) -> Cathode:
         best_epochs=chosen.best_epochs,
     )
     density = Density(architecture, plan, members=chosen.ensemble)
-    return Cathode(density, oversampling=chosen.oversampling, bin_width=config.fit.bin_width)
+    return Cathode(
+        density,
+        oversampling=chosen.oversampling,
+        bin_width=config.fit.bin_width,
+        sqrt_s=config.fit.sqrt_s,
+    )
 
 
 def build_classifier(config: Config) -> BoostedTrees:

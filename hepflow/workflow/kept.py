@@ -43,7 +43,9 @@ def save_background(folder: RunFolder, background: Background) -> None:
     write_json(folder.file("losses.json"), [asdict(losses) for losses in background.losses])
 
 
-def load_background(folder: RunFolder, data: Sample, windows: Windows, bin_width: float) -> Background:
+def load_background(
+    folder: RunFolder, data: Sample, windows: Windows, bin_width: float, sqrt_s: float
+) -> Background:
     """Read what `save_background` kept."""
     losses = json.loads(folder.file("losses.json").read_text(encoding="utf-8"))
     with h5py.File(folder.file("replicas.h5")) as file:
@@ -51,7 +53,7 @@ def load_background(folder: RunFolder, data: Sample, windows: Windows, bin_width
     return Background(
         template=load_sample(folder.file("template.h5")),
         validation=load_sample(folder.file("validation.h5")),
-        smooth=fit_sidebands(data, windows, bin_width),
+        smooth=fit_sidebands(data, windows, bin_width, sqrt_s),
         windows=windows,
         replica=replica,
         validation_replica=validation_replica,

@@ -87,7 +87,7 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
         key,
         lambda: build_method(config).fit(data, windows, seed=seed),
         save_background,
-        lambda folder: load_background(folder, data, windows, width),
+        lambda folder: load_background(folder, data, windows, width, config.fit.sqrt_s),
     )
     if "scores" not in wanted:
         return None
@@ -127,9 +127,8 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     write_json(out / "results.json", results.to_dict())
 
     if "figures" in wanted:
-        from hepflow.plots import (
-            draw_run,
-        )  # matplotlib takes a second that the other stages need not wait for
+        # matplotlib takes a second that a run without figures need not wait for
+        from hepflow.plots import draw_run
 
         draw_run(results, out / "figures")
     return results
@@ -149,7 +148,12 @@ def check(config: Config) -> list[str]:
         If the analysis could not start.
     """
     lines = []
-    for name, entry in (("data", config.inputs.data), ("signal", config.inputs.signal)):
+    inputs = config.inputs
+    for name, entry in (
+        ("data", inputs.data),
+        ("signal", inputs.signal),
+        ("simulation", inputs.simulation),
+    ):
         if entry is None:
             continue
         source = open_input(config, entry)

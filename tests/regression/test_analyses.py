@@ -54,7 +54,7 @@ def toy_file(tmp_path_factory):
 def tiny():
     """Return a method and a classifier that train in seconds."""
     plan = TrainingPlan(epochs=3, batch_size=512, best_epochs=1)
-    density = hf.flows.Density(plan=plan)
+    density = hf.flows.Density(plan=plan, members=1)
     return {
         "method": hf.methods.Cathode(density, oversampling=2),
         "classifier": hf.classifiers.BoostedTrees(members=1, max_iter=30),

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 import pytest
 import yaml
@@ -30,6 +31,7 @@ SETTINGS = {
         "epochs": 2,
         "batch_size": 256,
         "best_epochs": 1,
+        "ensemble": 1,
         "oversampling": 10,
     },
     "classifier": {"name": "bdt", "folds": 2, "ensemble": 1, "max_iter": 10},
@@ -69,7 +71,8 @@ def configure(inputs):
 def _small_trees():
     """The closure test, which trains its own trees, with few of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hepflow.selection.closure.BoostedTrees", partial(BoostedTrees, max_iter=3))
+        module = import_module("hepflow.selection.closure")  # by its name, which is also the function's
+        patch.setattr(module, "BoostedTrees", partial(BoostedTrees, max_iter=3))
         yield
 
 

@@ -287,7 +287,7 @@ def test_bad_input(configure, tmp_path, overrides, options, error, message):
     with pytest.raises(error, match=message):
         run(configure(*overrides, **options), out, until="fit")
     assert not (out / "results.json").exists()
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_cut_that_is_too_tight_names_itself(folder, configure):
