@@ -72,7 +72,7 @@ class CutResult:
         Local significance and p-value (asymptotic q0).
     mu_hat, mu_hat_error, mu_up_obs, mu_up_exp
         Signal strength, and its 95 % CLs upper limits: observed, and expected at -2 to 2 sigma.
-    non_closure, non_closure_error
+    sideband_factor, sideband_factor_error
         Data over template behind this cut in the sidebands, and its statistical error; None for the inclusive one.
     sculpting_p
         p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
@@ -95,8 +95,8 @@ class CutResult:
     mu_up_obs: float
     mu_up_exp: Numbers
     spectrum: SpectrumRecord
-    non_closure: float | None = None
-    non_closure_error: float | None = None
+    sideband_factor: float | None = None
+    sideband_factor_error: float | None = None
     sculpting_p: float | None = None
     signal_efficiency: float | None = None
     true_background_efficiency: float | None = None

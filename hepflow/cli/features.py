@@ -26,7 +26,7 @@ FEATURES = "m_J1,dm_J,tau21_J1,tau21_J2"
     "format_",
     metavar="FORMAT",
     required=True,
-    help="Layout: lhco, nanoaod, physlite, delphes, custom, ...",
+    help="Layout: lhco, lhco-raw, nanoaod, physlite, delphes, treemaker, parquet, hepflow or custom.",
 )
 @click.option(
     "-o",

@@ -7,6 +7,7 @@ from typing import Any
 
 HEADINGS = ("cut", "threshold", "n_obs", "n_exp", "Z", "p0", "mu_hat", "mu_up obs", "mu_up exp (68 %)")
 TRUTH = ("eff. S", "SIC")
+NOISY = "*"
 
 
 def summary(results: Mapping[str, Any]) -> str:
@@ -24,15 +25,19 @@ def summary(results: Mapping[str, Any]) -> str:
     cuts += [(f"eps_B {cut['background_efficiency']:g}", cut) for cut in results["cuts"]]
     truth = any(cut.get("sic") is not None for _, cut in cuts)
     rows = [[*HEADINGS, *(TRUTH if truth else ())]]
-    rows += [[name, *_cells(cut, truth)] for name, cut in cuts]
+    least = (results.get("truth") or {}).get("minimum_background_efficiency") or 0.0
+    noisy = [truth and (cut.get("true_background_efficiency") or 0.0) < least for _, cut in cuts]
+    rows += [[name, *_cells(cut, truth, noise)] for (name, cut), noise in zip(cuts, noisy, strict=True)]
     lines += ["", *_aligned(rows)]
+    if any(noisy):
+        lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
     best = max(cuts, key=lambda named: _number(named[1].get("z")), default=None)
     if best is not None and best[1].get("z") is not None:
         lines += ["", f"largest local significance: Z = {best[1]['z']:.2f} ({best[0]})"]
     return "\n".join(lines)
 
 
-def _cells(cut: Mapping[str, Any], truth: bool) -> list[str]:
+def _cells(cut: Mapping[str, Any], truth: bool, noisy: bool) -> list[str]:
     expected = cut.get("mu_up_exp") or [None] * 5
     band = (
         f"{_text(expected[2])} ({_text(expected[1])}-{_text(expected[3])})"
@@ -49,7 +54,13 @@ def _cells(cut: Mapping[str, Any], truth: bool) -> list[str]:
         _text(cut.get("mu_up_obs")),
         band,
     ]
-    return [*cells, _text(cut.get("signal_efficiency")), _text(cut.get("sic"), ".1f")] if truth else cells
+    if not truth:
+        return cells
+    return [
+        *cells,
+        _text(cut.get("signal_efficiency")),
+        _text(cut.get("sic"), ".1f") + (NOISY if noisy else ""),
+    ]
 
 
 def _number(value: Any) -> float:

@@ -3,6 +3,4 @@
 from hepflow.methods.background import Background, Method
 from hepflow.methods.cathode import Cathode, fit_sidebands
 
-METHODS = {"cathode": Cathode}
-
-__all__ = ["METHODS", "Background", "Cathode", "Method", "fit_sidebands"]
+__all__ = ["Background", "Cathode", "Method", "fit_sidebands"]

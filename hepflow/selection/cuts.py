@@ -15,7 +15,7 @@ from hepflow.sample import Sample
 from hepflow.selection.scores import Scores
 from hepflow.spectrum import Spectrum
 
-BIN_WIDTH = 100.0  # GeV; about the resolution of m_jj
+BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
 NON_CLOSURE, TRAINING = "non_closure", "template_training"
 
 
@@ -51,7 +51,7 @@ class Cut:
         expected, observed = self.spectrum.expected[bands], self.spectrum.observed[bands]
         error = self.spectrum.statistical[bands]
         filled = expected >= 5
-        if filled.sum() < 2:
+        if filled.sum() < 2 or not observed.any():
             return 1.0
         expected, observed, error = expected[filled], observed[filled], error[filled]
         factor = observed.sum() / expected.sum()
@@ -113,7 +113,8 @@ def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
     if min(len(part) for part in passing) < 10:
         raise InputError(
             f"background efficiency {efficiency:g}: only {len(passing[0])} template events of the signal region and "
-            f"{len(passing[1])} of the sidebands pass; loosen the cut or raise method.oversampling"
+            f"{len(passing[1])} of the sidebands pass; loosen the cut, or raise the method's oversampling or "
+            "validation_oversampling"
         )
     edges = background.windows.edges(bin_width)
     template = Sample.concat(passing)

@@ -44,6 +44,7 @@ def build_method(config: Config) -> Cathode:
     return Cathode(
         density,
         oversampling=chosen.oversampling,
+        validation_oversampling=chosen.validation_oversampling,
         bin_width=config.fit.bin_width,
         sqrt_s=config.fit.sqrt_s,
     )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from hepflow.errors import ConfigError, HepflowError
+from hepflow.errors import HepflowError
 from hepflow.features import features
 from hepflow.results import Results
 from hepflow.sample import Sample, inject
@@ -54,10 +54,6 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     HepflowError
         With the file, key or value at fault.
     """
-    if config.fit.blind:
-        raise ConfigError(
-            "fit.blind: blinded fits are not available yet; set it to false to look at the data"
-        )
     settings = config.model_dump(mode="json")
     identity = {key: settings[key] for key in ("name", "seed", "inputs", "injection")}
     stages = _Stages(RunFolder(out, identity))
@@ -162,8 +158,11 @@ def check(config: Config) -> list[str]:
         )
         sample = features(source, config.features)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
-        inside, outside = config.regions.windows.split(sample)
-        lines.append(f"  signal region: {len(inside):,} events; sidebands: {len(outside):,} events")
+        windows = config.regions.windows
+        if name == "data":
+            windows.split(sample)  # a signal may well be narrower than the regions
+        inside, outside = windows.in_signal(sample.mass).sum(), windows.in_sidebands(sample.mass).sum()
+        lines.append(f"  signal region: {inside:,} events; sidebands: {outside:,} events")
     return lines
 
 

@@ -81,8 +81,9 @@ def summarise(
 
 
 def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
-    after = cut.threshold is not None
-    factor, factor_error = cut.spectrum.sideband_factor() if after else (None, None)
+    fitted = cut.spectrum if hunt.spectrum is None else hunt.spectrum
+    after = fitted.sidebands_in_fit
+    factor, factor_error = fitted.sideband_factor() if after else (None, None)
     signal_efficiency = background_efficiency = sic = None
     if truth is not None:
         signal_efficiency, background_efficiency = truth.efficiencies(
@@ -93,9 +94,9 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
         background_efficiency=cut.background_efficiency,
         threshold=cut.threshold,
         **hunt.to_dict(),
-        spectrum=_spectrum_record(cut.spectrum if hunt.spectrum is None else hunt.spectrum, hunt.signal),
-        non_closure=factor,
-        non_closure_error=factor_error,
+        spectrum=_spectrum_record(fitted, hunt.signal),
+        sideband_factor=factor,
+        sideband_factor_error=factor_error,
         sculpting_p=cut.sculpting_p if after else None,
         signal_efficiency=signal_efficiency,
         true_background_efficiency=background_efficiency,

@@ -186,6 +186,9 @@ class Cathode(Block):
         le=1000,
         description="Template events drawn, in units of the background expected in the signal region.",
     )
+    validation_oversampling: float = Field(
+        4.0, ge=1, le=1000, description="The same in the sidebands, where the template is checked."
+    )
 
 
 class Classifier(Block):
@@ -231,9 +234,15 @@ class Fit(Block):
         examples=["template"],
         description="After a cut: the method's template, or a dijet function fitted to the sidebands.",
     )
-    blind: bool = Field(False, examples=[False], description="Show no data of the signal region after a cut.")
+    blind: Literal[False] = Field(
+        False, examples=[False], description="Blinded fits are not available yet: only `false`."
+    )
     bin_width: float = Field(
-        50.0, gt=0, le=10_000, json_schema_extra=GEV, description="Width of the m_jj bins."
+        50.0,
+        gt=0,
+        le=10_000,
+        json_schema_extra=GEV,
+        description="Width of the m_jj bins, of the sideband fit and of the spectra.",
     )
     sqrt_s: float = Field(
         13_000.0,

@@ -8,7 +8,7 @@ import pytest
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
-from hepflow.methods import METHODS, Cathode, fit_sidebands
+from hepflow.methods import Cathode, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.training import TrainingPlan
@@ -149,10 +149,6 @@ def test_a_feature_that_says_nothing(data, toy):
     features[:, 1] = 7.0
     with pytest.raises(InputError, match="'dm_J' is 7 in every training event"):
         cathode().fit(replace(data, features=features), toy.windows, seed=1)
-
-
-def test_methods_are_registered():
-    assert METHODS["cathode"] is Cathode
 
 
 def test_replicas_share_the_template(data, toy):

@@ -79,7 +79,7 @@ def _cut(rng, edges, eps_b, eps_s, scale, signal, truth):
         spectrum=SpectrumRecord(
             tuple(edges), tuple(observed), tuple(expected), tuple(error), tuple(bump) if signal else None
         ),
-        non_closure=None if eps_b == 1 else 1.01,
+        sideband_factor=None if eps_b == 1 else 1.01,
         signal_efficiency=eps_s if truth else None,
         true_background_efficiency=eps_b if truth else None,
         sic=eps_s / math.sqrt(eps_b) if truth else None,

@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.workflow.stages import run
 
-pytestmark = pytest.mark.usefixtures("_small_trees")
+pytestmark = pytest.mark.usefixtures("_quick_closure")
 
 
 def interrupt(monkeypatch, name, *, call=1):
