@@ -44,7 +44,7 @@ def search(
     scores = hf.score(classifier, data, background, signal=signal, seed=seed)
     hunts = {}
     for cut in [hf.inclusive(data, background, signal), *hf.cuts(scores, efficiencies)]:
-        template = hf.stats.SignalTemplate.of(cut.signal, cut.spectrum.edges) if cut.signal else None
+        template = hf.stats.SignalTemplate.of(cut.signal, cut.spectrum.edges) if cut.signal_passes else None
         hunt = hf.stats.bump_hunt(cut.spectrum, template)
         hf.plots.spectrum(hunt).save(out / f"mjj_eps{cut.background_efficiency:g}.pdf")
         hunts[cut.background_efficiency] = hunt

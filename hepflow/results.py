@@ -71,7 +71,8 @@ class CutResult:
     z, p0
         Local significance and p-value (asymptotic q0).
     mu_hat, mu_hat_error, mu_up_obs, mu_up_exp
-        Signal strength, and its 95 % CLs upper limits: observed, and expected at -2 to 2 sigma.
+        Signal strength, and its 95 % CLs limits: observed, and expected at -2 to 2 sigma. None where none of the
+        signal sample passes the cut.
     sideband_factor, sideband_factor_error
         Data over template behind this cut in the sidebands, and its statistical error; None for the inclusive one.
     sculpting_p
@@ -90,10 +91,10 @@ class CutResult:
     pull: float
     z: float
     p0: float
-    mu_hat: float
-    mu_hat_error: float
-    mu_up_obs: float
-    mu_up_exp: Numbers
+    mu_hat: float | None
+    mu_hat_error: float | None
+    mu_up_obs: float | None
+    mu_up_exp: tuple[float | None, ...]
     spectrum: SpectrumRecord
     sideband_factor: float | None = None
     sideband_factor_error: float | None = None

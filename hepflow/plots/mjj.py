@@ -117,9 +117,9 @@ def _of_hunt(hunt: BumpHunt) -> _View:
 def _signal(view: _View) -> tuple[FloatArray | None, str]:
     """Return the signal as drawn, shape ``(B,)``, and its strength in words; None where it cannot be seen."""
     strength, name = 1.0, r"Signal, $\mu$ = 1"
-    if view.result.mu_hat is not None and view.result.mu_hat > 0:
-        strength = view.result.mu_hat
-        name = rf"Signal, $\hat\mu$ = {artists.with_error(strength, view.result.mu_hat_error)}"
+    fitted, error = view.result.mu_hat, view.result.mu_hat_error
+    if fitted is not None and error is not None and fitted > 0:
+        strength, name = fitted, rf"Signal, $\hat\mu$ = {artists.with_error(fitted, error)}"
     if view.signal is None or strength * float(np.nansum(view.signal)) <= 1:  # one event at most
         return None, name
     return strength * view.signal, name

@@ -41,6 +41,11 @@ class Cut:
     signal: Sample | None
 
     @property
+    def signal_passes(self) -> bool:
+        """Whether there is a signal sample and any of it is left in the signal region: else no limit on it exists."""
+        return self.signal is not None and bool(np.any(self.spectrum.windows.in_signal(self.signal.mass)))
+
+    @property
     def sculpting_p(self) -> float:
         """p-value that data in the sidebands follow the shape of the template behind the cut.
 

@@ -159,8 +159,8 @@ def check(config: Config) -> list[str]:
         sample = features(source, config.features)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
         windows = config.regions.windows
-        if name == "data":
-            windows.split(sample)  # a signal may well be narrower than the regions
+        if name != "signal":  # which may well be narrower than the regions
+            windows.split(sample)
         inside, outside = windows.in_signal(sample.mass).sum(), windows.in_sidebands(sample.mass).sum()
         lines.append(f"  signal region: {inside:,} events; sidebands: {outside:,} events")
     return lines
@@ -169,8 +169,8 @@ def check(config: Config) -> list[str]:
 def _hunt(cut: Cut, config: Config) -> BumpHunt:
     """Fit one cut's spectrum."""
     spectrum = cut.spectrum
-    signal = None
-    if cut.signal is not None and len(cut.signal):
+    signal = None  # where none of the signal passes, events are counted: a significance, but no limit
+    if cut.signal is not None and cut.signal_passes:
         signal = SignalTemplate.of(cut.signal, spectrum.edges)
     try:
         if config.fit.background == "dijet" and cut.threshold is not None:

@@ -90,11 +90,15 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
             -np.inf if cut.threshold is None else cut.threshold
         )
         sic = significance_improvement(signal_efficiency, background_efficiency)
+    numbers = hunt.to_dict()
+    lost = cut.signal is not None and not cut.signal_passes
+    if lost:  # a strength in units of events would be misread
+        numbers |= {"mu_hat": None, "mu_hat_error": None, "mu_up_obs": None, "mu_up_exp": (None,) * 5}
     return CutResult(
         background_efficiency=cut.background_efficiency,
         threshold=cut.threshold,
-        **hunt.to_dict(),
-        spectrum=_spectrum_record(fitted, hunt.signal),
+        **numbers,
+        spectrum=_spectrum_record(fitted, None if lost else hunt.signal),
         sideband_factor=factor,
         sideband_factor_error=factor_error,
         sculpting_p=cut.sculpting_p if after else None,

@@ -44,7 +44,7 @@ def unique(events, start=0.0, **options):
 
 
 def gaussian(events, seed, shift=0.0, **options):
-    x = np.random.default_rng(seed).normal(shift, 1, (events, 2))
+    x = np.random.default_rng(seed).normal(shift, 1, (events, 2)).round(1)  # few values: trees bin them fast
     return Sample(np.full(events, 3500.0), x, ("a", "b"), **options)
 
 

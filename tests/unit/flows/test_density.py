@@ -47,7 +47,7 @@ def learned():
     """A density of one column, trained on both sides of a gap in the mass."""
     sample = one_column(7000, 1)
     gap = (sample.mass > 3300) & (sample.mass < 3700)
-    return Density(TINY, PLAN).fit(sample.select(~gap), seed=3)
+    return Density(TINY, PLAN, members=1).fit(sample.select(~gap), seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_learns_a_density_that_moves_with_the_mass(learned, low, high):
 
 def test_learns_a_correlation():
     sample, _ = two_columns(7000, 3)
-    density = Density(TINY, PLAN).fit(sample, seed=1)
+    density = Density(TINY, PLAN, members=1).fit(sample, seed=1)
     fresh, exact = two_columns(10_000, 4)
     found = density.log_prob(fresh.features, fresh.mass)
     inside = np.isfinite(found)
@@ -171,14 +171,16 @@ def test_truth_is_not_looked_at():
     for seed in (1, 2, None):
         label = None if seed is None else np.random.default_rng(seed).integers(0, 2, 300)
         sample = one_column(300, 4, label)
-        found.append(Density(TINY, ONE_EPOCH).fit(sample, seed=1).log_prob(sample.features, sample.mass))
+        found.append(
+            Density(TINY, ONE_EPOCH, members=1).fit(sample, seed=1).log_prob(sample.features, sample.mass)
+        )
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
 
 
 def test_weights_must_be_equal():
     sample = one_column(300, 4)
-    density = Density(TINY, ONE_EPOCH)
+    density = Density(TINY, ONE_EPOCH, members=1)
     weighted = Sample(sample.mass, sample.features, sample.names, np.linspace(1, 2, 300))
     with pytest.raises(ConfigError, match="carry different weights"):
         density.fit(weighted, seed=1)
@@ -189,12 +191,12 @@ def test_weights_must_be_equal():
 def test_too_few_events_says_how_many_are_needed():
     sample = one_column(1000, 4)
     with pytest.raises(InputError, match="40 events cannot train a network in batches of 64") as error:
-        Density(TINY, ONE_EPOCH).fit(sample.select(slice(40)), seed=1)
+        Density(TINY, ONE_EPOCH, members=1).fit(sample.select(slice(40)), seed=1)
     assert "Widen the sidebands" in str(error.value)
     needed = int(re.search(r"at least (\d+)", str(error.value))[1])
     with pytest.raises(InputError, match="cannot train"):
-        Density(TINY, ONE_EPOCH).fit(sample.select(slice(needed - 2)), seed=1)
-    Density(TINY, ONE_EPOCH).fit(sample.select(slice(needed)), seed=1)
+        Density(TINY, ONE_EPOCH, members=1).fit(sample.select(slice(needed - 2)), seed=1)
+    Density(TINY, ONE_EPOCH, members=1).fit(sample.select(slice(needed)), seed=1)
 
 
 def test_features_that_cannot_be_learned_are_named():
@@ -202,11 +204,11 @@ def test_features_that_cannot_be_learned_are_named():
     for value, message in ((np.nan, "'m_J1' holds NaN"), (5.0, "'m_J1' is 5 in every training event")):
         bad = Sample(sample.mass, np.full((300, 1), value), sample.names)
         with pytest.raises(InputError, match=message):
-            Density(TINY, ONE_EPOCH).fit(bad, seed=1)
+            Density(TINY, ONE_EPOCH, members=1).fit(bad, seed=1)
 
 
 def test_untrained_or_failed():
-    density = Density(TINY, ONE_EPOCH)
+    density = Density(TINY, ONE_EPOCH, members=1)
     sample = one_column(300, 4)
     calls = [
         lambda: density.log_prob(sample.features, sample.mass),

@@ -18,7 +18,7 @@ PLAN = TrainingPlan(epochs=1, batch_size=256, learning_rate=1e-2, best_epochs=1)
 
 
 def cathode(**options):
-    return Cathode(Density(TINY, PLAN), **{"oversampling": 5.0, **options})
+    return Cathode(Density(TINY, PLAN, members=1), **{"oversampling": 5.0, **options})
 
 
 @pytest.fixture(scope="module")

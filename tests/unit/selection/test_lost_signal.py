@@ -1,0 +1,33 @@
+"""A cut that no signal event passes: a significance by counting, and no limit, rather than a run that ends."""
+
+import numpy as np
+
+from hepflow.regions import Windows
+from hepflow.sample import Sample
+from hepflow.selection import Cut
+from hepflow.spectrum import Spectrum
+from hepflow.stats import bump_hunt
+from hepflow.workflow.summary import _cut_result
+
+WINDOWS = Windows((3300, 3700), [(2900, 3300), (3700, 4500)])
+
+
+def test_a_cut_without_signal_has_a_significance_and_no_limit():
+    edges = WINDOWS.edges(100)
+    expected = np.linspace(40, 10, len(edges) - 1)
+    spectrum = Spectrum(edges, np.round(expected), expected, WINDOWS, sidebands_in_fit=True)
+    outside = Sample(np.array([3000.0]), np.zeros((1, 1)), ("m_J1",))
+    cut = Cut(0.001, 1.0, spectrum, outside)
+    assert not cut.signal_passes
+    result = _cut_result(cut, bump_hunt(spectrum), None)
+    assert 0 <= result.z < 1
+    assert result.mu_up_obs is None and result.mu_up_exp == (None,) * 5
+    assert result.spectrum.signal is None
+
+
+def test_a_cut_with_signal_in_the_region_says_so():
+    edges = WINDOWS.edges(100)
+    spectrum = Spectrum(edges, np.ones(len(edges) - 1), np.ones(len(edges) - 1), WINDOWS)
+    inside = Sample(np.array([3500.0]), np.zeros((1, 1)), ("m_J1",))
+    assert Cut(0.1, 0.0, spectrum, inside).signal_passes
+    assert not Cut(0.1, 0.0, spectrum, None).signal_passes
