@@ -9,6 +9,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from hepflow.sample import FloatArray
 
+BINS = 255  # the most that the trees can tell apart
+
 
 @dataclass
 class BoostedTrees:
@@ -32,6 +34,7 @@ class BoostedTrees:
     max_iter: int = 100
     validation_fraction: float = 0.2
     patience: int = 10
+    _edges: list[FloatArray] = field(default_factory=list, init=False, repr=False)
     _trees: list[HistGradientBoostingClassifier] = field(default_factory=list, init=False, repr=False)
 
     def fit(
@@ -43,6 +46,9 @@ class BoostedTrees:
     ) -> BoostedTrees:
         """Train on rows (N, D) against rows (M, D); each class's weights are scaled to the same sum."""
         x = np.concatenate([numerator, denominator])
+        # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
+        self._edges = [np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1])) for column in x.T]
+        x = self._binned(x)
         y = np.repeat([1, 0], [len(numerator), len(denominator)])
         half = 0.5 * len(x)
         w = np.concatenate([half * each / each.sum() for each in weights])
@@ -63,7 +69,13 @@ class BoostedTrees:
 
     def log_ratio(self, x: FloatArray) -> FloatArray:
         """Return the mean log density ratio, shape (N,), of rows (N, D)."""
+        x = self._binned(x)
         total = np.zeros(len(x))
         for tree in self._trees:
             total += tree.decision_function(x)
         return total / len(self._trees)
+
+    def _binned(self, x: FloatArray) -> FloatArray:
+        """Return the number of the bin of each value, shape (N, D)."""
+        columns = [np.searchsorted(edges, column) for edges, column in zip(self._edges, x.T, strict=True)]
+        return np.stack(columns, axis=1).astype(np.float64)
