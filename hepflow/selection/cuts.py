@@ -154,7 +154,8 @@ def _training_error(scores: Scores, threshold: float) -> float:
     """Return the relative error of the template's efficiency in the signal region that its training leaves.
 
     Each replica's efficiency relative to its own in the sidebands, where data correct it, is compared; of the
-    spread, what the finite number of template events explains is taken off.
+    spread, what the finite number of template events explains is taken off. The error is the spread itself, not that
+    of the mean: replicas learn from the same sidebands, and what they get wrong together no mean takes away.
     """
     background = scores.background
     inside, outside = scores.template.score > threshold, scores.validation.score > threshold
@@ -171,7 +172,7 @@ def _training_error(scores: Scores, threshold: float) -> float:
     ratio = passing[:, 0] / passing[:, 1]
     spread = np.var(ratio / ratio.mean(), ddof=1)
     explained = np.mean(1 / passing[:, 0] + 1 / passing[:, 1])
-    return float(np.sqrt(max(spread - explained, 0.0) / len(replicas)))
+    return float(np.sqrt(max(spread - explained, 0.0)))
 
 
 def _non_closure(spectrum: Spectrum) -> float:
