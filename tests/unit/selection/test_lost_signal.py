@@ -21,7 +21,8 @@ def test_a_cut_without_signal_has_a_significance_and_no_limit():
     assert not cut.signal_passes
     result = _cut_result(cut, bump_hunt(spectrum), None)
     assert 0 <= result.z < 1
-    assert result.mu_up_obs is None and result.mu_up_exp == (None,) * 5
+    assert result.mu_up_obs is None
+    assert result.mu_up_exp == (None,) * 5
     assert result.spectrum.signal is None
 
 
