@@ -36,6 +36,8 @@ class TrainingPlan:
         How many of the epochs with the lowest validation loss are kept.
     clip
         Largest norm of the gradient.
+    bootstrap
+        Draw the training rows with replacement, so that trainings differ as if their data had been taken anew.
     """
 
     epochs: int = 6
@@ -46,6 +48,7 @@ class TrainingPlan:
     validation_fraction: float = 0.1
     best_epochs: int = 2
     clip: float = 5.0
+    bootstrap: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(size, generator=generator)
     validation = tuple(column[order[:held_out]] for column in rows)
-    training = tuple(column[order[held_out:]] for column in rows)
+    kept_rows = order[held_out:]
+    if plan.bootstrap:
+        kept_rows = kept_rows[torch.randint(len(kept_rows), (len(kept_rows),), generator=generator)]
+    training = tuple(column[kept_rows] for column in rows)
 
     steps = (size - held_out) // plan.batch_size
     optimizer = torch.optim.AdamW(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -34,8 +34,9 @@ class Density:
     plan
         How each member is trained.
     members
-        Number of flows, which differ by seed; each keeps ``plan.best_epochs`` of its epochs. The density is the
-        mean of them all.
+        Number of flows, which differ by seed and, where there are several, by a bootstrap of the training rows: their
+        spread shows what the training events leave open. Each keeps ``plan.best_epochs`` of its epochs. The density is
+        the mean of them all.
     """
 
     architecture: Architecture = spline_autoregressive
@@ -68,6 +69,7 @@ class Density:
         self._context = _slow_context(sample.mass)
         x = _tensor(self._preprocessing.forward(sample.features)[0])
         m = _tensor(self._context.forward(sample.mass[:, None])[0])
+        plan = replace(self.plan, bootstrap=self.members > 1)
         flows: list[Flow] = []
         trainings: list[Training] = []
         for member in range(self.members):
@@ -75,7 +77,7 @@ class Density:
                 torch.manual_seed(seed + member)
                 flow = self.architecture(x.shape[1], 1)
                 title = "flow" if self.members == 1 else f"flow {member + 1}/{self.members}"
-                training = train(flow, _negative_log_prob(flow), (x, m), self.plan, seed + member, title)
+                training = train(flow, _negative_log_prob(flow), (x, m), plan, seed + member, title)
             trainings.append(training)
             for state in training.states:
                 kept = copy.deepcopy(flow)
