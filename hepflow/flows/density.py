@@ -34,9 +34,8 @@ class Density:
     plan
         How each member is trained.
     members
-        Number of flows, which differ by seed and, where there are several, by a bootstrap of the training rows: their
-        spread shows what the training events leave open. Each keeps ``plan.best_epochs`` of its epochs. The density is
-        the mean of them all.
+        Number of flows. Several differ by seed and by a bootstrap of the training rows: their spread shows what the
+        training events leave open. Each keeps ``plan.best_epochs`` of its epochs; the density is the mean of all.
     """
 
     architecture: Architecture = spline_autoregressive

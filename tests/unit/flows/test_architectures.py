@@ -55,7 +55,7 @@ def test_the_state_is_that_of_nflows():
     assert isinstance(ours, MaskedPiecewiseRationalQuadraticAutoregressiveTransform)
 
 
-@pytest.mark.parametrize("changes", CHANGES, ids=str)
+@pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: " ".join(changes) or "default")
 def test_numbers_are_those_of_nflows(changes):
     (theirs, ours), (x, m) = layers(**changes), rows()
     for one, other in zip(ours(x, m), theirs(x, m), strict=True):
@@ -64,7 +64,7 @@ def test_numbers_are_those_of_nflows(changes):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("changes", CHANGES, ids=str)
+@pytest.mark.parametrize("changes", CHANGES, ids=lambda changes: " ".join(changes) or "default")
 def test_the_inverse_undoes_the_layer(changes):
     (_, ours), (x, m) = layers(**changes), rows()
     z, there = ours(x, m)
