@@ -119,7 +119,8 @@ def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
         raise InputError(
             f"background efficiency {efficiency:g}: only {len(passing[0])} template events of the signal region and "
             f"{len(passing[1])} of the sidebands pass; loosen the cut, or raise the method's oversampling or "
-            "validation_oversampling"
+            "validation_oversampling. Where scores are all alike, the sample is too small for the classifier: lower "
+            "its min_samples_leaf"
         )
     edges = background.windows.edges(bin_width)
     template = Sample.concat(passing)

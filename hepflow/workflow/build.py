@@ -57,6 +57,7 @@ def build_classifier(config: Config) -> BoostedTrees:
         members=chosen.ensemble,
         max_iter=chosen.max_iter,
         max_leaf_nodes=chosen.max_leaf_nodes,
+        min_samples_leaf=chosen.min_samples_leaf,
         learning_rate=chosen.learning_rate,
     )
 

@@ -207,6 +207,9 @@ class Classifier(Block):
     ensemble: int = Field(10, ge=1, le=1000, examples=[10], description="Classifiers averaged in each fold.")
     max_iter: int = Field(100, ge=1, le=100_000, description="Most trees in a classifier; it stops early.")
     max_leaf_nodes: int = Field(31, ge=2, le=10_000, description="Most leaves of a tree.")
+    min_samples_leaf: int = Field(
+        100, ge=1, le=1_000_000, description="Fewest training events in a leaf; fewer for small samples."
+    )
     learning_rate: float = Field(0.1, gt=0, le=1, description="Shrinkage of each tree.")
 
 

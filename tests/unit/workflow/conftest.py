@@ -33,7 +33,7 @@ SETTINGS = {
         "ensemble": 1,
         "oversampling": 10,
     },
-    "classifier": {"name": "bdt", "folds": 2, "ensemble": 1, "max_iter": 5},
+    "classifier": {"name": "bdt", "folds": 2, "ensemble": 1, "max_iter": 5, "min_samples_leaf": 20},
     "selection": {"background_efficiency": [0.1, 0.03]},
     "fit": {"bin_width": 100},
 }
