@@ -67,7 +67,7 @@ def test_meaning(text, expected):
 @pytest.mark.parametrize(
     "text",
     [
-        "__import__('os').system('touch /tmp/hepflow_was_here')",
+        "__import__('os').system('touch hepflow_was_here')",
         "().__class__.__bases__[0].__subclasses__()",
         "FatJet_pt.__class__.__init__.__globals__['os']",
         "exec('1')",
