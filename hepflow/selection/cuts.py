@@ -156,7 +156,7 @@ def _training_error(scores: Scores, threshold: float) -> float:
 
     Each replica's efficiency relative to its own in the sidebands, where data correct it, is compared; of the
     spread, what the finite number of template events explains is taken off. The error is the spread itself, not that
-    of the mean: replicas learn from the same sidebands, and what they get wrong together no mean takes away.
+    of the mean: replicas share sideband events, and what they get wrong together no mean takes away.
     """
     background = scores.background
     inside, outside = scores.template.score > threshold, scores.validation.score > threshold
