@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -15,13 +14,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from hepflow.errors import ConfigError
-from hepflow.flows.spline import rational_quadratic_spline
+from hepflow.flows.made import Made, Weights
+from hepflow.flows.spline import spline_rows
 
 
 class SplineAutoregressive(MaskedPiecewiseRationalQuadraticAutoregressiveTransform):  # type: ignore[misc]
-    """The nflows rational-quadratic autoregressive layer (same ``state_dict``), with hepflow's kernel.
+    """The nflows rational-quadratic autoregressive layer (same ``state_dict``), several times faster.
 
-    The inverse computes, for each feature in turn, the spline of that feature alone.
+    The spline is hepflow's, and the inverse computes for each feature only what that feature needs.
 
     Raises
     ------
@@ -33,55 +33,76 @@ class SplineAutoregressive(MaskedPiecewiseRationalQuadraticAutoregressiveTransfo
         super().__init__(*arguments, **options)
         if self.tails != "linear":
             raise ConfigError(f"SplineAutoregressive: expected tails='linear', got {self.tails!r}")
-
-    def _spline(self, inputs: Tensor, parameters: Tensor, *, inverse: bool) -> tuple[Tensor, Tensor]:
-        bins = self.num_bins
-        scale = 1 / math.sqrt(self.hidden)
-        return rational_quadratic_spline(
-            inputs,
-            parameters[..., :bins] * scale,
-            parameters[..., bins : 2 * bins] * scale,
-            parameters[..., 2 * bins :],
-            bound=self.tail_bound,
-            inverse=inverse,
-        )
-
-    @property
-    def hidden(self) -> int:
-        """Width of the hidden layers; nflows scales the spline's widths and heights by its root.
-
-        nflows does so only where its network carries the attribute ``hidden_features``, which MADE does not.
-        """
-        return int(getattr(self.autoregressive_net, "hidden_features", 1))
+        self.made = Made.of(self.autoregressive_net)
 
     def forward(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Transform (N, D) given context (N, C); return outputs (N, D) and log-determinants (N,)."""
-        parameters = self.autoregressive_net(inputs, context)
-        parameters = parameters.view(len(inputs), inputs.shape[1], self._output_dim_multiplier())
-        outputs, log_determinant = self._spline(inputs, parameters, inverse=False)
-        return outputs, log_determinant.sum(-1)
+        if self.made is None:
+            return self._spline_of(inputs, self.autoregressive_net(inputs, context))
+        x, given = _events_last(inputs), None if context is None else _events_last(context)
+        outputs, log_determinant = self.forward_stacked(self._weights(), x, given)
+        return outputs[0].T, log_determinant[0]
 
     def inverse(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Invert (N, D) given context (N, C); return outputs (N, D) and log-determinants (N,)."""
-        network, size = self.autoregressive_net, self._output_dim_multiplier()
-        final = network.final_layer
-        weight = final.weight * final.mask
-        outputs = torch.zeros_like(inputs)
-        total = inputs.new_zeros(len(inputs))
-        for column in range(inputs.shape[1]):
-            hidden = network.initial_layer(outputs)
-            if context is not None:
-                hidden = hidden + network.activation(network.context_layer(context))
-            if not network.use_residual_blocks:
-                hidden = network.activation(hidden)
-            for block in network.blocks:
-                hidden = block(hidden, context)
-            rows = slice(column * size, (column + 1) * size)
-            parameters = functional.linear(hidden, weight[rows], final.bias[rows])
-            value, log_determinant = self._spline(inputs[:, column], parameters, inverse=True)
-            outputs = torch.cat([outputs[:, :column], value[:, None], outputs[:, column + 1 :]], dim=1)
-            total = total + log_determinant
+        if self.made is None or torch.is_grad_enabled():
+            return self._inverse_in_turns(inputs, context)
+        z, given = _events_last(inputs), None if context is None else _events_last(context)
+        outputs, log_determinant = self.inverse_stacked(self._weights(), z, given)
+        return outputs[0].T, log_determinant[0]
+
+    def forward_stacked(self, weights: Weights, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Transform (E, D, B) by E members' weights; return outputs (E, D, B) and log-determinants (E, B)."""
+        assert self.made is not None
+        members, features, events = x.shape
+        parameters = self.made.forward(weights, x, context)
+        parameters = parameters.view(members * features, self._output_dim_multiplier(), events)
+        outputs, log_determinant = spline_rows(
+            x.reshape(members * features, events), parameters, bound=self.tail_bound
+        )
+        return outputs.view(x.shape), log_determinant.view(x.shape).sum(1)
+
+    def inverse_stacked(self, weights: Weights, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Invert (E, D, B) by E members' weights; return outputs (E, D, B) and log-determinants (E, B)."""
+        assert self.made is not None
+        x, total = torch.zeros_like(z), z.new_zeros(len(z), z.shape[2])
+        for feature, parameters in enumerate(self.made.one_by_one(weights, x, context)):
+            x[:, feature], log_determinant = spline_rows(
+                z[:, feature], parameters, bound=self.tail_bound, inverse=True
+            )
+            total += log_determinant
+        return x, total
+
+    def _inverse_in_turns(self, inputs: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Invert by one evaluation of the whole network for each feature; differentiable."""
+        outputs, total = torch.zeros_like(inputs), inputs.new_zeros(len(inputs))
+        for feature in range(inputs.shape[1]):
+            parameters = self.autoregressive_net(outputs, context).view(*inputs.shape, -1)[:, feature]
+            value, log_determinant = spline_rows(
+                inputs[None, :, feature], parameters.T[None], bound=self.tail_bound, inverse=True
+            )
+            outputs = torch.cat([outputs[:, :feature], value.T, outputs[:, feature + 1 :]], dim=1)
+            total = total + log_determinant[0]
         return outputs, total
+
+    def _spline_of(self, inputs: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        rows = parameters.view(*inputs.shape, -1).permute(1, 2, 0)
+        outputs, log_determinant = spline_rows(inputs.T, rows, bound=self.tail_bound)
+        return outputs.T, log_determinant.sum(0)
+
+    def _weights(self) -> Weights:
+        """Return the network's weights as those of one member, masked."""
+        weights = {name: each[None] for name, each in self.autoregressive_net.named_parameters()}
+        for name, mask in self.autoregressive_net.named_buffers():
+            if name.endswith(".mask"):
+                name = name.removesuffix("mask") + "weight"
+                weights[name] = weights[name] * mask
+        return weights
+
+
+def _events_last(rows: Tensor) -> Tensor:
+    """Return (N, D) as one member's (1, D, N)."""
+    return rows.T[None].contiguous()
 
 
 def spline_autoregressive(

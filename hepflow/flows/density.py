@@ -16,11 +16,12 @@ from tqdm import tqdm
 from hepflow.errors import ConfigError
 from hepflow.flows.architectures import spline_autoregressive
 from hepflow.flows.preprocess import Chain, Standardise, logit_preprocessing
+from hepflow.flows.stack import FlowMembers
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
 
 Architecture = Callable[[int, int], Flow]
-CHUNK = 50_000
+CHUNK = 8192  # events at a time: what a layer holds of them stays in the cache
 
 
 @dataclass
@@ -68,21 +69,22 @@ class Density:
         self._context = _slow_context(sample.mass)
         x = _tensor(self._preprocessing.forward(sample.features)[0])
         m = _tensor(self._context.forward(sample.mass[:, None])[0])
-        plan = replace(self.plan, bootstrap=self.members > 1)
-        flows: list[Flow] = []
-        trainings: list[Training] = []
+        flows = []
         for member in range(self.members):
-            with torch.random.fork_rng():
+            with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed + member)
-                flow = self.architecture(x.shape[1], 1)
-                title = "flow" if self.members == 1 else f"flow {member + 1}/{self.members}"
-                training = train(flow, _negative_log_prob(flow), (x, m), plan, seed + member, title)
-            trainings.append(training)
+                flows.append(self.architecture(x.shape[1], 1))
+        plan = replace(self.plan, bootstrap=self.members > 1)
+        title = "flow" if self.members == 1 else f"{self.members} flows"
+        seeds = [seed + member for member in range(self.members)]
+        trainings = train(FlowMembers(flows), (x, m), plan, seeds, title)
+        kept = []
+        for flow, training in zip(flows, trainings, strict=True):
             for state in training.states:
-                kept = copy.deepcopy(flow)
-                kept.load_state_dict(state)
-                flows.append(kept.eval().requires_grad_(False))
-        self._flows, self.trainings = flows, tuple(trainings)
+                kept.append(copy.deepcopy(flow))
+                kept[-1].load_state_dict(state, strict=False)
+                kept[-1].eval().requires_grad_(False)
+        self._flows, self.trainings = kept, tuple(trainings)
         return self
 
     def log_prob(self, x: FloatArray, m: FloatArray) -> FloatArray:
@@ -152,10 +154,6 @@ def _slow_context(mass: FloatArray) -> Standardise:
     """
     standard = Standardise.fit(mass[:, None])
     return Standardise(standard.mean, 3 * standard.scale)
-
-
-def _negative_log_prob(flow: Flow) -> Callable[[Tensor, Tensor], Tensor]:
-    return lambda x, m: -flow.log_prob(x, m)
 
 
 def _from_normal(flow: Flow, z: Tensor, m: Tensor) -> Tensor:

@@ -8,15 +8,75 @@ which it, or its gradient, would be NaN.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hepflow.flows import native
+
 MIN_BIN = 1e-3
 MIN_DERIVATIVE = 1e-3
 # softplus(EDGE) + MIN_DERIVATIVE = 1: the spline joins the identity tails smoothly
 EDGE = math.log(math.expm1(1 - MIN_DERIVATIVE))
+
+
+def spline_rows(
+    inputs: Tensor, parameters: Tensor, *, bound: float, inverse: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Transform rows of events, the layout in which a network's output needs no rearrangement.
+
+    Parameters
+    ----------
+    inputs
+        Values, shape ``(G, B)``.
+    parameters
+        Unnormalised widths, heights and inner derivatives, shape ``(G, 3 K - 1, B)``.
+    bound, inverse
+        As in `rational_quadratic_spline`, whose numbers these are. On a CPU they come from compiled code
+        (`native.py`), unless the inverse is to be differentiated.
+
+    Returns
+    -------
+    outputs, log_determinant
+        Both of shape ``(G, B)``.
+    """
+    bins = (parameters.shape[1] + 1) // 3
+    if native.available(inputs, bins):
+        if not inverse:
+            given = inputs.contiguous(), parameters.contiguous()
+            found: tuple[Tensor, Tensor] = _CompiledForward.apply(*given, bound)  # type: ignore[no-untyped-call]
+            return found
+        if not (torch.is_grad_enabled() and (inputs.requires_grad or parameters.requires_grad)):
+            return _compiled("inverse", inputs.contiguous(), parameters.contiguous(), bound)
+    widths, heights, derivatives = torch.split(parameters.movedim(1, -1), [bins, bins, bins - 1], dim=-1)
+    return rational_quadratic_spline(inputs, widths, heights, derivatives, bound=bound, inverse=inverse)
+
+
+def _compiled(function: str, inputs: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+    outputs, log_determinant = torch.empty_like(inputs), torch.empty_like(inputs)
+    native.call(function, bound, EDGE, inputs, parameters, outputs, log_determinant)
+    return outputs, log_determinant
+
+
+class _CompiledForward(torch.autograd.Function):
+    """The compiled spline, and its derivatives, which compute anew what the forward pass knew: no memory is held."""
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(inputs, parameters)
+        ctx.bound = bound
+        return _compiled("forward", inputs, parameters, bound)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, by_outputs: Tensor, by_log_determinant: Tensor) -> tuple[Tensor, Tensor, None]:
+        inputs, parameters = ctx.saved_tensors
+        by_inputs, by_parameters = torch.empty_like(inputs), torch.empty_like(parameters)
+        given = by_outputs.contiguous(), by_log_determinant.contiguous()
+        native.call("backward", ctx.bound, EDGE, inputs, parameters, *given, by_inputs, by_parameters)
+        return by_inputs, by_parameters, None
 
 
 def rational_quadratic_spline(

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hepflow.errors import FitError, InputError
-from hepflow.training import TrainingPlan, train
+from hepflow.training import Members, TrainingPlan, train
 
 PLAN = TrainingPlan(epochs=6, batch_size=32, learning_rate=0.05, best_epochs=3)
 
@@ -24,13 +24,16 @@ def module(seed=0):
     return torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
 
 
-def fit(plan=PLAN, seed=1, rows=None, network=None):
+def squared(network, x, y):
+    return (network(x) - y).square().sum(-1)
+
+
+def fit(plan=PLAN, seed=1, rows=None, network=None, loss=squared):
+    """Train one network; return what the training left and the network in its best epoch."""
     network = module() if network is None else network
-
-    def loss(x, y):
-        return (network(x) - y).square().sum(-1)
-
-    return train(network, loss, line() if rows is None else rows, plan, seed, "line"), network
+    (training,) = train(Members([network], loss), line() if rows is None else rows, plan, [seed], "line")
+    network.load_state_dict(training.states[0])
+    return training, network
 
 
 def equal(one, other):
@@ -62,34 +65,50 @@ def test_it_learns(schedule):
 def test_best_epochs_come_first():
     """The states kept are those of the lowest validation losses, in that order."""
     losses, seen = [3.0, 1.0, 4.0, 1.5, 9.0, 2.0, 6.0], []
-    network = module()
 
-    def loss(x, y):
+    def loss(network, x, y):
         if torch.is_grad_enabled():
-            return (network(x) - y).square().sum(-1)
-        seen.append(copy.deepcopy(network.state_dict()))
+            return squared(network, x, y)
+        seen.append({name: each.clone() for name, each in network.named_parameters()})
         return torch.full((len(x),), losses[len(seen) - 1])
 
-    training = train(network, loss, line(), TrainingPlan(epochs=7, batch_size=32, best_epochs=3), 1, "line")
+    training, _ = fit(TrainingPlan(epochs=7, batch_size=32, best_epochs=3), loss=loss)
     assert training.losses.validation == tuple(losses)
     assert len(training.states) == 3
     assert all(equal(state, seen[epoch]) for state, epoch in zip(training.states, (1, 3, 5), strict=True))
     assert not equal(seen[1], seen[3])
 
 
-def test_the_module_ends_in_its_best_epoch():
-    training, network = fit()
-    assert equal(network.state_dict(), training.states[0])
+def test_members_end_in_their_best_epochs():
+    members = Members([module(0), module(1)], squared)
+    trainings = train(members, line(), PLAN, [1, 2], "line")
+    assert [len(training.states) for training in trainings] == [3, 3]
+    assert all(equal(members.state(k), training.states[0]) for k, training in enumerate(trainings))
 
 
-def test_states_are_copies():
-    training, network = fit()
-    before = {name: value.clone() for name, value in training.states[0].items()}
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(1.0)
-    assert equal(training.states[0], before)
-    assert not equal(training.states[0], training.states[1])
+def test_a_member_learns_the_same_whoever_is_beside_it():
+    """Seeds, splits and gradients are a member's own; only the order of floating-point sums may differ."""
+    together = train(Members([module(0), module(1)], squared), line(), PLAN, [1, 2], "line")
+    alone = [train(Members([module(k)], squared), line(), PLAN, [k + 1], "line")[0] for k in (0, 1)]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.losses.validation, other.losses.validation, rtol=1e-4)
+    assert not np.allclose(together[0].losses.validation, together[1].losses.validation)
+
+
+def test_the_networks_themselves_are_left_alone():
+    networks = [module(0), module(1)]
+    before = copy.deepcopy([network.state_dict() for network in networks])
+    train(Members(networks, squared), line(), PLAN, [1, 2], "line")
+    assert all(equal(network.state_dict(), state) for network, state in zip(networks, before, strict=True))
+
+
+def test_masked_parameters_stay_zero():
+    mask = torch.ones(8, 2)
+    mask[::2] = 0
+    (training,) = train(Members([module()], squared, {"0.weight": mask}), line(), PLAN, [1], "line")
+    for state in training.states:
+        assert not state["0.weight"][::2].any()
+        assert state["0.weight"][1::2].all()
 
 
 def test_more_best_epochs_than_epochs():
@@ -108,14 +127,13 @@ def test_short_schedules(steps, schedule):
 def test_validation_rows_are_not_trained_on():
     """Rows of the validation split never reach a loss that is differentiated."""
     trained, judged = set(), set()
-    network = torch.nn.Linear(1, 1)
     x = torch.arange(200.0)[:, None] / 200
 
-    def loss(rows):
+    def loss(network, rows):
         (trained if torch.is_grad_enabled() else judged).update(rows[:, 0].tolist())
         return network(rows).square().sum(-1)
 
-    train(network, loss, (x,), TrainingPlan(epochs=5, batch_size=16), 1, "rows")
+    fit(TrainingPlan(epochs=5, batch_size=16), rows=(x,), network=torch.nn.Linear(1, 1), loss=loss)
     assert len(judged) == 20
     assert len(trained) == 180  # the rows that one epoch leaves over come in another
     assert not trained & judged
@@ -147,10 +165,5 @@ def test_too_few_rows(events, batch):
 
 def test_gradients_are_clipped():
     """A huge loss moves the weights no further than a small one (AdamW normalises; the norm must stay finite)."""
-    network = module()
-
-    def loss(x, y):
-        return 1e30 * (network(x) - y).square().sum(-1)
-
-    training = train(network, loss, line(), PLAN, 1, "steep")
+    training, _ = fit(loss=lambda network, x, y: 1e30 * squared(network, x, y))
     assert all(torch.isfinite(value).all() for state in training.states for value in state.values())
