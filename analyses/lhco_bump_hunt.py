@@ -42,8 +42,10 @@ def search(
     """Return the bump hunt of each selection by its background efficiency, and draw its spectrum into `out`."""
     background = method.fit(data, WINDOWS, seed=seed)
     scores = hf.score(classifier, data, background, signal=signal, seed=seed)
+    validation = hf.validate(method, classifier, data, WINDOWS, seed=seed)
+    selections = hf.cuts(scores, efficiencies, validation=validation)
     hunts = {}
-    for cut in [hf.inclusive(data, background, signal), *hf.cuts(scores, efficiencies)]:
+    for cut in [hf.inclusive(data, background, signal), *selections]:
         template = hf.stats.SignalTemplate.of(cut.signal, cut.spectrum.edges) if cut.signal_passes else None
         hunt = hf.stats.bump_hunt(cut.spectrum, template)
         hf.plots.spectrum(hunt).save(out / f"mjj_eps{cut.background_efficiency:g}.pdf")

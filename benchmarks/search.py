@@ -63,6 +63,7 @@ def row(results: Results, seconds: float) -> dict[str, float]:
     for cut in results.cuts:
         name = f"{cut.background_efficiency:g}"
         numbers |= {f"n_{name}": cut.n_obs, f"exp_{name}": cut.n_exp, f"err_{name}": cut.n_exp_error}
+        numbers |= {f"nc_{name}": cut.non_closure or 0.0}
         numbers |= {f"pull_{name}": cut.pull, f"Z_{name}": cut.z, f"SIC_{name}": cut.sic or 0.0}
     return {**numbers, "seconds": seconds}
 

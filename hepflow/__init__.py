@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hepflow.regions import Windows
     from hepflow.results import Results
     from hepflow.sample import Sample, inject
-    from hepflow.selection import cuts, inclusive, score
+    from hepflow.selection import cuts, inclusive, score, validate
     from hepflow.spectrum import Spectrum
     from hepflow.storage import load_sample, save_sample
 
@@ -50,6 +50,7 @@ __all__ = [
     "score",
     "selection",
     "stats",
+    "validate",
 ]
 
 _ROOMS = ("classifiers", "flows", "methods", "plots", "selection", "stats")
@@ -71,6 +72,7 @@ _HOMES = {
     "read": "readers",
     "save_sample": "storage",
     "score": "selection",
+    "validate": "selection",
 }
 
 

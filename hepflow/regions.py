@@ -81,6 +81,33 @@ class Windows:
                 )
         return data.select(self.in_signal(data.mass)), data.select(self.in_sidebands(data.mass))
 
+    def validation(self, width: float | None = None) -> Windows:
+        """Return windows whose signal region reaches further: what it gains on both sides are the validation bands.
+
+        Parameters
+        ----------
+        width
+            Of each band, GeV. By default half the signal region's, but at most half of the sideband it is taken from.
+
+        Raises
+        ------
+        ConfigError
+            If a band would swallow the sideband that it is taken from.
+        """
+        below = max(band for band in self.sidebands if band[1] <= self.signal[0])
+        above = min(band for band in self.sidebands if band[0] >= self.signal[1])
+        others = [band for band in self.sidebands if band not in (below, above)]
+        half = 0.5 * (self.signal[1] - self.signal[0])
+        widths = [min(half, 0.5 * (high - low)) if width is None else width for low, high in (below, above)]
+        for band, taken in zip((below, above), widths, strict=True):
+            if not 0 < taken < band[1] - band[0]:
+                raise ConfigError(
+                    f"regions: validation bands of {taken:g} GeV leave nothing of the sideband {_text(band)}; "
+                    "choose a smaller width"
+                )
+        low, high = below[1] - widths[0], above[0] + widths[1]
+        return Windows((low, high), [*others, (below[0], low), (high, above[1])])
+
     def edges(self, width: float) -> FloatArray:
         """Return bin edges over all regions, about `width` GeV apart, with an edge on every region's border."""
         borders = sorted({edge for window in (self.signal, *self.sidebands) for edge in window})

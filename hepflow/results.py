@@ -75,6 +75,9 @@ class CutResult:
         signal sample passes the cut.
     sideband_factor, sideband_factor_error
         Data over template behind this cut in the sidebands, and its statistical error; None for the inclusive one.
+    non_closure, non_closure_error
+        Relative difference of data and expectation behind this cut in the validation bands, and its statistical
+        error; None for the inclusive one, and without bands.
     sculpting_p
         p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
     spectrum
@@ -98,6 +101,8 @@ class CutResult:
     spectrum: SpectrumRecord
     sideband_factor: float | None = None
     sideband_factor_error: float | None = None
+    non_closure: float | None = None
+    non_closure_error: float | None = None
     sculpting_p: float | None = None
     signal_efficiency: float | None = None
     true_background_efficiency: float | None = None

@@ -11,7 +11,7 @@ from hepflow.cli import console
 from hepflow.cli.summary import summary
 from hepflow.errors import InputError
 
-STAGES = ("features", "background", "scores", "selection", "fit", "figures")
+STAGES = ("features", "background", "scores", "validation", "selection", "fit", "figures")
 
 
 @click.command(

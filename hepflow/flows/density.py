@@ -41,7 +41,7 @@ class Density:
 
     architecture: Architecture = spline_autoregressive
     plan: TrainingPlan = field(default_factory=TrainingPlan)
-    members: int = 4
+    members: int = 8
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     _flows: list[Flow] = field(default_factory=list, init=False, repr=False)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.regions import Windows
+from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SmoothFit
 from hepflow.training import Losses
@@ -42,6 +42,11 @@ class Background:
     replica: NDArray[np.intp]
     validation_replica: NDArray[np.intp]
     losses: tuple[Losses, ...] = ()
+
+    def without(self, window: Window) -> Background:
+        """Return the same background with no template in a window ``[low, high)`` (GeV)."""
+        keep = (self.template.mass < window[0]) | (self.template.mass >= window[1])
+        return replace(self, template=self.template.select(keep), replica=self.replica[keep])
 
     @property
     def expected(self) -> tuple[float, float]:

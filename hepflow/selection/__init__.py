@@ -4,16 +4,20 @@ from hepflow.selection.closure import Closure, closure
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.scores import Scored, Scores, score
 from hepflow.selection.truth import Truth, significance_improvement
+from hepflow.selection.validation import NonClosure, Validation, validate
 
 __all__ = [
     "Closure",
     "Cut",
+    "NonClosure",
     "Scored",
     "Scores",
     "Truth",
+    "Validation",
     "closure",
     "cuts",
     "inclusive",
     "score",
     "significance_improvement",
+    "validate",
 ]

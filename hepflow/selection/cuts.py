@@ -13,6 +13,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Background
 from hepflow.sample import Sample
 from hepflow.selection.scores import Scores
+from hepflow.selection.validation import NonClosure, Validation
 from hepflow.spectrum import Spectrum
 
 BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
@@ -33,12 +34,15 @@ class Cut:
         Data and expected background that pass.
     signal
         Signal events that pass, weighted to ``mu = 1``; None without a signal sample.
+    non_closure
+        What the same cut showed in the validation bands; None where there are none.
     """
 
     background_efficiency: float
     threshold: float | None
     spectrum: Spectrum
     signal: Sample | None
+    non_closure: NonClosure | None = None
 
     @property
     def signal_passes(self) -> bool:
@@ -81,14 +85,17 @@ def inclusive(
 
 
 def cuts(
-    scores: Scores, background_efficiency: Sequence[float] = (0.1, 0.01, 0.001), bin_width: float = BIN_WIDTH
+    scores: Scores,
+    background_efficiency: Sequence[float] = (0.1, 0.01, 0.001),
+    bin_width: float = BIN_WIDTH,
+    validation: Validation | None = None,
 ) -> list[Cut]:
     """Cut at quantiles of the template's score in the signal region.
 
     The expected background is the dijet yield times the template's efficiency, in each bin. What the template gets
     wrong is measured with the same cut on the sidebands, whose data no classifier saw: they join the fit, with one
-    free factor in common. Half the difference of that factor below and above the signal region, which the factor's
-    interpolation could hide, is the error `non_closure`.
+    free factor in common. The error `non_closure` is what the method misses in validation bands; without them, half
+    the difference of that factor below and above the signal region.
 
     Parameters
     ----------
@@ -98,6 +105,8 @@ def cuts(
         Shares of the template to keep.
     bin_width
         Of the spectra, GeV.
+    validation
+        From `hepflow.selection.validate`.
 
     Raises
     ------
@@ -106,10 +115,10 @@ def cuts(
     InputError
         If fewer than ten template events pass: nothing can be expected then.
     """
-    return [_cut(scores, efficiency, bin_width) for efficiency in background_efficiency]
+    return [_cut(scores, efficiency, bin_width, validation) for efficiency in background_efficiency]
 
 
-def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
+def _cut(scores: Scores, efficiency: float, bin_width: float, validation: Validation | None) -> Cut:
     if not 0 < efficiency < 1:
         raise ConfigError(f"background efficiency {efficiency:g}: expected a number between 0 and 1")
     background = scores.background
@@ -142,12 +151,15 @@ def _cut(scores: Scores, efficiency: float, bin_width: float) -> Cut:
     )
     training = np.where(spectrum.in_signal, _training_error(scores, threshold) * expected, 0.0)
     modes[TRAINING] = training
-    modes[NON_CLOSURE] = np.where(spectrum.in_signal, _non_closure(spectrum) * expected, 0.0)
+    non_closure = None if validation is None else validation.non_closure(efficiency)
+    size = _drift(spectrum) if non_closure is None else non_closure.size
+    modes[NON_CLOSURE] = np.where(spectrum.in_signal, size * expected, 0.0)
     return Cut(
         background_efficiency=efficiency,
         threshold=threshold,
         spectrum=spectrum,
         signal=None if scores.signal is None else scores.signal.above(threshold),
+        non_closure=non_closure,
     )
 
 
@@ -176,7 +188,7 @@ def _training_error(scores: Scores, threshold: float) -> float:
     return float(np.sqrt(max(spread - explained, 0.0)))
 
 
-def _non_closure(spectrum: Spectrum) -> float:
+def _drift(spectrum: Spectrum) -> float:
     """Return half the relative difference of data over template below and above the signal region."""
     centre = 0.5 * sum(spectrum.windows.signal)
     below = _ratio(spectrum, spectrum.in_sidebands & (spectrum.centres < centre))

@@ -99,7 +99,7 @@ def _code() -> str:
     """Return a hash of the package's own code: results of older code are not taken for those of today's."""
     digest = hashlib.sha256()
     folder = Path(hepflow.__file__).parent
-    for file in sorted(folder.rglob("*.py")):
+    for file in sorted([*folder.rglob("*.py"), *folder.rglob("*.c")]):
         digest.update(str(file.relative_to(folder)).encode())
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -11,12 +11,14 @@ import numpy as np
 from hepflow.methods import Background, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import Sample
-from hepflow.selection import Scored, Scores
+from hepflow.selection import Scored, Scores, Validation
+from hepflow.selection.validation import bare
 from hepflow.storage import atomic_write, load_sample, save_sample, write_json
 from hepflow.training import Losses
 from hepflow.workflow.cache import RunFolder
 
-SCORED = ("data", "template", "sidebands", "validation", "signal")
+BANDS = ("data", "template", "sidebands", "validation")
+SCORED = (*BANDS, "signal")
 
 
 def save_samples(folder: RunFolder, samples: tuple[Sample, Sample | None]) -> None:
@@ -59,6 +61,29 @@ def load_background(
         validation_replica=validation_replica,
         losses=tuple(Losses(tuple(one["training"]), tuple(one["validation"])) for one in losses),
     )
+
+
+def save_validation(folder: RunFolder, validation: Validation | None) -> None:
+    """Keep masses, weights and scores of the validation bands, where there are any."""
+    with atomic_write(folder.file("bands.h5")) as path, h5py.File(path, "w") as file:
+        if validation is not None:
+            for name in BANDS:
+                part = getattr(validation, name)
+                columns = {"mass": part.sample.mass, "weight": part.sample.weight, "score": part.score}
+                for column, values in columns.items():
+                    file[f"{name}_{column}"] = values
+
+
+def load_validation(folder: RunFolder, windows: Windows, width: float | None) -> Validation | None:
+    """Read what `save_validation` kept."""
+    with h5py.File(folder.file("bands.h5")) as file:
+        if not len(file):
+            return None
+        parts = {
+            name: bare(*(np.asarray(file[f"{name}_{column}"]) for column in ("mass", "weight", "score")))
+            for name in BANDS
+        }
+    return Validation(**parts, windows=windows.validation(width))
 
 
 def save_scores(folder: RunFolder, scores: Scores) -> None:

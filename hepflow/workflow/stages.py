@@ -12,7 +12,7 @@ from hepflow.errors import HepflowError
 from hepflow.features import features
 from hepflow.results import Results
 from hepflow.sample import Sample, inject
-from hepflow.selection import Cut, cuts, inclusive, score
+from hepflow.selection import Cut, Validation, cuts, inclusive, score, validate
 from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, dijet_spectrum
 from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method, open_input
@@ -22,14 +22,16 @@ from hepflow.workflow.kept import (
     load_background,
     load_samples,
     load_scores,
+    load_validation,
     save_background,
     save_samples,
     save_scores,
+    save_validation,
 )
 from hepflow.workflow.summary import cut_name, summarise
 
 T = TypeVar("T")
-STAGES = ("features", "background", "scores", "selection", "fit", "figures")
+STAGES = ("features", "background", "scores", "validation", "selection", "fit", "figures")
 
 
 def run(config: Config, out: Path, until: str | None = None) -> Results | None:
@@ -103,13 +105,29 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
         save_scores,
         lambda folder: load_scores(folder, data, signal, background),
     )
+    if "validation" not in wanted:
+        return None
+
+    bands = config.regions.validation
+
+    def try_beside() -> Validation | None:
+        if bands == 0:
+            return None
+        method, classifier = build_method(config), build_classifier(config)
+        return validate(
+            method, classifier, data, windows, width=bands, folds=config.classifier.folds, seed=seed
+        )
+
+    validation = stages.keep(
+        "validation", key, try_beside, save_validation, lambda folder: load_validation(folder, windows, bands)
+    )
     if "selection" not in wanted:
         return None
 
     with stages.timed("selection"):
         selections = [
             inclusive(data, background, signal, width),
-            *cuts(scores, config.selection.background_efficiency, width),
+            *cuts(scores, config.selection.background_efficiency, width, validation),
         ]
     if "fit" not in wanted:
         return None

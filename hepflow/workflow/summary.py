@@ -101,6 +101,8 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
         spectrum=_spectrum_record(fitted, None if lost else hunt.signal),
         sideband_factor=factor,
         sideband_factor_error=factor_error,
+        non_closure=None if cut.non_closure is None else cut.non_closure.value,
+        non_closure_error=None if cut.non_closure is None else cut.non_closure.error,
         sculpting_p=cut.sculpting_p if after else None,
         signal_efficiency=signal_efficiency,
         true_background_efficiency=background_efficiency,

@@ -76,3 +76,25 @@ def test_edges_hold_every_border(width):
 def test_edges_across_gaps():
     gapped = Windows((3300, 3700), [(2500, 3100), (3900, 5000)])
     assert {2500.0, 3100.0, 3300.0, 3700.0, 3900.0, 5000.0} <= set(gapped.edges(100))
+
+
+@pytest.mark.parametrize(
+    ("width", "signal"), [(None, (3100, 3900)), (100, (3200, 3800)), (750, (2550, 4450))]
+)
+def test_validation_bands(width, signal):
+    windows = Windows((3300, 3700), [(2500, 3300), (3700, 5000)]).validation(width)
+    assert windows.signal == signal
+    assert windows.sidebands == ((2500, signal[0]), (signal[1], 5000))
+
+
+def test_validation_bands_leave_half_of_a_narrow_sideband_and_all_others():
+    windows = Windows((3300, 3700), [(2000, 2500), (3000, 3200), (3700, 5000)]).validation()
+    assert windows == Windows((3100, 3900), [(2000, 2500), (3000, 3100), (3900, 5000)])
+
+
+@pytest.mark.parametrize("width", [800, 900, -10, 0])
+def test_validation_bands_that_leave_nothing(width):
+    with pytest.raises(
+        ConfigError, match="leave nothing of the sideband 2500-3300 GeV; choose a smaller width"
+    ):
+        Windows((3300, 3700), [(2500, 3300), (3700, 5000)]).validation(width)

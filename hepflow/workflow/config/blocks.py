@@ -143,10 +143,20 @@ class Regions(Block):
         description="Sidebands, at least one below and one above the signal region.",
     )
 
+    validation: float | None = Field(
+        None,
+        ge=0,
+        json_schema_extra=GEV,
+        description="Width of the validation bands beside the signal region, in which the whole method is tried; "
+        "left out, half the signal region's, and 0 for none.",
+    )
+
     @model_validator(mode="after")
     def _windows_make_sense(self) -> Regions:
         try:
-            _ = self.windows
+            windows = self.windows
+            if self.validation != 0:
+                windows.validation(self.validation)
         except ConfigError as error:
             raise ValueError(str(error).removeprefix("regions: ")) from error
         return self
@@ -174,7 +184,7 @@ class Cathode(Block):
         2, ge=1, le=1000, description="Epochs of lowest validation loss that are kept and sampled, per flow."
     )
     ensemble: int = Field(
-        4,
+        8,
         ge=1,
         le=1000,
         description="Flows trained, which differ by seed: their mean interpolates better than any, "

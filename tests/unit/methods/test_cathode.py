@@ -75,6 +75,15 @@ def test_the_losses_are_kept(background):
     assert len(background.losses[0].validation) == PLAN.epochs
 
 
+def test_the_last_digit_of_a_mass_changes_nothing(background, data, toy):
+    """The same events from another file differ by rounding; a training must not make another network of that."""
+    factor = 1 + 1e-7 * np.random.default_rng(1).uniform(-1, 1, len(data))
+    moved = replace(data, mass=data.mass * factor)
+    edges = toy.windows.edges(50.0)
+    assert np.array_equal(*(np.searchsorted(edges, sample.mass) for sample in (data, moved)))
+    assert same(background.template, cathode().fit(moved, toy.windows, seed=3).template)
+
+
 def test_the_seed_decides_the_template(background, data, toy):
     again, other = (cathode().fit(data, toy.windows, seed=seed) for seed in (3, 4))
     assert same(background.template, again.template)

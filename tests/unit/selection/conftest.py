@@ -17,8 +17,8 @@ def signal_like(sample):
 def make_background(toy):
     """Return a function that draws a template of the exact density for given data."""
 
-    def make(data, oversampling=5.0, seed=11, replicas=1):
-        windows, random = toy.windows, np.random.default_rng(seed)
+    def make(data, oversampling=5.0, seed=11, replicas=1, windows=toy.windows):
+        random = np.random.default_rng(seed)
         smooth = fit_sidebands(data, windows, 50.0)
 
         def draw(bands):

@@ -62,6 +62,8 @@ def check_whole(folder):
         ("scores", "hepflow.classifiers.bdt.BoostedTrees.fit", 2),
         ("scores", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
         ("scores", "hepflow.workflow.cache.write_json", 1),
+        ("validation", "hepflow.training.torch.optim.AdamW.step", 5),
+        ("validation", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
         ("fit", "hepflow.workflow.stages.bump_hunt", 2),
         ("fit", "hepflow.workflow.stages.write_json", 2),
         ("fit", "hepflow.storage.os.fsync", 2),
@@ -69,7 +71,7 @@ def check_whole(folder):
 )
 def test_interrupt_and_resume(finished, folder, configure, stage, name, call):
     (folder / "results.json").unlink()
-    order = ["features", "background", "scores"]
+    order = ["features", "background", "scores", "validation"]
     for later in order[order.index(stage) :] if stage in order else []:
         (folder / "stages" / f"{later}.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
@@ -81,7 +83,7 @@ def test_interrupt_and_resume(finished, folder, configure, stage, name, call):
         assert not (folder / "stages" / f"{stage}.json").exists()
     assert not (folder / "results.json").exists()
 
-    run(configure(), folder, until="scores" if stage in order else "fit")
+    run(configure(), folder, until="validation" if stage in order else "fit")
     check_whole(folder)
     for path in (finished / "stages").glob("*.h5"):
         with h5py.File(path) as one, h5py.File(folder / "stages" / path.name) as other:
