@@ -1,23 +1,34 @@
-"""The one torch training loop: seed, schedule, validation, best epochs, progress."""
+"""The one torch training loop, for several networks side by side: split, schedule, best epochs, checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+import copy
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
-from hepflow.errors import FitError, InputError
+from hepflow.errors import ConfigError, FitError, InputError
+from hepflow.storage import atomic_write
 
 State = dict[str, Tensor]
 FloatArray = NDArray[np.float64]
 CHUNK = 16384  # validation rows at a time
+TOLERATED = 0.05  # share of an epoch's steps that may be left out because their loss is not finite
+FORMAT = "hepflow-checkpoint-1"
 
 
 @dataclass(frozen=True)
@@ -29,36 +40,97 @@ class TrainingPlan:
     epochs, batch_size
         Passes over the training rows, and rows per step.
     learning_rate, weight_decay
-        Peak rate and decoupled weight decay of AdamW.
+        Peak rate and decoupled weight decay of AdamW (arXiv:1711.05101).
     schedule
-        ``one-cycle`` (warm-up, then cosine to zero; arXiv:1708.07120) or ``cosine``.
+        ``one-cycle`` (arXiv:1708.07120), ``cosine`` (arXiv:1608.03983) or ``constant``.
+    warm_up
+        Share of the steps in which the rate rises to its peak.
     validation_fraction
-        Share of the rows, drawn at random, that only judge the epochs.
+        Share of the rows, drawn at random, that only judge the epochs; in (0, 1).
     best_epochs
         How many of the epochs with the lowest validation loss are kept.
+    patience
+        Stop when no member has had a lower validation loss for so many epochs; None never stops early.
     clip
-        Largest norm of the gradient.
+        Largest norm of the gradient of a member.
+    average
+        Decay per step of an exponential moving average of the parameters, which is then what is judged and kept;
+        0 for none.
     bootstrap
         Draw the training rows with replacement, so that trainings differ as if their data had been taken anew.
+    device
+        Where to train: ``cpu``, ``cuda``, ``cuda:1``, ...
+
+    Raises
+    ------
+    ConfigError
+        If a number lies outside its range, or there is no such device.
     """
 
     epochs: int = 6
     batch_size: int = 1024
     learning_rate: float = 2e-3
     weight_decay: float = 1e-5
-    schedule: Literal["one-cycle", "cosine"] = "one-cycle"
+    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
+    warm_up: float = 0.2
     validation_fraction: float = 0.1
     best_epochs: int = 2
+    patience: int | None = None
     clip: float = 5.0
+    average: float = 0.0
     bootstrap: bool = False
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, fits, expected in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size >= 1, "at least 1"),
+            ("best_epochs", self.best_epochs >= 1, "at least 1"),
+            ("learning_rate", self.learning_rate > 0, "a positive number"),
+            ("warm_up", 0 <= self.warm_up < 1, "a share in [0, 1)"),
+            ("validation_fraction", 0 < self.validation_fraction < 1, "a share in (0, 1)"),
+            ("average", 0 <= self.average < 1, "a decay in [0, 1)"),
+        ):
+            if not fits:
+                raise ConfigError(f"TrainingPlan: {name} is {getattr(self, name)}; expected {expected}")
+        try:
+            torch.empty(0, device=self.device)
+        except (RuntimeError, AssertionError) as error:
+            there = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
+            raise ConfigError(
+                f"TrainingPlan: no device {self.device!r} here; expected one of {', '.join(there)}"
+            ) from error
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate at a step of `steps`, relative to the peak."""
+        done = step / max(steps - 1, 1)
+        first, last = (0.04, 4e-6) if self.schedule == "one-cycle" else (0.0, 0.0)
+        if done < self.warm_up:
+            return first + (1 - first) * 0.5 * (1 - math.cos(math.pi * done / self.warm_up))
+        if self.schedule == "constant":
+            return 1.0
+        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
+
+    def momentum(self, step: int, steps: int) -> float:
+        """Return AdamW's first beta: one cycle lowers it from 0.95 to 0.85 where the rate peaks."""
+        return 0.95 - 0.1 * self.rate(step, steps) if self.schedule == "one-cycle" else 0.9
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Mean loss of every epoch, on the training and on the validation rows."""
+    """Mean loss of every epoch, on the training and on the validation rows.
+
+    Parameters
+    ----------
+    training, validation
+        One number per epoch.
+    skipped
+        Steps left out because their loss was not finite.
+    """
 
     training: tuple[float, ...]
     validation: tuple[float, ...]
+    skipped: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +147,7 @@ class Members(torch.nn.Module):
     Parameters
     ----------
     modules
-        The E networks, which differ by their parameters only. They are left as they are.
+        The E networks, which differ by their trainable parameters only. They are left as they are.
     loss
         ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``.
     mask
@@ -91,15 +163,17 @@ class Members(torch.nn.Module):
         mask: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.shapes = {name: each.shape for name, each in modules[0].named_parameters()}
-        self.table = torch.nn.Parameter(
-            torch.stack(
-                [torch.cat([each.detach().flatten() for each in one.parameters()]) for one in modules]
-            )
-        )
+        self.shapes = {name: each.shape for name, each in modules[0].named_parameters() if each.requires_grad}
+        self.table = torch.nn.Parameter(torch.stack([self._flat(module) for module in modules]))
         free = [(mask or {}).get(name, torch.ones(shape)).flatten() for name, shape in self.shapes.items()]
         self.register_buffer("mask", torch.cat(free).to(self.table.dtype), persistent=False)
-        self._loss = [_Loss(modules[0], loss)]  # in a list: its parameters are not trained, but stood in for
+        self.loss = _Loss(
+            copy.deepcopy(modules[0]).requires_grad_(False), loss
+        )  # members stand in for its parameters
+
+    def _flat(self, module: torch.nn.Module) -> Tensor:
+        parameters = dict(module.named_parameters())
+        return torch.cat([parameters[name].detach().flatten() for name in self.shapes])
 
     def __len__(self) -> int:
         return len(self.table)
@@ -116,7 +190,7 @@ class Members(torch.nn.Module):
         return torch.stack(
             [
                 functional_call(
-                    self._loss[0],
+                    self.loss,
                     {name: each[member] for name, each in weights.items()},
                     tuple(column[member] for column in rows),
                 )
@@ -135,11 +209,19 @@ class _Loss(torch.nn.Module):
         self.module, self.loss = module, loss
 
     def forward(self, *rows: Tensor) -> Tensor:
-        return self.loss(self.module, *rows)
+        losses: Tensor = self.loss(self.module, *rows)
+        return losses
 
 
 def train(
-    members: Members, rows: tuple[Tensor, ...], plan: TrainingPlan, seeds: Sequence[int], title: str
+    members: Members,
+    rows: tuple[Tensor, ...],
+    plan: TrainingPlan,
+    seeds: Sequence[int],
+    title: str,
+    *,
+    weight: Tensor | None = None,
+    checkpoint: Path | None = None,
 ) -> list[Training]:
     """Train networks side by side, each on its own split and order of the rows, and keep their best epochs.
 
@@ -156,6 +238,11 @@ def train(
         trained beside it.
     title
         What the progress bar says.
+    weight
+        Weight of each row in the loss, shape ``(N,)``; some may be negative, their sum may not.
+    checkpoint
+        A file (safetensors) that is written, whole or not at all, after each epoch. If it is there already, the
+        training goes on from it and ends with the same weights as without the interruption.
 
     Returns
     -------
@@ -165,63 +252,256 @@ def train(
     Raises
     ------
     InputError
-        If there are fewer rows than two batches: nothing that is learned from them would be the data's.
+        If there are fewer rows than two batches: nothing that is learned from them would be the data's. If weights do
+        not add up to a positive number, or a checkpoint cannot be read.
+    ConfigError
+        If the checkpoint belongs to another training.
     FitError
-        If an epoch's loss is not finite.
+        If losses are not finite: of more than a few steps, or of the validation rows.
     """
-    size = len(rows[0])
-    held_out = int(size * plan.validation_fraction)
-    kept_in = size - held_out
-    if kept_in < 2 * plan.batch_size or held_out < 1:
-        raise InputError(
-            f"{title}: {size:,} events cannot train a network in batches of {plan.batch_size}; expected at least "
-            f"{int(np.ceil(2 * plan.batch_size / (1 - plan.validation_fraction))):,}. Widen the sidebands, add data, "
-            "or set a smaller batch_size"
-        )
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    splits = [_split(size, held_out, plan.bootstrap, generator) for generator in generators]
-    training, validation = (torch.stack(part) for part in zip(*splits, strict=True))
-
-    steps = kept_in // plan.batch_size
-    optimizer = torch.optim.AdamW(
-        [members.table], lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+    run = _Run(members, rows, plan, seeds, title, weight)
+    if checkpoint is not None and checkpoint.exists():
+        run.load(checkpoint)
+    bar = tqdm(
+        range(run.epoch, plan.epochs),
+        desc=title,
+        unit="epoch",
+        disable=None,
+        initial=run.epoch,
+        total=plan.epochs,
     )
-    scheduler = _scheduler(optimizer, plan, steps)
-    train_losses, validation_losses = [], []
-    kept: list[list[tuple[float, Tensor]]] = [[] for _ in seeds]
-    bar = tqdm(range(plan.epochs), desc=title, unit="epoch", disable=None)
-    for epoch in bar:
-        order = torch.stack([torch.randperm(kept_in, generator=generator) for generator in generators])
-        shuffled = training.gather(1, order)
-        total = torch.zeros(len(seeds), dtype=torch.float64)
-        for batch in torch.split(shuffled[:, : steps * plan.batch_size], plan.batch_size, dim=1):
-            optimizer.zero_grad(set_to_none=True)
-            means = members.losses(*(column[batch] for column in rows)).mean(1)
-            means.sum().backward()  # type: ignore[no-untyped-call]
-            _clip(members.table, plan.clip)
-            optimizer.step()
-            scheduler.step()
-            total += means.detach()
-        with torch.no_grad():
-            parts = [
-                members.losses(*(column[part] for column in rows))
-                for part in torch.split(validation, CHUNK, dim=1)
-            ]
-        judged = torch.cat(parts, dim=1).double().mean(1)
-        train_losses.append((total / steps).tolist())
-        validation_losses.append(judged.tolist())
-        if not np.isfinite([train_losses[-1], validation_losses[-1]]).all():
-            raise FitError(
-                f"{title}: the loss of epoch {epoch + 1} is not finite (training {train_losses[-1]}, "
-                f"validation {validation_losses[-1]}); try a smaller learning_rate than {plan.learning_rate:g}"
-            )
-        for member, loss in enumerate(validation_losses[-1]):
-            kept[member].append((loss, members.table[member].detach().clone()))
-            kept[member] = sorted(kept[member], key=lambda entry: entry[0])[: plan.best_epochs]
+    for _ in bar:
+        if run.stalled:
+            break
+        run.one_epoch()
+        if checkpoint is not None:
+            run.save(checkpoint)
         bar.set_postfix_str(
-            f"loss {np.mean(train_losses[-1]):.3f}, validation {np.mean(validation_losses[-1]):.3f}"
+            f"loss {np.mean(run.training[-1]):.3f}, validation {np.mean(run.validation[-1]):.3f}"
         )
-    return _trainings(members, kept, np.array(train_losses), np.array(validation_losses))
+    return run.finish()
+
+
+class _Run:
+    """A training under way: everything that a checkpoint holds."""
+
+    def __init__(
+        self,
+        members: Members,
+        rows: tuple[Tensor, ...],
+        plan: TrainingPlan,
+        seeds: Sequence[int],
+        title: str,
+        weight: Tensor | None,
+    ) -> None:
+        size = len(rows[0])
+        held_out = int(size * plan.validation_fraction)
+        self.size = size - held_out
+        if self.size < 2 * plan.batch_size or held_out < 1:
+            enough = int(np.ceil(2 * plan.batch_size / (1 - plan.validation_fraction)))
+            raise InputError(
+                f"{title}: {size:,} events cannot train a network in batches of {plan.batch_size}; expected at least "
+                f"{enough:,}. Widen the sidebands, add data, or set a smaller batch_size"
+            )
+        self.members, self.plan, self.title = members.to(plan.device), plan, title
+        self.rows = tuple(column.to(plan.device) for column in rows)
+        self.weight = None if weight is None else _mean_one(weight, title).to(plan.device)
+        self.identity: dict[str, Any] = {
+            "format": FORMAT,
+            "parameters": {name: list(shape) for name, shape in members.shapes.items()},
+            "plan": asdict(plan),
+            "seeds": list(seeds),
+            "rows": _digest(rows if weight is None else (*rows, weight)),
+        }
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        splits = [_split(size, held_out, plan.bootstrap, generator) for generator in self.generators]
+        self.train_rows, self.judge_rows = (
+            torch.stack(part).to(plan.device) for part in zip(*splits, strict=True)
+        )
+        self.steps = self.size // plan.batch_size
+        self.optimizer = torch.optim.AdamW(
+            [members.table], lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        )
+        self.averaged = members.table.detach().clone() if plan.average else None
+        self.epoch = 0
+        self.skipped = [0] * len(seeds)
+        self.training: list[list[float]] = []
+        self.validation: list[list[float]] = []
+        self.kept: list[list[tuple[float, Tensor]]] = [
+            [] for _ in seeds
+        ]  # loss and row of the table, best first
+
+    @property
+    def stalled(self) -> bool:
+        """Whether no member has improved for as long as the plan is patient."""
+        patience = self.plan.patience
+        if patience is None or len(self.validation) <= patience:
+            return False
+        losses = np.array(self.validation)
+        return bool(np.all(losses[-patience:].min(axis=0) >= losses[:-patience].min(axis=0)))
+
+    def one_epoch(self) -> None:
+        """Pass over the training rows once, and judge."""
+        devices = [torch.device(self.plan.device)] if self.plan.device != "cpu" else []
+        with torch.random.fork_rng(devices=devices):  # for losses that draw random numbers
+            torch.manual_seed(hash((tuple(self.identity["seeds"]), self.epoch)) % 2**63)
+            self._one_epoch()
+
+    def _one_epoch(self) -> None:
+        table, plan = self.members.table, self.plan
+        order = torch.stack([torch.randperm(self.size, generator=generator) for generator in self.generators])
+        shuffled = self.train_rows.gather(1, order.to(plan.device))
+        total = torch.zeros(len(table), dtype=torch.float64, device=plan.device)
+        skipped = torch.zeros(len(table), dtype=torch.int64, device=plan.device)
+        batches = torch.split(shuffled[:, : self.steps * plan.batch_size], plan.batch_size, dim=1)
+        for step, batch in enumerate(batches, start=self.epoch * self.steps):
+            everything = plan.epochs * self.steps
+            for group in self.optimizer.param_groups:
+                group["lr"] = plan.learning_rate * plan.rate(step, everything)
+                group["betas"] = (plan.momentum(step, everything), 0.999)
+            self.optimizer.zero_grad(set_to_none=True)
+            means = self._mean_losses(batch)
+            means.sum().backward()  # type: ignore[no-untyped-call]
+            usable = _clip(table, plan.clip) & means.detach().isfinite()
+            self.optimizer.step()
+            if self.averaged is not None:
+                self.averaged.lerp_(table.detach(), 1 - plan.average)
+            skipped += ~usable
+            total += means.detach().double().where(usable, 0.0)
+        with torch.no_grad():
+            parts = torch.split(self.judge_rows, CHUNK, dim=1)
+            with self._averaged_table():
+                judged = torch.stack(
+                    [self._mean_losses(part).double() * part.shape[1] for part in parts]
+                ).sum(0)
+        self.epoch += 1
+        self.skipped = [old + int(new) for old, new in zip(self.skipped, skipped, strict=True)]
+        self.training.append((total / (self.steps - skipped).clamp_min(1)).tolist())
+        self.validation.append((judged / self.judge_rows.shape[1]).tolist())
+        self._check(int(skipped.max()))
+        best = self.averaged if self.averaged is not None else table.detach()
+        for member, loss in enumerate(self.validation[-1]):
+            own = [*self.kept[member], (loss, best[member].clone())]
+            self.kept[member] = sorted(own, key=lambda entry: entry[0])[: plan.best_epochs]
+
+    def _mean_losses(self, batch: Tensor) -> Tensor:
+        """Return each member's mean loss (E,) on its rows (E, B)."""
+        losses = self.members.losses(*(column[batch] for column in self.rows))
+        return (losses if self.weight is None else losses * self.weight[batch]).mean(1)
+
+    @contextmanager
+    def _averaged_table(self) -> Iterator[None]:
+        """Put the moving average in the place of the parameters, where there is one."""
+        table = self.members.table
+        if self.averaged is None:
+            yield
+            return
+        trained = table.detach().clone()
+        table.data.copy_(self.averaged)
+        yield
+        table.data.copy_(trained)
+
+    def _check(self, skipped: int) -> None:
+        """Refuse to go on where losses are not finite too often, or cannot be judged."""
+        finite = np.isfinite(self.validation[-1]).all()
+        if finite and skipped <= TOLERATED * self.steps:
+            return
+        what = f"{skipped} of {self.steps} steps had no finite loss" if skipped else "the loss is not finite"
+        raise FitError(
+            f"{self.title}: the loss of epoch {self.epoch} is not finite ({what}; training {self.training[-1]}, "
+            f"validation {self.validation[-1]}); try a smaller learning_rate than {self.plan.learning_rate:g}"
+        )
+
+    def finish(self) -> list[Training]:
+        """Collect the states of the best epochs, and leave each member in its best one."""
+        states: list[list[State]] = [[] for _ in self.kept]
+        for rank in reversed(range(len(self.kept[0]))):  # the best comes last, and stays
+            self.members.table.data.copy_(torch.stack([epochs[rank][1] for epochs in self.kept]))
+            for member, own in enumerate(states):
+                own.insert(0, {name: each.cpu() for name, each in self.members.state(member).items()})
+        training, validation = np.array(self.training), np.array(self.validation)
+        return [
+            Training(
+                tuple(own),
+                Losses(
+                    tuple(training[:, member].tolist()),
+                    tuple(validation[:, member].tolist()),
+                    self.skipped[member],
+                ),
+            )
+            for member, own in enumerate(states)
+        ]
+
+    def save(self, path: Path) -> None:
+        """Write everything that a later process needs to go on, whole or not at all."""
+        adam = self.optimizer.state[self.members.table]
+        tensors = {
+            "table": self.members.table.detach(),
+            "exp_avg": adam["exp_avg"],
+            "exp_avg_sq": adam["exp_avg_sq"],
+            "step": adam["step"],
+            "generators": torch.stack([generator.get_state() for generator in self.generators]),
+            "kept": torch.stack([torch.stack([row for _, row in own]) for own in self.kept]),
+        }
+        if self.averaged is not None:
+            tensors["averaged"] = self.averaged
+        content = {
+            **self.identity,
+            "epoch": self.epoch,
+            "training": self.training,
+            "validation": self.validation,
+            "kept": [[loss for loss, _ in own] for own in self.kept],
+            "skipped": self.skipped,
+        }
+        with atomic_write(path) as temporary:
+            save_file(
+                {name: each.cpu().contiguous() for name, each in tensors.items()},
+                temporary,
+                metadata={"training": json.dumps(content)},
+            )
+
+    def load(self, path: Path) -> None:
+        """Take up a training where a checkpoint left it.
+
+        Raises
+        ------
+        InputError
+            If the file is no checkpoint, or damaged.
+        ConfigError
+            If it belongs to another training.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                content = json.loads(file.metadata()["training"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+            raise InputError(
+                f"{path}: not a checkpoint of a training, or a damaged one ({error}); remove it to start anew"
+            ) from None
+        for key, mine in self.identity.items():
+            if content.get(key) != json.loads(json.dumps(mine)):
+                raise ConfigError(
+                    f"{path}: a checkpoint of another training: its {key} {_difference(content.get(key), mine)}. "
+                    "Remove it, or name another file"
+                )
+        on = self.plan.device
+        table = self.members.table
+        table.data.copy_(tensors["table"])
+        self.optimizer.state[table] = {
+            "step": tensors["step"],
+            "exp_avg": tensors["exp_avg"].to(on),
+            "exp_avg_sq": tensors["exp_avg_sq"].to(on),
+        }
+        for generator, state in zip(self.generators, tensors["generators"], strict=True):
+            generator.set_state(state.clone())
+        if self.averaged is not None:
+            self.averaged = tensors["averaged"].to(on)
+        self.epoch, self.skipped = content["epoch"], content["skipped"]
+        self.training, self.validation = content["training"], content["validation"]
+        self.kept = [
+            [(loss, row.to(on)) for loss, row in zip(losses, rows, strict=True)]
+            for losses, rows in zip(content["kept"], tensors["kept"], strict=True)
+        ]
 
 
 def _split(size: int, held_out: int, bootstrap: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -233,39 +513,47 @@ def _split(size: int, held_out: int, bootstrap: bool, generator: torch.Generator
     return training, order[:held_out]
 
 
-def _scheduler(
-    optimizer: torch.optim.Optimizer, plan: TrainingPlan, steps: int
-) -> torch.optim.lr_scheduler.LRScheduler:
-    total = plan.epochs * steps
-    if plan.schedule == "cosine":
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, total)
-    total = max(total, 6)  # with five, torch divides by zero
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, plan.learning_rate, total_steps=total, pct_start=0.2
-    )
+def _clip(table: torch.nn.Parameter, largest: float) -> Tensor:
+    """Shorten each member's gradient to a norm of at most `largest`; one that is not finite counts as zero.
 
-
-def _clip(table: torch.nn.Parameter, largest: float) -> None:
-    """Shorten each member's gradient to a norm of at most `largest`."""
+    Returns
+    -------
+    Tensor
+        Which gradients were finite, shape ``(E,)``.
+    """
     assert table.grad is not None
-    norm = table.grad.norm(dim=1, keepdim=True)
-    table.grad.mul_((largest / (norm + 1e-6)).clamp_max(1))
+    norm = torch.linalg.vector_norm(table.grad, dim=1, keepdim=True)
+    finite: Tensor = norm.isfinite()
+    if not finite.all():  # of single precision, in which the squares of large numbers have no room
+        norm = torch.linalg.vector_norm(table.grad, dim=1, keepdim=True, dtype=torch.float64)
+        finite = norm.isfinite()
+        table.grad.masked_fill_(~finite, 0.0)
+    table.grad.mul_((largest / (norm + 1e-6)).clamp_max(1).nan_to_num())
+    return finite.squeeze(1)
 
 
-def _trainings(
-    members: Members, kept: list[list[tuple[float, Tensor]]], training: FloatArray, validation: FloatArray
-) -> list[Training]:
-    """Collect the states of the best epochs, and leave each member in its best one."""
-    ranks = min(len(epochs) for epochs in kept)
-    states: list[list[State]] = [[] for _ in kept]
-    for rank in reversed(range(ranks)):  # the best comes last, and stays
-        with torch.no_grad():
-            members.table.copy_(torch.stack([epochs[rank][1] for epochs in kept]))
-        for member, own in enumerate(states):
-            own.insert(0, members.state(member))
-    return [
-        Training(
-            tuple(own), Losses(tuple(training[:, member].tolist()), tuple(validation[:, member].tolist()))
+def _mean_one(weight: Tensor, title: str) -> Tensor:
+    """Return weights (N,) with a mean of one."""
+    mean = weight.double().mean().item()
+    if not math.isfinite(mean) or mean <= 0:
+        raise InputError(
+            f"{title}: the event weights add up to {mean * len(weight):g}; expected a positive, finite sum"
         )
-        for member, own in enumerate(states)
-    ]
+    return weight / mean
+
+
+def _digest(rows: tuple[Tensor, ...]) -> str:
+    """Return a hash of training rows: a checkpoint goes on only with the same ones."""
+    digest = hashlib.sha256()
+    for column in rows:
+        digest.update(column.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _difference(theirs: Any, mine: Any) -> str:
+    """Say in which entry two identities differ."""
+    if isinstance(theirs, dict) and isinstance(mine, dict):
+        for key in {**mine, **theirs}:
+            if theirs.get(key) != json.loads(json.dumps(mine.get(key))):
+                return f"has {key} = {theirs.get(key)}, this one's {mine.get(key)}"
+    return f"is {theirs}, this one's {mine}"

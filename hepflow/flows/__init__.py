@@ -1,7 +1,30 @@
 """Normalizing flows: conditional densities of features given the mass."""
 
-from hepflow.flows.architectures import SplineAutoregressive, spline_autoregressive
+from hepflow.flows.architectures import (
+    affine_autoregressive,
+    flow_matching,
+    mixture_autoregressive,
+    spline_autoregressive,
+    spline_coupling,
+)
+from hepflow.flows.autoregressive import AffineAutoregressive, SplineAutoregressive
+from hepflow.flows.coupling import SplineCoupling
 from hepflow.flows.density import Density
+from hepflow.flows.matching import FlowMatching
+from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.training import TrainingPlan
 
-__all__ = ["Density", "SplineAutoregressive", "TrainingPlan", "spline_autoregressive"]
+__all__ = [
+    "AffineAutoregressive",
+    "Density",
+    "FlowMatching",
+    "MixtureAutoregressive",
+    "SplineAutoregressive",
+    "SplineCoupling",
+    "TrainingPlan",
+    "affine_autoregressive",
+    "flow_matching",
+    "mixture_autoregressive",
+    "spline_autoregressive",
+    "spline_coupling",
+]

@@ -1,131 +1,153 @@
-"""Flow architectures, each a short configuration of nflows modules with hepflow's spline kernel."""
+"""Flow architectures, each a short configuration: a function of the numbers of features and contexts.
+
+Every one returns a module with ``log_prob(x, context)`` that `hepflow.flows.Density` can train, sample and keep. A
+context of 0 makes an unconditional density. `base` replaces the standard normal by another density, such as a trained
+flow that stays as it is: the result is then a transport between two densities.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import torch
+from nflows.distributions.base import Distribution
 from nflows.distributions.normal import StandardNormal
 from nflows.flows.base import Flow
-from nflows.transforms.autoregressive import MaskedPiecewiseRationalQuadraticAutoregressiveTransform
-from nflows.transforms.base import CompositeTransform
+from nflows.nn.nets import ResidualNet
+from nflows.transforms.base import CompositeTransform, Transform
 from nflows.transforms.permutations import ReversePermutation
-from torch import Tensor
+from nflows.transforms.standard import IdentityTransform
+from nflows.utils import create_alternating_binary_mask
 from torch.nn import functional
 
 from hepflow.errors import ConfigError
-from hepflow.flows.made import Made, Weights
-from hepflow.flows.spline import spline_rows
+from hepflow.flows.autoregressive import AffineAutoregressive, SplineAutoregressive
+from hepflow.flows.coupling import SplineCoupling
+from hepflow.flows.matching import FlowMatching
+from hepflow.flows.mixture import MixtureAutoregressive, show_context_to_the_first_feature
 
 
-class SplineAutoregressive(MaskedPiecewiseRationalQuadraticAutoregressiveTransform):  # type: ignore[misc]
-    """The nflows rational-quadratic autoregressive layer (same ``state_dict``), several times faster.
+def affine_autoregressive(
+    features: int, context: int = 0, *, layers: int = 15, hidden: int = 128, base: Distribution | None = None
+) -> Flow:
+    """Build an affine masked autoregressive flow (MAF, arXiv:1705.07057), the density of CATHODE (2109.00546).
 
-    The spline is hepflow's, and the inverse computes for each feature only what that feature needs.
+    Each of the `layers` maps ``z_i = s_i x_i + t_i`` with ``s_i > 0`` and ``t_i`` from a masked network of two
+    residual blocks of width `hidden`, and reverses the order of the features.
+    """
+    return _autoregressive(
+        lambda: AffineAutoregressive(features, hidden, context_features=context or None, num_blocks=2),
+        features,
+        layers,
+        base,
+    )
+
+
+def spline_autoregressive(
+    features: int,
+    context: int = 0,
+    *,
+    layers: int = 5,
+    hidden: int = 64,
+    bins: int = 8,
+    bound: float = 4.0,
+    base: Distribution | None = None,
+) -> Flow:
+    """Build a rational-quadratic spline autoregressive flow: neural spline flows (arXiv:1906.04032), FETA's base.
+
+    `layers` splines of `bins` bins on ``[-bound, bound]``, the identity outside, each with the parameters that a
+    masked network of two residual blocks of width `hidden` makes, and followed by a reversal of the features.
+    """
+    return _autoregressive(
+        lambda: SplineAutoregressive(
+            features=features,
+            hidden_features=hidden,
+            context_features=context or None,
+            num_bins=bins,
+            tails="linear",
+            tail_bound=bound,
+            num_blocks=2,
+            activation=functional.relu,
+        ),
+        features,
+        layers,
+        base,
+    )
+
+
+def spline_coupling(
+    features: int,
+    context: int = 0,
+    *,
+    layers: int = 8,
+    hidden: int = 16,
+    blocks: int = 2,
+    bins: int = 8,
+    bound: float = 4.0,
+    base: Distribution | None = None,
+) -> Flow:
+    """Build a rational-quadratic spline coupling flow (arXiv:1906.04032), the transport of FETA and CURTAINs.
+
+    In turns one half of the features and the other is moved by splines, with parameters from a residual network of
+    the half that stays. Forward and inverse take the same time.
 
     Raises
     ------
     ConfigError
-        If `tails` is not "linear": the kernel has no other.
+        If there is only one feature: nothing could be a function of nothing.
     """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        if self.tails != "linear":
-            raise ConfigError(f"SplineAutoregressive: expected tails='linear', got {self.tails!r}")
-        self.made = Made.of(self.autoregressive_net)
-
-    def forward(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Transform (N, D) given context (N, C); return outputs (N, D) and log-determinants (N,)."""
-        if self.made is None:
-            return self._spline_of(inputs, self.autoregressive_net(inputs, context))
-        x, given = _events_last(inputs), None if context is None else _events_last(context)
-        outputs, log_determinant = self.forward_stacked(self._weights(), x, given)
-        return outputs[0].T, log_determinant[0]
-
-    def inverse(self, inputs: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Invert (N, D) given context (N, C); return outputs (N, D) and log-determinants (N,)."""
-        if self.made is None or torch.is_grad_enabled():
-            return self._inverse_in_turns(inputs, context)
-        z, given = _events_last(inputs), None if context is None else _events_last(context)
-        outputs, log_determinant = self.inverse_stacked(self._weights(), z, given)
-        return outputs[0].T, log_determinant[0]
-
-    def forward_stacked(self, weights: Weights, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Transform (E, D, B) by E members' weights; return outputs (E, D, B) and log-determinants (E, B)."""
-        assert self.made is not None
-        members, features, events = x.shape
-        parameters = self.made.forward(weights, x, context)
-        parameters = parameters.view(members * features, self._output_dim_multiplier(), events)
-        outputs, log_determinant = spline_rows(
-            x.reshape(members * features, events), parameters, bound=self.tail_bound
+    if features < 2:
+        raise ConfigError(
+            f"spline_coupling: expected at least 2 features, got {features}; use spline_autoregressive"
         )
-        return outputs.view(x.shape), log_determinant.view(x.shape).sum(1)
-
-    def inverse_stacked(self, weights: Weights, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Invert (E, D, B) by E members' weights; return outputs (E, D, B) and log-determinants (E, B)."""
-        assert self.made is not None
-        x, total = torch.zeros_like(z), z.new_zeros(len(z), z.shape[2])
-        for feature, parameters in enumerate(self.made.one_by_one(weights, x, context)):
-            x[:, feature], log_determinant = spline_rows(
-                z[:, feature], parameters, bound=self.tail_bound, inverse=True
-            )
-            total += log_determinant
-        return x, total
-
-    def _inverse_in_turns(self, inputs: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Invert by one evaluation of the whole network for each feature; differentiable."""
-        outputs, total = torch.zeros_like(inputs), inputs.new_zeros(len(inputs))
-        for feature in range(inputs.shape[1]):
-            parameters = self.autoregressive_net(outputs, context).view(*inputs.shape, -1)[:, feature]
-            value, log_determinant = spline_rows(
-                inputs[None, :, feature], parameters.T[None], bound=self.tail_bound, inverse=True
-            )
-            outputs = torch.cat([outputs[:, :feature], value.T, outputs[:, feature + 1 :]], dim=1)
-            total = total + log_determinant[0]
-        return outputs, total
-
-    def _spline_of(self, inputs: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        rows = parameters.view(*inputs.shape, -1).permute(1, 2, 0)
-        outputs, log_determinant = spline_rows(inputs.T, rows, bound=self.tail_bound)
-        return outputs.T, log_determinant.sum(0)
-
-    def _weights(self) -> Weights:
-        """Return the network's weights as those of one member, masked."""
-        weights = {name: each[None] for name, each in self.autoregressive_net.named_parameters()}
-        for name, mask in self.autoregressive_net.named_buffers():
-            if name.endswith(".mask"):
-                name = name.removesuffix("mask") + "weight"
-                weights[name] = weights[name] * mask
-        return weights
+    transforms: list[Transform] = [
+        SplineCoupling(
+            create_alternating_binary_mask(features, even=layer % 2 == 0),
+            lambda inputs, outputs: ResidualNet(inputs, outputs, hidden, context or None, blocks),
+            num_bins=bins,
+            tails="linear",
+            tail_bound=bound,
+        )
+        for layer in range(layers)
+    ]
+    return Flow(CompositeTransform(transforms), _frozen(base, features))
 
 
-def _events_last(rows: Tensor) -> Tensor:
-    """Return (N, D) as one member's (1, D, N)."""
-    return rows.T[None].contiguous()
-
-
-def spline_autoregressive(
-    features: int, context: int, *, layers: int = 5, hidden: int = 64, bins: int = 8, bound: float = 4.0
+def mixture_autoregressive(
+    features: int, context: int = 0, *, components: int = 10, hidden: int = 64, blocks: int = 2
 ) -> Flow:
-    """Build a conditional rational-quadratic spline autoregressive flow over a standard normal.
+    """Build an autoregressive mixture of Gaussians (MADE MoG, arXiv:1502.03509): no layers, one network.
 
-    Neural spline flows (arXiv:1906.04032) with masked autoregressive networks (arXiv:1705.07057): `layers` splines
-    of `bins` bins on ``[-bound, bound]``, each followed by a reversal of the features.
+    ``p(x_i | x_1 ... x_i-1)`` is a mixture of `components` Gaussians. It has no spline's bounds, and its samples need
+    one random number more than a flow's.
     """
-    transforms: list[torch.nn.Module] = []
+    mixture = MixtureAutoregressive(
+        features, hidden, context or None, blocks, components, custom_initialization=True
+    )
+    return Flow(IdentityTransform(), show_context_to_the_first_feature(mixture) if context else mixture)
+
+
+def flow_matching(
+    features: int, context: int = 0, *, hidden: int = 128, layers: int = 3, steps: int = 16
+) -> FlowMatching:
+    """Build a continuous flow trained by conditional flow matching (arXiv:2210.02747).
+
+    Its log-probability costs an ODE with an exact trace, and its training loss is a squared error, not a
+    likelihood.
+    """
+    return FlowMatching(features, context, hidden=hidden, layers=layers, steps=steps)
+
+
+def _autoregressive(
+    layer: Callable[[], Transform], features: int, layers: int, base: Distribution | None
+) -> Flow:
+    transforms: list[Transform] = []
     for _ in range(layers):
-        transforms.append(
-            SplineAutoregressive(
-                features=features,
-                hidden_features=hidden,
-                context_features=context,
-                num_bins=bins,
-                tails="linear",
-                tail_bound=bound,
-                num_blocks=2,
-                activation=functional.relu,
-            )
-        )
-        transforms.append(ReversePermutation(features))
-    return Flow(CompositeTransform(transforms), StandardNormal([features]))
+        transforms += [layer(), ReversePermutation(features)]
+    return Flow(CompositeTransform(transforms), _frozen(base, features))
+
+
+def _frozen(base: Distribution | None, features: int) -> torch.nn.Module:
+    """Return the base density, which no training changes."""
+    normal: torch.nn.Module = StandardNormal([features])
+    return normal if base is None else base.requires_grad_(False)

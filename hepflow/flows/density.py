@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from nflows.flows.base import Flow
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from hepflow.errors import ConfigError
 from hepflow.flows.architectures import spline_autoregressive
-from hepflow.flows.preprocess import Chain, Standardise, logit_preprocessing
+from hepflow.flows.matching import FlowMatching
+from hepflow.flows.mixture import MixtureAutoregressive
+from hepflow.flows.preprocess import Bijection, Standardise, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
 
-Architecture = Callable[[int, int], Flow]
+Architecture = Callable[[int, int], Any]
+Preprocessing = Callable[[FloatArray, tuple[str, ...]], Bijection]
 CHUNK = 8192  # events at a time: what a layer holds of them stays in the cache
 
 
@@ -31,53 +36,68 @@ class Density:
     Parameters
     ----------
     architecture
-        Builds a flow from the numbers of features and contexts.
+        Builds a flow from the numbers of features and contexts: a function of `hepflow.flows`, with its options bound
+        by `functools.partial`.
     plan
         How each member is trained.
     members
         Number of flows. Several differ by seed and by a bootstrap of the training rows: their spread shows what the
         training events leave open. Each keeps ``plan.best_epochs`` of its epochs; the density is the mean of all.
+    preprocessing
+        Builds the bijection that the flows see the features through, from training rows (N, D) and names.
+    checkpoint
+        File in which the training is kept after each epoch, and from which an interrupted one goes on; or None.
     """
 
     architecture: Architecture = spline_autoregressive
     plan: TrainingPlan = field(default_factory=TrainingPlan)
     members: int = 8
+    preprocessing: Preprocessing = logit_preprocessing
+    checkpoint: Path | None = None
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
-    _flows: list[Flow] = field(default_factory=list, init=False, repr=False)
-    _preprocessing: Chain | None = field(default=None, init=False, repr=False)
+    _flows: list[Any] = field(default_factory=list, init=False, repr=False)
+    _bijection: Bijection | None = field(default=None, init=False, repr=False)
     _size: int = field(default=0, init=False, repr=False)
     _context: Standardise | None = field(default=None, init=False, repr=False)
+    _range: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
     def fit(self, sample: Sample, seed: int) -> Density:
-        """Train on a sample (features and masses; weights must be equal, and truth is not looked at).
+        """Train on a sample: features, masses and event weights; truth is not looked at.
+
+        Notes
+        -----
+        Unequal weights weigh the likelihood. Negative ones, as of generators, do so with their sign: the expected
+        loss is right, but a region where they prevail has no density to be learned. The preprocessing takes all rows
+        alike, since any bijection will do.
 
         Raises
         ------
-        ConfigError
-            If the weights differ from event to event.
         InputError
-            If a feature is constant or not finite, or there are too few events.
+            If a feature is constant or not finite, the weights do not add up to a positive number, or there are too
+            few events.
         """
-        if np.ptp(sample.weight) > 0:
-            raise ConfigError(
-                "Density.fit: the events carry different weights, and the flow would ignore them"
-            )
         self._flows = []
-        self._preprocessing = logit_preprocessing(sample.features, sample.names)
+        self._bijection = self.preprocessing(sample.features, sample.names)
         self._size = len(sample.names)
         self._context = _slow_context(sample.mass)
-        x = _tensor(self._preprocessing.forward(sample.features)[0])
+        self._range = float(sample.mass.min()), float(sample.mass.max())
+        x = _tensor(self._bijection.forward(sample.features)[0])
         m = _tensor(self._context.forward(sample.mass[:, None])[0])
         flows = []
         for member in range(self.members):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed + member)
                 flows.append(self.architecture(x.shape[1], 1))
-        plan = replace(self.plan, bootstrap=self.members > 1)
-        title = "flow" if self.members == 1 else f"{self.members} flows"
-        seeds = [seed + member for member in range(self.members)]
-        trainings = train(FlowMembers(flows), (x, m), plan, seeds, title)
+        trainings = train(
+            FlowMembers(flows),
+            (x, m),
+            replace(self.plan, bootstrap=self.members > 1),
+            [seed + member for member in range(self.members)],
+            "flow" if self.members == 1 else f"{self.members} flows",
+            weight=None if np.all(sample.weight == sample.weight[:1]) else _tensor(sample.weight),
+            checkpoint=self.checkpoint,
+        )
         kept = []
         for flow, training in zip(flows, trainings, strict=True):
             for state in training.states:
@@ -89,9 +109,9 @@ class Density:
 
     def log_prob(self, x: FloatArray, m: FloatArray) -> FloatArray:
         """Return log p(x | m), shape (N,), of features (N, D) at masses (N,) in GeV; -inf outside the bounds."""
-        preprocessing, context = self._fitted()
-        z, log_determinant = preprocessing.forward(x)
-        given = context.forward(m[:, None])[0]
+        bijection, _ = self._fitted()
+        z, log_determinant = bijection.forward(x)
+        given = self._given(m)
         each = np.stack([self._run(lambda f, a, b: f.log_prob(a, b), flow, z, given) for flow in self._flows])
         mixture: FloatArray = np.logaddexp.reduce(each, axis=0) - np.log(len(self._flows))
         return mixture + log_determinant
@@ -101,43 +121,69 @@ class Density:
 
         Every value lies inside the bounds of the training rows.
         """
-        preprocessing, context = self._fitted()
+        bijection, _ = self._fitted()
         random = np.random.default_rng(seed)
-        given = context.forward(m[:, None])[0]
-        z = random.standard_normal((len(m), self._size))
-        x = np.empty_like(z)
+        generator = torch.Generator().manual_seed(seed)
+        given = self._given(m)
+        x = random.standard_normal((len(m), self._size))
         with tqdm(total=len(m), desc="sampling", unit="event", unit_scale=True, disable=None) as bar:
             for turn, flow in enumerate(self._flows):
                 rows = slice(turn, None, len(self._flows))
-                x[rows] = self._run(_from_normal, flow, z[rows], given[rows])
-                bar.update(len(x[rows]))
-        return preprocessing.inverse(x)
+                z = self._run(lambda f, a, b: _draw(f, a, b, generator), flow, x[rows], given[rows])
+                x[rows] = bijection.inverse(z)
+                bar.update(len(z))
+        return x
 
     def member_of(self, rows: int) -> NDArray[np.intp]:
         """Return which member draws each of `rows` sampled events, shape (rows,)."""
         return (np.arange(rows) % len(self._flows)) * self.members // len(self._flows)
 
     def to_latent(self, x: FloatArray, m: FloatArray, member: int = 0) -> FloatArray:
-        """Return the normal-distributed latent of features (N, D) at masses (N,), by one member."""
-        preprocessing, context = self._fitted()
-        z, given = preprocessing.forward(x)[0], context.forward(m[:, None])[0]
+        """Return the normal-distributed latent of features (N, D) at masses (N,), by one member.
+
+        Raises
+        ------
+        ConfigError
+            If the architecture has no latent, as a mixture has none.
+        """
+        bijection, _ = self._fitted()
+        self._check_latent(member)
+        z, given = bijection.forward(x)[0], self._given(m)
         return self._run(lambda f, a, b: f.transform_to_noise(a, b), self._flows[member], z, given)
 
     def from_latent(self, z: FloatArray, m: FloatArray, member: int = 0) -> FloatArray:
         """Return the features (N, D) of a latent at masses (N,), by one member."""
-        preprocessing, context = self._fitted()
-        given = context.forward(m[:, None])[0]
-        return preprocessing.inverse(self._run(_from_normal, self._flows[member], z, given))
+        bijection, _ = self._fitted()
+        self._check_latent(member)
+        return bijection.inverse(self._run(_from_normal, self._flows[member], z, self._given(m)))
 
-    def _fitted(self) -> tuple[Chain, Standardise]:
-        if not self._flows or self._preprocessing is None or self._context is None:
+    def _fitted(self) -> tuple[Bijection, Standardise]:
+        if not self._flows or self._bijection is None or self._context is None:
             raise ConfigError("this Density has not been trained; call fit first")
-        return self._preprocessing, self._context
+        return self._bijection, self._context
+
+    def _given(self, m: FloatArray) -> FloatArray:
+        """Return the contexts (N, 1) of masses (N,); warn where no flow was trained."""
+        _, context = self._fitted()
+        low, high = self._range
+        slack = 0.05 * (high - low)
+        outside = int(np.sum((m < low - slack) | (m > high + slack)))
+        if outside:
+            warnings.warn(
+                f"{outside:,} of {len(m):,} masses lie outside {low:g}-{high:g} GeV, where the flow was trained: "
+                "it extrapolates",
+                stacklevel=3,
+            )
+        return context.forward(m[:, None])[0]
+
+    def _check_latent(self, member: int) -> None:
+        if isinstance(getattr(self._flows[member], "_distribution", None), MixtureAutoregressive):
+            raise ConfigError("mixture_autoregressive has no normal latent; use another architecture")
 
     @staticmethod
     def _run(
-        call: Callable[[Flow, Tensor, Tensor], Tensor],
-        flow: Flow,
+        call: Callable[[Any, Tensor, Tensor], Tensor],
+        flow: Any,
         x: FloatArray,
         m: FloatArray,
     ) -> FloatArray:
@@ -156,7 +202,19 @@ def _slow_context(mass: FloatArray) -> Standardise:
     return Standardise(standard.mean, 3 * standard.scale)
 
 
-def _from_normal(flow: Flow, z: Tensor, m: Tensor) -> Tensor:
+def _draw(flow: Any, z: Tensor, m: Tensor, generator: torch.Generator) -> Tensor:
+    """Return features from normal numbers; a base that is no normal distribution draws its own instead."""
+    base = getattr(flow, "_distribution", None)
+    if isinstance(base, MixtureAutoregressive):
+        z = base.sample_given(len(z), m, generator)
+    elif hasattr(base, "_transform"):  # a flow in the place of the normal distribution
+        z = _draw(base, z, m, generator)
+    return _from_normal(flow, z, m)
+
+
+def _from_normal(flow: Any, z: Tensor, m: Tensor) -> Tensor:
+    if isinstance(flow, FlowMatching):
+        return flow.sample_from(z, m)
     features: Tensor = flow._transform.inverse(z, m)[0]
     return features
 

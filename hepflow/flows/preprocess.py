@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtr
 
-from hepflow.errors import InputError
+from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.sample import FloatArray
 
 # nearest a rescaled value may come to 0 or 1: keeps the logit of an event on the very bound finite
@@ -162,13 +163,161 @@ class Chain:
         return z
 
 
-def logit_preprocessing(x: FloatArray, names: tuple[str, ...]) -> Chain:
+@dataclass(frozen=True)
+class Dequantise:
+    """Add uniform noise of one step to columns of discrete values, and round down on the way back.
+
+    A density of a discrete feature has no bound: a flow would put ever narrower peaks on its values. With the noise,
+    the density over a step is the probability of its value (Theis et al., arXiv:1511.01844, sec. 3.1).
+
+    Parameters
+    ----------
+    origin, step
+        Smallest value and distance of the values of each column, shape ``(D,)``; a step of 0 leaves a column alone.
+    seed
+        Of the noise, which is the same for the same rows.
+    """
+
+    origin: FloatArray
+    step: FloatArray
+    seed: int = 0
+
+    @classmethod
+    def fit(cls, x: FloatArray, names: tuple[str, ...], discrete: Collection[str]) -> Dequantise:
+        """Take the steps of the named columns from training rows (N, D).
+
+        Raises
+        ------
+        ConfigError
+            If there is no such column.
+        InputError
+            If a column's values are not evenly spaced.
+        """
+        step = np.zeros(len(names))
+        for name in discrete:
+            if name not in names:
+                raise ConfigError(f"no feature {name!r} to dequantise: {did_you_mean(name, names)}")
+            column = names.index(name)
+            values = np.unique(x[:, column])
+            gaps = np.diff(values)
+            least = gaps.min() if len(gaps) else 1.0
+            if not np.allclose(gaps / least, np.round(gaps / least), atol=1e-3):
+                raise InputError(
+                    f"feature {name!r} is to be dequantised, but its values are not evenly spaced"
+                )
+            step[column] = least
+        return cls(x.min(axis=0), step)
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the columns with noise (N, D) and log-determinants of zero (N,)."""
+        noise = np.random.default_rng(self.seed).random(x.shape)
+        return x + self.step * noise, np.zeros(len(x))
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the discrete values (N, D)."""
+        step = np.where(self.step > 0, self.step, 1.0)
+        steps = np.floor((z - self.origin) / step + 1e-9)
+        return np.where(self.step > 0, self.origin + step * np.maximum(steps, 0), z)
+
+
+@dataclass(frozen=True)
+class Log:
+    """Take the logarithm of columns above a lower bound: for long tails, such as masses.
+
+    Parameters
+    ----------
+    low
+        Lower bound of each column, shape ``(D,)``; -inf leaves a column alone.
+    """
+
+    low: FloatArray
+
+    @classmethod
+    def fit(
+        cls, x: FloatArray, names: tuple[str, ...], columns: Collection[str], margin: float = 1e-3
+    ) -> Log:
+        """Put the bounds below the smallest value of rows (N, D), by `margin` of the range, never below zero.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such column.
+        """
+        low = np.full(len(names), -np.inf)
+        for name in columns:
+            if name not in names:
+                raise ConfigError(
+                    f"no feature {name!r} to take the logarithm of: {did_you_mean(name, names)}"
+                )
+            column = x[:, names.index(name)]
+            below = column.min() - margin * np.ptp(column)
+            low[names.index(name)] = max(below, 0.0) if column.min() > 0 else below
+        return cls(low)
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the logarithms (N, D) and log-determinants (N,); -inf at or below the bound."""
+        taken = np.isfinite(self.low)
+        height = np.where(taken, x - np.where(taken, self.low, 0.0), 1.0)
+        inside = np.all(height > 0, axis=1)
+        logs = np.log(np.where(height > 0, height, 1.0))
+        return np.where(taken, logs, x), np.where(inside, -logs.sum(axis=1), -np.inf)
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the columns in their own units (N, D)."""
+        taken = np.isfinite(self.low)
+        return np.where(taken, np.where(taken, self.low, 0.0) + np.exp(np.where(taken, z, 0.0)), z)
+
+
+def logit_preprocessing(
+    x: FloatArray, names: tuple[str, ...], *, discrete: Collection[str] = (), logarithm: Collection[str] = ()
+) -> Chain:
     """Build the preprocessing from training rows (N, D).
 
     Min-max, logit and standardise are CATHODE's (arXiv:2109.00546, sec. III B); ranks mend what the logit leaves at
     the bounds.
+
+    Parameters
+    ----------
+    x, names
+        Training rows and the names of their columns.
+    discrete, logarithm
+        Columns to dequantise, and to take the logarithm of, before all else.
+
+    Raises
+    ------
+    InputError
+        If a column is not finite, constant, or has only two values and is not said to be discrete.
     """
-    logit = MinMaxLogit.fit(x, names)
-    x = logit.forward(x)[0]
-    standardise = Standardise.fit(x)
-    return Chain((logit, standardise, GaussRank.fit(standardise.forward(x)[0])))
+    _check_columns(x, names, discrete)
+    parts: list[Bijection] = []
+
+    def add(part: Bijection) -> None:
+        nonlocal x
+        parts.append(part)
+        x = part.forward(x)[0]
+
+    if discrete:
+        add(Dequantise.fit(x, names, discrete))
+    if logarithm:
+        add(Log.fit(x, names, logarithm))
+    add(MinMaxLogit.fit(x, names))
+    add(Standardise.fit(x))
+    add(GaussRank.fit(x))
+    return Chain(tuple(parts))
+
+
+def _check_columns(x: FloatArray, names: tuple[str, ...], discrete: Collection[str]) -> None:
+    """Refuse columns that no density can be learned of."""
+    for name, column in zip(names, x.T, strict=True):
+        if not np.isfinite(column).all():
+            bad = int(np.sum(~np.isfinite(column)))
+            raise InputError(
+                f"feature {name!r} holds NaN or infinite values in {bad:,} of {len(column):,} events; "
+                "drop those events first"
+            )
+        middle = column[(column > column.min()) & (column < column.max())]
+        if len(column) > 2 and not len(middle) and np.ptp(column) > 0 and name not in discrete:
+            raise InputError(
+                f"feature {name!r} has only the two values {column.min():g} and {column.max():g}; leave it out, or "
+                "name it among the discrete features"
+            )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from hepflow.errors import ConfigError
 from hepflow.flows.density import Density
 from hepflow.methods.background import Background
 from hepflow.regions import Windows
@@ -50,10 +51,16 @@ class Cathode:
 
         Raises
         ------
+        ConfigError
+            If the weights differ from event to event.
         InputError
             If a region lies outside the data, or the sidebands hold too few events to train a flow.
         """
         _, sidebands = windows.split(data)
+        if np.ptp(sidebands.weight) > 0:
+            raise ConfigError(
+                "Cathode.fit: the events of the data carry different weights, but the expected yield counts events"
+            )
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         self.density.fit(_in_steps(sidebands, windows.edges(self.bin_width)), seed)
         random = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from hepflow.errors import FitError, InputError
+from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.training import Members, TrainingPlan, train
 
 PLAN = TrainingPlan(epochs=6, batch_size=32, learning_rate=0.05, best_epochs=3)
@@ -167,3 +167,110 @@ def test_gradients_are_clipped():
     """A huge loss moves the weights no further than a small one (AdamW normalises; the norm must stay finite)."""
     training, _ = fit(loss=lambda network, x, y: 1e30 * squared(network, x, y))
     assert all(torch.isfinite(value).all() for state in training.states for value in state.values())
+
+
+def test_an_average_of_the_parameters_is_judged_and_kept():
+    seen = []
+
+    def loss(network, x, y):
+        if not torch.is_grad_enabled():
+            seen.append({name: each.clone() for name, each in network.named_parameters()})
+        return squared(network, x, y)
+
+    plan = TrainingPlan(epochs=4, batch_size=32, learning_rate=0.05, average=0.95, best_epochs=4)
+    averaged, _ = fit(plan, loss=loss)
+    assert all(any(equal(state, judged) for judged in seen) for state in averaged.states)
+    plain, _ = fit(TrainingPlan(epochs=4, batch_size=32, learning_rate=0.05, best_epochs=4))
+    assert averaged.losses.training == plain.losses.training  # the average leaves the training itself alone
+    assert averaged.losses.validation != plain.losses.validation
+
+
+def test_patience_stops_early():
+    losses = iter([3.0, 2.0, 2.5, 2.4, 2.3, 1.0])
+
+    def loss(network, x, y):
+        if torch.is_grad_enabled():
+            return squared(network, x, y)
+        return torch.full((len(x),), next(losses))
+
+    training, _ = fit(TrainingPlan(epochs=6, batch_size=32, patience=3), loss=loss)
+    assert training.losses.validation == pytest.approx((3.0, 2.0, 2.5, 2.4, 2.3))
+
+
+def test_a_few_steps_without_a_finite_loss_are_left_out_and_counted():
+    calls = []
+
+    def loss(network, x, y):
+        calls.append(torch.is_grad_enabled())
+        bad = torch.is_grad_enabled() and sum(calls) == 5
+        return squared(network, x, y) * (float("nan") if bad else 1.0)
+
+    training, _ = fit(rows=line(2000), loss=loss)
+    assert training.losses.skipped == 1
+    assert np.isfinite(training.losses.training).all()
+    assert training.losses.validation[-1] < 0.5 * training.losses.validation[0]
+
+
+def test_one_member_that_fails_takes_no_other_with_it():
+    """Gradients of a member are its own, also those that are not finite."""
+
+    def loss(network, x, y):
+        wild = network[0].weight[0, 0] > 0.3 and torch.is_grad_enabled()
+        return squared(network, x, y) * (float("inf") if wild else 1.0)
+
+    torch.manual_seed(0)
+    networks = [module(seed) for seed in range(8)]
+    good = next(n for n in networks if n[0].weight[0, 0] < 0)
+    bad = next(n for n in networks if n[0].weight[0, 0] > 0.3)
+    with pytest.raises(FitError, match="steps had no finite loss"):
+        train(Members([good, bad], loss), line(), PLAN, [1, 2], "line")
+
+
+@pytest.mark.parametrize("sign", ["positive", "mixed"])
+def test_weights_count(sign):
+    """Weights that prefer one of two lines: the network learns that one."""
+    x = torch.linspace(-1, 1, 800)[:, None]
+    first = torch.arange(800) % 2 == 0
+    y = torch.where(first[:, None], x, -x)
+    weight = torch.where(first, 1.0, 1e-3 if sign == "positive" else -0.01)
+    torch.manual_seed(1)
+    members = Members([torch.nn.Linear(1, 1)], squared)
+    plan = TrainingPlan(epochs=20, batch_size=32, learning_rate=0.05, best_epochs=1)
+    (training,) = train(members, (x, y), plan, [1], "line", weight=weight)
+    assert training.states[0]["weight"].item() == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "constant"])
+def test_rates(schedule):
+    plan = TrainingPlan(schedule=schedule, warm_up=0.25)
+    rates = [plan.rate(step, 101) for step in range(101)]
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[0] < 0.05
+    assert rates[25] == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(1.0 if schedule == "constant" else 0.0, abs=1e-5)
+    assert all(0.85 <= plan.momentum(step, 101) <= 0.95 for step in range(101))
+    assert TrainingPlan(schedule=schedule, warm_up=0).rate(0, 101) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("best_epochs", 0),
+        ("learning_rate", 0.0),
+        ("warm_up", 1.0),
+        ("validation_fraction", 0.0),
+        ("validation_fraction", 1.0),
+        ("average", 1.0),
+    ],
+)
+def test_numbers_that_cannot_be(name, value):
+    with pytest.raises(ConfigError, match=f"TrainingPlan: {name} is {value}; expected"):
+        TrainingPlan(**{name: value})
+
+
+@pytest.mark.parametrize("device", ["cuda:77", "abacus"])
+def test_a_device_that_is_not_there(device):
+    with pytest.raises(ConfigError, match=f"no device '{device}' here; expected one of cpu"):
+        TrainingPlan(device=device)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.sample import Sample
 from hepflow.training import TrainingPlan
 
@@ -82,7 +83,7 @@ def test_learns_a_correlation():
 
 @pytest.mark.parametrize("mass", [2500.0, 3500.0, 5000.0])
 def test_density_is_normalised(learned, mass):
-    logit = learned._preprocessing.parts[0]
+    logit = learned._bijection.parts[0]
     x = np.linspace(logit.low[0], logit.high[0], 20_001)
     density = np.exp(learned.log_prob(x[:, None], np.full(len(x), mass)))
     assert np.trapezoid(density, x) == pytest.approx(1.0, abs=0.01)
@@ -129,7 +130,8 @@ def test_an_ensemble_is_the_mean_of_its_flows(quick):
     each = []
     for flow in quick._flows:
         alone = Density(TINY)
-        alone._flows, alone._preprocessing, alone._context = [flow], quick._preprocessing, quick._context
+        alone._flows, alone._bijection, alone._context = [flow], quick._bijection, quick._context
+        alone._range = quick._range
         each.append(np.exp(alone.log_prob(sample.features, sample.mass)))
     assert len(each) == 4
     np.testing.assert_allclose(np.exp(quick.log_prob(sample.features, sample.mass)), np.mean(each, axis=0))
@@ -178,14 +180,62 @@ def test_truth_is_not_looked_at():
     assert np.array_equal(found[0], found[2])
 
 
-def test_weights_must_be_equal():
+def test_weights_weigh_the_likelihood():
+    """A flat distribution with exponential weights, some negative: the density is the exponential."""
+    random = np.random.default_rng(1)
+    x, mass = random.uniform(0, END, 12_000), random.uniform(2500, 5000, 12_000)
+    weight = np.exp(-x / 150)
+    signs = random.choice([-1, 1], len(x), p=[0.1, 0.9])
+    sample = Sample(mass, x[:, None], ("x",), weight * signs)
+    density = Density(TINY, PLAN, members=1).fit(sample, seed=1)
+    drawn = density.sample(np.full(5000, 3500.0), seed=2)[:, 0]
+    assert stats.kstest(drawn, stats.truncexpon(END / 150, scale=150).cdf).statistic < 0.06
+
+
+def test_weights_that_are_equal_change_nothing(quick):
+    sample, _ = two_columns(600, 2)
+    halves = Sample(sample.mass, sample.features, sample.names, np.full(600, 0.5))
+    again = Density(TINY, quick.plan, members=2).fit(halves, seed=5)
+    assert np.array_equal(*(d.log_prob(sample.features, sample.mass) for d in (quick, again)))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan])
+def test_weights_without_a_sum(value):
     sample = one_column(300, 4)
-    density = Density(TINY, ONE_EPOCH, members=1)
-    weighted = Sample(sample.mass, sample.features, sample.names, np.linspace(1, 2, 300))
-    with pytest.raises(ConfigError, match="carry different weights"):
-        density.fit(weighted, seed=1)
-    halves = Sample(sample.mass, sample.features, sample.names, np.full(300, 0.5))
-    density.fit(halves, seed=1)
+    weight = np.full(300, value)
+    weight[:10] = [1, -1] * 5
+    with pytest.raises(InputError, match="event weights add up to"):
+        Density(TINY, ONE_EPOCH, members=1).fit(
+            Sample(sample.mass, sample.features, sample.names, weight), seed=1
+        )
+
+
+def test_masses_outside_the_training_are_warned_of(quick):
+    with pytest.warns(
+        UserWarning, match=r"2 of 3 masses lie outside 25\d\d.*-\d+.* GeV, where the flow was trained"
+    ):
+        quick.sample(np.array([1000.0, 3000.0, 9000.0]), seed=1)
+
+
+def test_a_discrete_feature():
+    """A multiplicity that follows a Poisson distribution comes back as whole numbers with its frequencies."""
+    random = np.random.default_rng(2)
+    mass = random.uniform(2500, 5000, 6000)
+    counts = random.poisson(4, 6000)
+    sample = Sample(mass, np.stack([counts, random.normal(size=6000)], 1), ("n", "x"))
+    density = Density(TINY, PLAN, members=1, preprocessing=partial(logit_preprocessing, discrete=("n",)))
+    drawn = density.fit(sample, seed=1).sample(np.full(6000, 3500.0), seed=1)[:, 0]
+    assert np.array_equal(drawn, np.round(drawn))
+    assert drawn.min() >= 0
+    found, expected = (np.bincount(each.astype(int), minlength=20)[:10] / 6000 for each in (drawn, counts))
+    np.testing.assert_allclose(found, expected, atol=0.03)
+
+
+def test_a_feature_with_two_values_is_refused():
+    sample = one_column(300, 4)
+    flags = Sample(sample.mass, (sample.features > 100).astype(float), ("tag",))
+    with pytest.raises(InputError, match="'tag' has only the two values 0 and 1; leave it out, or name it"):
+        Density(TINY, ONE_EPOCH, members=1).fit(flags, seed=1)
 
 
 def test_too_few_events_says_how_many_are_needed():
