@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from hepflow.classifiers import BoostedTrees
 from hepflow.flows import Density, spline_autoregressive
@@ -27,8 +28,8 @@ def open_input(config: Config, entry: Input) -> Source:
     )
 
 
-def build_method(config: Config) -> Cathode:
-    """Return the method of background estimation, untrained."""
+def build_method(config: Config, checkpoint: Path | None = None) -> Cathode:
+    """Return the method of background estimation, untrained; its training is kept in `checkpoint` as it goes."""
     chosen = config.method
     architecture = partial(
         spline_autoregressive, layers=chosen.layers, hidden=chosen.hidden, bins=chosen.bins
@@ -40,7 +41,7 @@ def build_method(config: Config) -> Cathode:
         schedule=chosen.schedule,
         best_epochs=chosen.best_epochs,
     )
-    density = Density(architecture, plan, members=chosen.ensemble)
+    density = Density(architecture, plan, members=chosen.ensemble, checkpoint=checkpoint)
     return Cathode(
         density,
         oversampling=chosen.oversampling,

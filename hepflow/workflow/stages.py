@@ -83,7 +83,7 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     background = stages.keep(
         "background",
         key,
-        lambda: build_method(config).fit(data, windows, seed=seed),
+        lambda: build_method(config, stages.checkpoint("background", key)).fit(data, windows, seed=seed),
         save_background,
         lambda folder: load_background(folder, data, windows, width, config.fit.sqrt_s),
     )
@@ -113,7 +113,8 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     def try_beside() -> Validation | None:
         if bands == 0:
             return None
-        method, classifier = build_method(config), build_classifier(config)
+        method = build_method(config, stages.checkpoint("validation", key))
+        classifier = build_classifier(config)
         return validate(
             method, classifier, data, windows, width=bands, folds=config.classifier.folds, seed=seed
         )
@@ -224,7 +225,17 @@ class _Stages:
             result = make()
             save(self.folder, result)
         self.folder.finish(stage, key, self.timing[stage])
+        for checkpoint in self.folder.file("").glob(f"{stage}-*.safetensors"):
+            checkpoint.unlink()
         return result
+
+    def checkpoint(self, stage: str, key: str) -> Path:
+        """Return where a stage keeps its training as it goes; one with other settings is forgotten."""
+        path = self.folder.file(f"{stage}-{key[:12]}.safetensors")
+        for other in path.parent.glob(f"{stage}-*.safetensors"):
+            if other != path:
+                other.unlink()
+        return path
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

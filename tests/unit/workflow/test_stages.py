@@ -277,7 +277,7 @@ def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
             "no event in the signal region 6000-6500 GeV: the data hold 2500 to",
         ),
         (["injection.events=600"], {}, ConfigError, "cannot inject 600 events: the signal sample holds 600"),
-        ([], {"data": "weighted.h5"}, ConfigError, "the events carry different weights"),
+        ([], {"data": "weighted.h5"}, ConfigError, "the events of the data carry different weights"),
         ([], {"data": "absent.h5"}, InputError, "absent.h5"),
         (["features=[m_J1, tau32]"], {}, InputError, "no feature 'tau32'; did you mean 'tau21'"),
         (["fit.blind=true"], {}, ConfigError, "fit.blind"),
