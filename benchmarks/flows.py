@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -162,23 +163,25 @@ def cost() -> dict[str, dict[int, float]]:
 
 
 MEMORY = """
-import resource, sys, torch
+import sys, torch
+from pathlib import Path
 sys.path.insert(0, {folder!r})
 from flows import FlowMembers, TrainingPlan, ours, train
 events = int(sys.argv[1])
 rows = torch.randn(events, 5), torch.randn(events, 1)
 train(FlowMembers([ours()]), rows, TrainingPlan(epochs=1, batch_size=2048, best_epochs=1), [1], "memory")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = Path("/proc/self/status").read_text()  # not getrusage, which counts what the parent held before
+print(status.split("VmHWM:")[1].split()[0])
 """
 
 
 def memory(events: int) -> float:
-    """Return the peak memory, in GB, of a process that trains on so many events."""
+    """Return the peak memory, in GB, of a process that trains on so many events (Linux)."""
     code = MEMORY.format(folder=str(Path(__file__).parent))
     done = subprocess.run(
         [sys.executable, "-c", code, str(events)], capture_output=True, text=True, check=True
     )
-    return int(done.stdout) * (1 if sys.platform == "darwin" else 1024) / 1e9
+    return int(done.stdout) * 1024 / 1e9
 
 
 def quality(path: Path, epochs: int) -> dict[str, float]:
@@ -232,6 +235,28 @@ def quality(path: Path, epochs: int) -> dict[str, float]:
     return {**found, "hepflow": loss, "ratio": float("nan")}
 
 
+def draw_cost(costs: dict[str, dict[int, float]], path: Path) -> None:
+    """Draw the cost against events and features, each beside a straight line: proportional, and with a fixed part."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    labels = {
+        "events": ("Training events", "Seconds per epoch"),
+        "features": ("Features", "Seconds per step of 1024"),
+    }
+    for axes, (name, (across, up)) in zip(figure.subplots(1, 2), labels.items(), strict=True):
+        x, y = np.array(list(costs[name])), np.array(list(costs[name].values()))
+        axes.plot(x, y, "o", label="measured")
+        line = x * y[-1] / x[-1] if name == "events" else np.polyval(np.polyfit(x, y, 1), x)
+        axes.plot(x, line, "--", color="0.5", label="proportional" if name == "events" else "straight line")
+        scale = "log" if name == "events" else "linear"
+        axes.set(xlabel=across, ylabel=up, xscale=scale, yscale=scale)
+        if name == "features":
+            axes.set(xlim=(0, None), ylim=(0, None))
+        axes.legend(frameon=False)
+    figure.savefig(path, dpi=130)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--events", type=int, default=1_000_000, help="events to sample")
@@ -240,9 +265,10 @@ def main() -> None:
     )
     parser.add_argument("--recipe-epochs", type=int, default=100)
     parser.add_argument("--only", help="measure this alone, such as training_256")
+    parser.add_argument("--figure", type=Path, help="draw the cost")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    found: dict[str, object] = {"threads": torch.get_num_threads(), "compiled": native.library() is not None}
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "compiled": native.library() is not None}
 
     def report(name: str, value: object) -> None:
         found[name] = value
@@ -259,6 +285,8 @@ def main() -> None:
     }.items():
         if options.only in (None, name) and (name != "quality" or options.quality):
             report(name, measure())
+    if options.figure and "cost" in found:
+        draw_cost(found["cost"], options.figure)
     if options.json:
         options.json.write_text(json.dumps(found, indent=2))
 
