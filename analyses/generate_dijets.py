@@ -31,7 +31,7 @@ from hepflow.readers.clustering import cluster
 
 DEMO = Path(__file__).resolve().parents[1] / "hepflow" / "demo"
 # Events and first seed of each.
-BUNDLED = {"data": (32_000, 41_000), "simulation": (8_000, 52_000), "signal": (8_000, 63_000)}
+BUNDLED = {"data": (64_000, 41_000), "simulation": (8_000, 52_000), "signal": (8_000, 63_000)}
 BLOCK, BATCH = 2000, 250  # events kept with one seed, events generated in one call of Pythia
 PT_MIN, MASS_MIN = 1200.0, 2800.0  # of the leading jet and of the two, GeV
 BITS = 14  # significant bits of each stored number

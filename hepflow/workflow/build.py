@@ -39,6 +39,7 @@ def build_method(config: Config, checkpoint: Path | None = None) -> Cathode:
         batch_size=chosen.batch_size,
         learning_rate=chosen.learning_rate,
         schedule=chosen.schedule,
+        warm_up=0.2 if chosen.schedule == "one-cycle" else 0.0,
         best_epochs=chosen.best_epochs,
     )
     density = Density(architecture, plan, members=chosen.ensemble, checkpoint=checkpoint)

@@ -6,8 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hepflow.errors import InputError
-from hepflow.flows.preprocess import Chain, GaussRank, MinMaxLogit, Standardise, logit_preprocessing
+from hepflow.errors import ConfigError, InputError
+from hepflow.flows.preprocess import (
+    Chain,
+    Dequantise,
+    GaussRank,
+    Log,
+    MinMaxLogit,
+    Standardise,
+    logit_preprocessing,
+)
 
 NAMES = ("m_J1", "dm_J", "tau21")
 EXAMPLES = settings(max_examples=30, deadline=None, derandomize=True)
@@ -157,3 +165,64 @@ def test_columns_of_few_values(levels, events, offset, seed):
     assert np.isfinite(z).all()
     assert np.isfinite(log_determinant).all()
     np.testing.assert_allclose(chain.inverse(z), x, rtol=0, atol=1e-4 * levels)
+
+
+def long_tail(events=500, seed=0):
+    random = np.random.default_rng(seed)
+    return np.stack([random.lognormal(4, 1.5, events), random.normal(0, 1, events)], axis=1)
+
+
+def test_log_maps_back_and_has_the_right_determinant():
+    x = long_tail()
+    log = Log.fit(x, ("m", "x"), ("m",))
+    z, log_determinant = log.forward(x)
+    np.testing.assert_allclose(log.inverse(z), x, rtol=1e-12)
+    assert np.array_equal(z[:, 1], x[:, 1])
+    np.testing.assert_allclose(log_determinant, -np.log(x[:, 0] - log.low[0]))
+    assert 0 <= log.low[0] < x[:, 0].min()
+    outside = log.forward(np.array([[log.low[0], 0.0], [log.low[0] - 1, 0.0]]))
+    assert outside[1].tolist() == [-np.inf, -np.inf]
+    assert np.isfinite(outside[0]).all()
+
+
+def test_log_of_a_column_below_zero_has_a_bound_below_it():
+    x = long_tail() - 1000
+    assert Log.fit(x, ("m", "x"), ("m",)).low[0] < x[:, 0].min()
+
+
+def test_dequantised_values_come_back():
+    random = np.random.default_rng(1)
+    x = np.stack(
+        [random.poisson(3, 400), random.normal(size=400), 0.25 * random.integers(-4, 5, 400)], axis=1
+    )
+    part = Dequantise.fit(x, ("n", "x", "quarters"), ("n", "quarters"))
+    assert part.step.tolist() == [1, 0, 0.25]
+    z, log_determinant = part.forward(x)
+    assert np.array_equal(part.inverse(z), x)
+    assert not log_determinant.any()
+    assert np.array_equal(z[:, 1], x[:, 1])
+    assert len(np.unique(z[:, 0])) == 400
+    assert np.array_equal(z, part.forward(x)[0])
+
+
+def test_the_whole_chain_with_discrete_and_long_columns():
+    random = np.random.default_rng(2)
+    x = np.stack([random.poisson(3, 400), random.lognormal(4, 1.5, 400)], axis=1)
+    chain = logit_preprocessing(x, ("n", "m"), discrete=("n",), logarithm=("m",))
+    z, log_determinant = chain.forward(x)
+    assert np.isfinite(z).all()
+    assert np.isfinite(log_determinant).all()
+    back = chain.inverse(z)
+    assert np.array_equal(back[:, 0], x[:, 0])
+    np.testing.assert_allclose(back[:, 1], x[:, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize("option", ["discrete", "logarithm"])
+def test_columns_that_are_not_there(option):
+    with pytest.raises(ConfigError, match=r"no feature 'mm' .*'m'"):
+        logit_preprocessing(long_tail(), ("m", "x"), **{option: ("mm",)})
+
+
+def test_uneven_values_cannot_be_dequantised():
+    with pytest.raises(InputError, match="'m' is to be dequantised, but its values are not evenly spaced"):
+        logit_preprocessing(long_tail(), ("m", "x"), discrete=("m",))
