@@ -1,216 +1,31 @@
-"""The one torch training loop, for several networks side by side: split, schedule, best epochs, checkpoints."""
+"""The one torch training loop: split, schedule, validation, best epochs, checkpoints."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.func import functional_call
 from tqdm import tqdm
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.storage import atomic_write
+from hepflow.training.members import Members, State
+from hepflow.training.plan import Losses, Training, TrainingPlan
 
-State = dict[str, Tensor]
-FloatArray = NDArray[np.float64]
 CHUNK = 16384  # validation rows at a time
 TOLERATED = 0.05  # share of an epoch's steps that may be left out because their loss is not finite
 FORMAT = "hepflow-checkpoint-1"
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    epochs, batch_size
-        Passes over the training rows, and rows per step.
-    learning_rate, weight_decay
-        Peak rate and decoupled weight decay of AdamW (arXiv:1711.05101).
-    schedule
-        ``one-cycle`` (arXiv:1708.07120), ``cosine`` (arXiv:1608.03983) or ``constant``.
-    warm_up
-        Share of the steps in which the rate rises to its peak.
-    validation_fraction
-        Share of the rows, drawn at random, that only judge the epochs; in (0, 1).
-    best_epochs
-        How many of the epochs with the lowest validation loss are kept.
-    patience
-        Stop when no member has had a lower validation loss for so many epochs; None never stops early.
-    clip
-        Largest norm of the gradient of a member.
-    average
-        Decay per step of an exponential moving average of the parameters, which is then what is judged and kept;
-        0 for none.
-    bootstrap
-        Draw the training rows with replacement, so that trainings differ as if their data had been taken anew.
-    device
-        Where to train: ``cpu``, ``cuda``, ``cuda:1``, ...
-
-    Raises
-    ------
-    ConfigError
-        If a number lies outside its range, or there is no such device.
-    """
-
-    epochs: int = 6
-    batch_size: int = 1024
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-5
-    schedule: Literal["one-cycle", "cosine", "constant"] = "one-cycle"
-    warm_up: float = 0.2
-    validation_fraction: float = 0.1
-    best_epochs: int = 2
-    patience: int | None = None
-    clip: float = 5.0
-    average: float = 0.0
-    bootstrap: bool = False
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        for name, fits, expected in (
-            ("epochs", self.epochs >= 1, "at least 1"),
-            ("batch_size", self.batch_size >= 1, "at least 1"),
-            ("best_epochs", self.best_epochs >= 1, "at least 1"),
-            ("learning_rate", self.learning_rate > 0, "a positive number"),
-            ("warm_up", 0 <= self.warm_up < 1, "a share in [0, 1)"),
-            ("validation_fraction", 0 < self.validation_fraction < 1, "a share in (0, 1)"),
-            ("average", 0 <= self.average < 1, "a decay in [0, 1)"),
-        ):
-            if not fits:
-                raise ConfigError(f"TrainingPlan: {name} is {getattr(self, name)}; expected {expected}")
-        try:
-            torch.empty(0, device=self.device)
-        except (RuntimeError, AssertionError) as error:
-            there = ["cpu", *(f"cuda:{k}" for k in range(torch.cuda.device_count()))]
-            raise ConfigError(
-                f"TrainingPlan: no device {self.device!r} here; expected one of {', '.join(there)}"
-            ) from error
-
-    def rate(self, step: int, steps: int) -> float:
-        """Return the learning rate at a step of `steps`, relative to the peak."""
-        done = step / max(steps - 1, 1)
-        first, last = (0.04, 4e-6) if self.schedule == "one-cycle" else (0.0, 0.0)
-        if done < self.warm_up:
-            return first + (1 - first) * 0.5 * (1 - math.cos(math.pi * done / self.warm_up))
-        if self.schedule == "constant":
-            return 1.0
-        return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (done - self.warm_up) / (1 - self.warm_up)))
-
-    def momentum(self, step: int, steps: int) -> float:
-        """Return AdamW's first beta: one cycle lowers it from 0.95 to 0.85 where the rate peaks."""
-        return 0.95 - 0.1 * self.rate(step, steps) if self.schedule == "one-cycle" else 0.9
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Mean loss of every epoch, on the training and on the validation rows.
-
-    Parameters
-    ----------
-    training, validation
-        One number per epoch.
-    skipped
-        Steps left out because their loss was not finite.
-    """
-
-    training: tuple[float, ...]
-    validation: tuple[float, ...]
-    skipped: int = 0
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the training of one member leaves behind: the kept states, best first, and the losses."""
-
-    states: tuple[State, ...]
-    losses: Losses
-
-
-class Members(torch.nn.Module):
-    """Networks of one architecture that are trained side by side, all their parameters in one table.
-
-    Parameters
-    ----------
-    modules
-        The E networks, which differ by their trainable parameters only. They are left as they are.
-    loss
-        ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``.
-    mask
-        By a parameter's name, 0 where it is held at zero and 1 elsewhere; parameters without one are free.
-    """
-
-    mask: Tensor
-
-    def __init__(
-        self,
-        modules: Sequence[torch.nn.Module],
-        loss: Callable[..., Tensor],
-        mask: Mapping[str, Tensor] | None = None,
-    ) -> None:
-        super().__init__()
-        self.shapes = {name: each.shape for name, each in modules[0].named_parameters() if each.requires_grad}
-        self.table = torch.nn.Parameter(torch.stack([self._flat(module) for module in modules]))
-        free = [(mask or {}).get(name, torch.ones(shape)).flatten() for name, shape in self.shapes.items()]
-        self.register_buffer("mask", torch.cat(free).to(self.table.dtype), persistent=False)
-        self.loss = _Loss(
-            copy.deepcopy(modules[0]).requires_grad_(False), loss
-        )  # members stand in for its parameters
-
-    def _flat(self, module: torch.nn.Module) -> Tensor:
-        parameters = dict(module.named_parameters())
-        return torch.cat([parameters[name].detach().flatten() for name in self.shapes])
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def weights(self) -> State:
-        """Return each parameter by its name, those of all members stacked: (E, ...)."""
-        parts = torch.split(self.table * self.mask, [shape.numel() for shape in self.shapes.values()], dim=1)
-        shapes = zip(self.shapes.items(), parts, strict=True)
-        return {name: part.view(len(self), *shape) for (name, shape), part in shapes}
-
-    def losses(self, *rows: Tensor) -> Tensor:
-        """Return the loss (E, B) of each member on its own rows (E, B, ...)."""
-        weights = {f"module.{name}": each.unbind() for name, each in self.weights().items()}
-        return torch.stack(
-            [
-                functional_call(
-                    self.loss,
-                    {name: each[member] for name, each in weights.items()},
-                    tuple(column[member] for column in rows),
-                )
-                for member in range(len(self))
-            ]
-        )
-
-    def state(self, member: int) -> State:
-        """Return a copy of one member's parameters, without buffers, for ``load_state_dict(..., strict=False)``."""
-        return {name: each[member].detach().clone() for name, each in self.weights().items()}
-
-
-class _Loss(torch.nn.Module):
-    def __init__(self, module: torch.nn.Module, loss: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.module, self.loss = module, loss
-
-    def forward(self, *rows: Tensor) -> Tensor:
-        losses: Tensor = self.loss(self.module, *rows)
-        return losses
 
 
 def train(

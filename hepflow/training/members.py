@@ -1,0 +1,84 @@
+"""Members: networks of one architecture that are trained side by side."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+State = dict[str, Tensor]
+
+
+class Members(torch.nn.Module):
+    """Networks of one architecture that are trained side by side, all their parameters in one table.
+
+    Parameters
+    ----------
+    modules
+        The E networks, which differ by their trainable parameters only. They are left as they are.
+    loss
+        ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``.
+    mask
+        By a parameter's name, 0 where it is held at zero and 1 elsewhere; parameters without one are free.
+    """
+
+    mask: Tensor
+
+    def __init__(
+        self,
+        modules: Sequence[torch.nn.Module],
+        loss: Callable[..., Tensor],
+        mask: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        super().__init__()
+        self.shapes = {name: each.shape for name, each in modules[0].named_parameters() if each.requires_grad}
+        self.table = torch.nn.Parameter(torch.stack([self._flat(module) for module in modules]))
+        free = [(mask or {}).get(name, torch.ones(shape)).flatten() for name, shape in self.shapes.items()]
+        self.register_buffer("mask", torch.cat(free).to(self.table.dtype), persistent=False)
+        self.loss = _Loss(
+            copy.deepcopy(modules[0]).requires_grad_(False), loss
+        )  # members stand in for its parameters
+
+    def _flat(self, module: torch.nn.Module) -> Tensor:
+        parameters = dict(module.named_parameters())
+        return torch.cat([parameters[name].detach().flatten() for name in self.shapes])
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def weights(self) -> State:
+        """Return each parameter by its name, those of all members stacked: (E, ...)."""
+        parts = torch.split(self.table * self.mask, [shape.numel() for shape in self.shapes.values()], dim=1)
+        shapes = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.view(len(self), *shape) for (name, shape), part in shapes}
+
+    def losses(self, *rows: Tensor) -> Tensor:
+        """Return the loss (E, B) of each member on its own rows (E, B, ...)."""
+        weights = {f"module.{name}": each.unbind() for name, each in self.weights().items()}
+        return torch.stack(
+            [
+                functional_call(
+                    self.loss,
+                    {name: each[member] for name, each in weights.items()},
+                    tuple(column[member] for column in rows),
+                )
+                for member in range(len(self))
+            ]
+        )
+
+    def state(self, member: int) -> State:
+        """Return a copy of one member's parameters, without buffers, for ``load_state_dict(..., strict=False)``."""
+        return {name: each[member].detach().clone() for name, each in self.weights().items()}
+
+
+class _Loss(torch.nn.Module):
+    def __init__(self, module: torch.nn.Module, loss: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.module, self.loss = module, loss
+
+    def forward(self, *rows: Tensor) -> Tensor:
+        losses: Tensor = self.loss(self.module, *rows)
+        return losses
