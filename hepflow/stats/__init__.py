@@ -2,7 +2,8 @@
 
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, dijet_spectrum, hunt_spectrum, hunt_workspace
 from hepflow.stats.fit import Discovery, FitOutcome, discovery, fit
-from hepflow.stats.likelihood import HistFactory
+from hepflow.stats.histfactory import HistFactory
+from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, UpperLimit, cls, upper_limit
 from hepflow.stats.model import open_workspace, workspace
 from hepflow.stats.profile import Profile
@@ -15,6 +16,7 @@ __all__ = [
     "Discovery",
     "FitOutcome",
     "HistFactory",
+    "Likelihood",
     "Profile",
     "SignalTemplate",
     "UpperLimit",

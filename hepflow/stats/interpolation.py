@@ -1,8 +1,8 @@
 """How HistFactory interpolates between a nominal and its shifts: codes 4p (histosys) and 4 (normsys).
 
-For arrays of `H` shifts over `S` samples and `N` bins; `alpha` is in standard deviations. Both codes are a
-sixth order polynomial inside one standard deviation that joins the extrapolation with two continuous
-derivatives (CERN-OPEN-2012-016, section 4.1).
+For arrays of `H` shifts over `S` samples and `N` bins; `alpha`, shape ``(..., H)``, is in standard deviations.
+Both codes are a sixth order polynomial inside one standard deviation that joins the extrapolation with two
+continuous derivatives (CERN-OPEN-2012-016, section 4.1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hepflow.sample import FloatArray
 
 
 def code4p(alpha: FloatArray, symmetric: FloatArray, asymmetric: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the sum of additive shifts (S, N) and the derivative of each (H, S, N).
+    """Return the sum of additive shifts (..., S, N) and the derivative of each (..., H, S, N).
 
     `symmetric` is ``(up - down) / 2`` and `asymmetric` ``(up + down - 2 nominal) / 16``, both ``(H, S, N)``.
     """
@@ -24,7 +24,7 @@ def code4p(alpha: FloatArray, symmetric: FloatArray, asymmetric: FloatArray) -> 
     inside = square < 1.0
     bend = np.where(inside, square * (15.0 + square * (3.0 * square - 10.0)), 8.0 * np.abs(alpha))
     slope = np.where(inside, alpha * (30.0 + square * (18.0 * square - 40.0)), 8.0 * np.sign(alpha))
-    return total + np.tensordot(bend, asymmetric, axes=1), symmetric + slope[:, None, None] * asymmetric
+    return total + np.tensordot(bend, asymmetric, axes=1), symmetric + slope[..., None, None] * asymmetric
 
 
 def code4_coefficients(up: FloatArray, down: FloatArray) -> FloatArray:
@@ -44,17 +44,19 @@ def code4_coefficients(up: FloatArray, down: FloatArray) -> FloatArray:
 def code4(
     alpha: FloatArray, up: FloatArray, down: FloatArray, coefficients: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return each multiplicative scale and its derivative, both (H, S, N)."""
-    if not len(alpha):
-        return up, up
-    at = alpha[:, None, None]
-    powers = at ** np.arange(7).reshape(7, 1, 1, 1)
-    polynomial = 1.0 + np.sum(coefficients * powers[1:], axis=0)
-    slope = np.sum(coefficients * powers[:-1] * np.arange(1, 7).reshape(6, 1, 1, 1), axis=0)
-    base = np.where(at > 0, up, down)
-    outside = base ** np.abs(at)
+    """Return each multiplicative scale and its derivative, both (..., H, S, N)."""
+    if not alpha.shape[-1]:
+        empty = np.empty((*alpha.shape, *up.shape[1:]))
+        return empty, empty
+    at = alpha[..., None, None]
+    polynomial, slope = coefficients[5] * at, 6.0 * coefficients[5]
+    for power in (5, 4, 3, 2, 1):  # Horner's scheme
+        polynomial = (coefficients[power - 1] + polynomial) * at
+        slope = power * coefficients[power - 1] + slope * at
+    log_base = np.log(np.where(at > 0, up, down))
     beyond = np.abs(at) >= 1.0
+    outside = np.exp(np.where(beyond, log_base * np.abs(at), 0.0))
     return (
-        np.where(beyond, outside, polynomial),
-        np.where(beyond, np.sign(at) * np.log(base) * outside, slope),
+        np.where(beyond, outside, 1.0 + polynomial),
+        np.where(beyond, np.sign(at) * log_base * outside, slope),
     )

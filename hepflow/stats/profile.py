@@ -1,7 +1,7 @@
 """The profile likelihood of a model on one data set.
 
 Every test statistic is a difference of a few fits: `Profile` makes each of them once and keeps it. The model
-may be a `pyhf.Model` or a compiled `HistFactory`.
+may be a `pyhf.Model` or any `Likelihood`, such as a compiled `HistFactory`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
-from hepflow.stats.likelihood import HistFactory
+from hepflow.stats.histfactory import HistFactory
+from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.minimise import TOLERANCE, Minimum, covariance, minimise
 
-AnyModel: TypeAlias = "pyhf.Model | HistFactory"
+AnyModel: TypeAlias = "pyhf.Model | Likelihood"
 Mask = NDArray[np.bool_]
 
 _BETTER = 1e-6
@@ -45,7 +46,7 @@ class Profile:
     def __init__(
         self, model: AnyModel, data: ArrayLike, *, bounds: tuple[float, float] | None = None
     ) -> None:
-        self.model = model if isinstance(model, HistFactory) else HistFactory(model)
+        self.model = model if isinstance(model, Likelihood) else HistFactory(model)
         self.data = _checked_data(self.model, data)
         self._low, self._high = self.model.low.copy(), self.model.high.copy()
         if bounds is not None:
@@ -197,7 +198,7 @@ def as_profile(model: AnyModel | Profile, data: ArrayLike | None) -> Profile:
     return Profile(model, data)
 
 
-def _checked_data(model: HistFactory, data: ArrayLike) -> FloatArray:
+def _checked_data(model: Likelihood, data: ArrayLike) -> FloatArray:
     values = np.asarray(data, dtype=np.float64)
     if values.shape == (model.n_bins,):
         values = model.data(values)

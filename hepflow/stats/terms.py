@@ -8,13 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyhf
-from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
 from hepflow.stats.interpolation import code4_coefficients
-
-IndexArray = NDArray[np.intp]
+from hepflow.stats.likelihood import Constraints, IndexArray
 
 _SCALARS = ("normfactor", "lumi")
 _PER_BIN = ("shapesys", "shapefactor", "staterror")
@@ -36,9 +34,8 @@ class Terms:
         Parameters of additive shifts (histosys), shape ``(H,)``, and the arrays of `code4p`.
     scale, up, down, coefficients
         Parameters of multiplicative scales (normsys), shape ``(K,)``, and the arrays of `code4`.
-    constrained, poisson, width
-        Parameter of each auxiliary datum, whether its constraint is Poisson or Gaussian, and its rate per
-        unit or its standard deviation, each ``(A,)``.
+    constraints
+        The parameters with auxiliary data.
     """
 
     nominal: FloatArray
@@ -51,9 +48,7 @@ class Terms:
     up: FloatArray
     down: FloatArray
     coefficients: FloatArray
-    constrained: IndexArray
-    poisson: NDArray[np.bool_]
-    width: FloatArray
+    constraints: Constraints
 
 
 def compile_terms(model: pyhf.Model) -> Terms:
@@ -113,7 +108,7 @@ def compile_terms(model: pyhf.Model) -> Terms:
         scale[:, 0],
         scale[:, 1],
         code4_coefficients(scale[:, 0], scale[:, 1]),
-        *_constraints(model),
+        _constraints(model),
     )
 
 
@@ -132,7 +127,7 @@ def _padded(factors: list[list[list[int]]], dummy: int) -> IndexArray:
     return np.ascontiguousarray(np.moveaxis(np.array(table, dtype=np.intp), 2, 0))
 
 
-def _constraints(model: pyhf.Model) -> tuple[IndexArray, NDArray[np.bool_], FloatArray]:
+def _constraints(model: pyhf.Model) -> Constraints:
     index: list[int] = []
     poisson: list[bool] = []
     width: list[float] = []
@@ -142,4 +137,6 @@ def _constraints(model: pyhf.Model) -> tuple[IndexArray, NDArray[np.bool_], Floa
         is_poisson = parameters.pdf_type == "poisson"
         poisson.extend([is_poisson] * parameters.n_parameters)
         width.extend(parameters.factors if is_poisson else parameters.width())
-    return np.array(index, dtype=np.intp), np.array(poisson, dtype=bool), np.array(width, dtype=np.float64)
+    return Constraints(
+        np.array(index, dtype=np.intp), np.array(poisson, dtype=bool), np.array(width, dtype=np.float64)
+    )
