@@ -1,6 +1,20 @@
-"""Smooth background spectra: the dijet function, fitted to the sidebands."""
+"""Smooth background spectra: the dijet function and its alternatives, fitted to bin integrals."""
 
-from hepflow.smooth.dijet import SQRT_S
-from hepflow.smooth.order import MAX_SHAPE, FTest, SmoothFit, fit_smooth
+from hepflow.smooth.functions import DIJET, FUNCTIONS, MODIFIED_EXPONENTIAL, UA2, Function, function_of
+from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs
+from hepflow.smooth.order import FTest, SmoothFit, fit_smooth
 
-__all__ = ["MAX_SHAPE", "SQRT_S", "FTest", "SmoothFit", "fit_smooth"]
+__all__ = [
+    "DIJET",
+    "FUNCTIONS",
+    "MODIFIED_EXPONENTIAL",
+    "SQRT_S",
+    "UA2",
+    "BinIntegrals",
+    "FTest",
+    "Function",
+    "SmoothFit",
+    "as_pairs",
+    "fit_smooth",
+    "function_of",
+]

@@ -1,7 +1,7 @@
-"""How many parameters the dijet function needs: an F-test with a goodness-of-fit gate.
+"""How many parameters a smooth function needs: an F-test with a goodness-of-fit gate.
 
-CMS (CMS-EXO-22-026) uses the function "with 2 to 5 parameters" and an F-test at p < 0.05; that count includes
-the normalisation. Here `n_shape` counts the *shape* parameters alone: two (``p1, p2``) to four
+CMS (CMS-EXO-22-026) uses the dijet function "with 2 to 5 parameters" and an F-test at p < 0.05; that count includes
+the normalisation. Here `n_shape` counts the *shape* parameters alone: one (``p2``, a power law) to four
 (``p1 ... p4``, the five-parameter function of CMS). The gate adds a parameter where the F-test is content but
 the spectrum is not described.
 """
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import linalg, stats
+from scipy import linalg, special, stats
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
-from hepflow.smooth.dijet import SQRT_S, BinIntegrals, Maximum, as_pairs, check_edges, maximise
+from hepflow.smooth.functions import DIJET, Function
+from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs, check_edges
+from hepflow.smooth.maximum import Maximum, maximise
 
-MIN_SHAPE, MAX_SHAPE = 2, 4
 LEVEL = 0.05
 INADEQUATE = 1e-4
 _MERGE_TO = 10.0
@@ -49,7 +50,7 @@ class FTest:
 
 @dataclass(frozen=True, eq=False)
 class SmoothFit:
-    """A fitted dijet function. Masses in GeV.
+    """A fitted smooth function. Masses in GeV.
 
     Parameters
     ----------
@@ -58,13 +59,17 @@ class SmoothFit:
     covariance
         Their covariance (inverse Fisher information), shape ``(K, K)``.
     transform
-        Matrix from the decorrelated basis to ``p0 ... p4``, shape ``(K, K)``.
+        Matrix from the decorrelated basis to ``ln p0, p1 ...``, shape ``(K, K)``.
     n_shape, chi2, ndf, p_value
         The order chosen and its goodness of fit.
     tests
         Every order that was tried, lowest first.
+    deviance, n_bins
+        -2 ln of the likelihood over the saturated one, on the bins as fitted, and their number.
     sqrt_s
         Collision energy, GeV.
+    function
+        The function.
     """
 
     coefficients: FloatArray
@@ -75,7 +80,10 @@ class SmoothFit:
     ndf: int
     p_value: float
     tests: tuple[FTest, ...]
+    deviance: float
+    n_bins: int
     sqrt_s: float = SQRT_S
+    function: Function = DIJET
 
     @property
     def adequate(self) -> bool:
@@ -84,7 +92,7 @@ class SmoothFit:
 
     @property
     def parameters(self) -> FloatArray:
-        """The parameters ``ln p0, p1 ... p4`` for events per unit of ``x = m / sqrt_s``, shape ``(K,)``."""
+        """``ln p0, p1 ...`` of this order, for events per unit of ``x = m / sqrt_s``, shape ``(K,)``."""
         return np.asarray(self.transform @ self.coefficients)
 
     def expected(self, edges: ArrayLike) -> FloatArray:
@@ -116,7 +124,7 @@ class SmoothFit:
         return np.minimum(drawn, np.nextafter(high, low))
 
     def _integrals(self, edges: ArrayLike) -> tuple[FloatArray, FloatArray]:
-        integrals = BinIntegrals(as_pairs(edges), self.n_shape, self.sqrt_s)
+        integrals = BinIntegrals(as_pairs(edges), self.n_shape, self.sqrt_s, self.function)
         return integrals(integrals.terms @ self.transform, self.coefficients)
 
 
@@ -126,11 +134,12 @@ def fit_smooth(
     fit_bins: ArrayLike,
     *,
     sqrt_s: float = SQRT_S,
-    max_shape: int = MAX_SHAPE,
+    max_shape: int | None = None,
+    function: Function = DIJET,
 ) -> SmoothFit:
-    """Fit the dijet function to the bins of a mask, by Poisson maximum likelihood of the bins' integrals.
+    """Fit a smooth function to the bins of a mask, by Poisson maximum likelihood of the bins' integrals.
 
-    Starts from two shape parameters and adds one while the F-test prefers it (p < 0.05) or the present order
+    Starts from the lowest order and adds a parameter while the F-test prefers it (p < 0.05) or the present order
     does not fit (goodness-of-fit p < 0.05), up to `max_shape`. Where the F-test asks for it, it must also
     lower chi2 by one. An order whose own fit does not converge, or that leaves no degree of freedom, is not
     taken.
@@ -146,25 +155,28 @@ def fit_smooth(
     sqrt_s
         Collision energy, GeV.
     max_shape
-        Most shape parameters to try, 2 to 4.
+        Most shape parameters to try; by default the function's own highest order, 4 for the dijet function.
+    function
+        The smooth function, such as `DIJET` or `UA2`.
 
     Raises
     ------
     ConfigError
-        If the shapes disagree, an edge lies outside (0, sqrt_s), or `max_shape` is not 2, 3 or 4.
+        If the shapes disagree, an edge lies outside (0, sqrt_s), or the function has no order `max_shape`.
     InputError
         If a count is negative or not finite, too few bins are fitted, or all of them are empty.
     FitError
-        If the fit with two shape parameters does not converge.
+        If the fit of the lowest order does not converge.
     """
-    pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, max_shape)
-    best = maximise(BinIntegrals(pairs, MIN_SHAPE, sqrt_s), inside)
+    highest = function.highest if max_shape is None else max_shape
+    pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, highest, function)
+    best = maximise(pairs, inside, function.lowest, sqrt_s, function)
     merged = _merge(best.expected)
     test = _goodness(inside, best, merged)
     tests = [test]
-    for n_shape in range(MIN_SHAPE + 1, min(max_shape, len(merged) - 2) + 1):
+    for n_shape in range(function.lowest + 1, min(highest, len(merged) - 2) + 1):
         try:
-            candidate = maximise(BinIntegrals(pairs, n_shape, sqrt_s), inside)
+            candidate = maximise(pairs, inside, n_shape, sqrt_s, function)
         except FitError:
             break
         tests.append(_goodness(inside, candidate, merged, before=test))
@@ -173,16 +185,23 @@ def fit_smooth(
             break
         best, test = candidate, tests[-1]
     return SmoothFit(
-        best.coefficients,
-        best.covariance,
-        best.transform,
-        test.n_shape,
-        test.chi2,
-        test.ndf,
-        test.p_value,
-        tuple(tests),
-        sqrt_s,
+        coefficients=best.coefficients,
+        covariance=best.covariance,
+        transform=best.transform,
+        n_shape=test.n_shape,
+        chi2=test.chi2,
+        ndf=test.ndf,
+        p_value=test.p_value,
+        tests=tuple(tests),
+        deviance=_deviance(inside, best.expected),
+        n_bins=len(inside),
+        sqrt_s=sqrt_s,
+        function=best.function,
     )
+
+
+def _deviance(counts: FloatArray, expected: FloatArray) -> float:
+    return float(2.0 * np.sum(expected - counts + special.xlogy(counts, counts / expected)))
 
 
 def _merge(expected: FloatArray) -> NDArray[np.intp]:
@@ -213,24 +232,32 @@ def _goodness(
 
 
 def _checked(
-    edges: ArrayLike, counts: ArrayLike, fit_bins: ArrayLike, sqrt_s: float, max_shape: int
+    edges: ArrayLike,
+    counts: ArrayLike,
+    fit_bins: ArrayLike,
+    sqrt_s: float,
+    max_shape: int,
+    function: Function,
 ) -> tuple[FloatArray, FloatArray]:
     """Return the bins to fit, (b, 2), and their counts, (b,)."""
     edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     mask = np.asarray(fit_bins)
     if edges.ndim != 1 or counts.shape != (len(edges) - 1,) or mask.shape != counts.shape:
         raise ConfigError(
-            "dijet fit: expected edges (B + 1,), counts (B,) and fit_bins (B,); "
+            f"{function.name} fit: expected edges (B + 1,), counts (B,) and fit_bins (B,); "
             f"got {edges.shape}, {counts.shape} and {mask.shape}"
         )
     if mask.dtype != np.bool_:
-        raise ConfigError(f"dijet fit: fit_bins must be a mask of bool; got {mask.dtype}")
-    if not MIN_SHAPE <= max_shape <= MAX_SHAPE:
-        raise ConfigError(f"dijet fit: max_shape must be {MIN_SHAPE} to {MAX_SHAPE}; got {max_shape}")
+        raise ConfigError(f"{function.name} fit: fit_bins must be a mask of bool; got {mask.dtype}")
+    fewest = function.lowest
+    if max_shape not in function.orders:
+        raise ConfigError(
+            f"{function.name} fit: max_shape must be {fewest} to {function.highest}; got {max_shape}"
+        )
     pairs, inside = as_pairs(edges)[mask], counts[mask]
-    if len(inside) < MIN_SHAPE + 2:
+    if len(inside) < fewest + 2:
         raise InputError(
-            f"dijet fit: {len(inside)} bins to fit; {MIN_SHAPE + 1} parameters need {MIN_SHAPE + 2} or more: "
+            f"{function.name} fit: {len(inside)} bins to fit; {fewest + 1} parameters need {fewest + 2} or more: "
             "take narrower bins or wider sidebands"
         )
     check_edges(pairs, sqrt_s)
@@ -238,8 +265,9 @@ def _checked(
     if len(bad):
         low, high = pairs[bad[0]]
         raise InputError(
-            f"dijet fit: {inside[bad[0]]} events in bin {low:g}-{high:g} GeV; expected a number, zero or more"
+            f"{function.name} fit: {inside[bad[0]]} events in bin {low:g}-{high:g} GeV; expected a number, zero "
+            "or more"
         )
     if inside.sum() <= 0:
-        raise InputError("dijet fit: every fitted bin is empty; check the regions and the cut")
+        raise InputError(f"{function.name} fit: every fitted bin is empty; check the regions and the cut")
     return pairs, inside

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from hepflow.errors import ConfigError, FitError, InputError
-from hepflow.smooth import fit_smooth
-from hepflow.smooth.dijet import BinIntegrals, as_pairs
+from hepflow.smooth import (
+    DIJET,
+    FUNCTIONS,
+    MODIFIED_EXPONENTIAL,
+    UA2,
+    BinIntegrals,
+    as_pairs,
+    fit_smooth,
+    function_of,
+)
 
 EDGES = np.arange(2500.0, 5001.0, 50.0)
 CENTRES = 0.5 * (EDGES[1:] + EDGES[:-1])
@@ -94,7 +102,7 @@ def test_f_test_keeps_the_simple_function_mostly(truth):
 def test_tests_record_every_order(truth):
     wiggly = 10 * truth * (1 + 0.08 * np.sin((EDGES[1:] - 2500) / 500))
     fit = fit_smooth(EDGES, wiggly, ALL)
-    assert [test.n_shape for test in fit.tests] == [2, 3, 4]
+    assert [test.n_shape for test in fit.tests] == [1, 2, 3, 4]
     assert fit.tests[0].f_p_value is None
     assert all(0 <= test.p_value <= 1 and test.ndf > 0 for test in fit.tests)
 
@@ -167,10 +175,10 @@ def test_empty_tail(truth):
         (EDGES, np.zeros(50), ALL, {}, InputError, "every fitted bin is empty"),
         (EDGES, np.r_[-1.0, np.ones(49)], ALL, {}, InputError, r"-1.0 events in bin 2500-2550"),
         (EDGES, np.r_[np.nan, np.ones(49)], ALL, {}, InputError, "nan events"),
-        (EDGES, np.ones(50), np.arange(50) < 3, {}, InputError, "3 bins to fit"),
+        (EDGES, np.ones(50), np.arange(50) < 2, {}, InputError, "2 bins to fit"),
         (EDGES, np.ones(49), ALL, {}, ConfigError, "expected edges"),
         (EDGES, np.ones(50), ALL.astype(int), {}, ConfigError, "mask of bool"),
-        (EDGES, np.ones(50), ALL, {"max_shape": 5}, ConfigError, "must be 2 to 4; got 5"),
+        (EDGES, np.ones(50), ALL, {"max_shape": 5}, ConfigError, "must be 1 to 4; got 5"),
         (EDGES, np.ones(50), ALL, {"sqrt_s": 5000.0}, ConfigError, r"sqrt\(s\) = 5000 GeV"),
         (EDGES - 2500.0, np.ones(50), ALL, {}, ConfigError, "must lie between 0"),
         (EDGES[::-1], np.ones(50), ALL, {}, ConfigError, "finite and increase"),
@@ -185,3 +193,40 @@ def test_bad_input(edges, counts, mask, options, error, message):
 def test_counts_outside_the_mask_may_be_anything(truth):
     counts = np.where(SIDEBANDS, truth, np.nan)
     assert fit_smooth(EDGES, counts, SIDEBANDS).n_shape == 2
+
+
+@pytest.mark.parametrize(
+    ("function", "density", "parameters"),
+    [
+        (DIJET, lambda x: x**-7.0, [7.0]),
+        (UA2, lambda x: x**-3.0 * np.exp(-12.0 * x), [3.0, 12.0]),
+        (MODIFIED_EXPONENTIAL, lambda x: np.exp(-15.0 * x**0.7), [15.0, 0.7]),
+        (MODIFIED_EXPONENTIAL, lambda x: np.exp(-15.0 * x), [15.0]),
+    ],
+)
+def test_every_function_finds_its_own_parameters(function, density, parameters):
+    counts = [quad(density, low / 13e3, high / 13e3, epsrel=1e-10)[0] for low, high in as_pairs(EDGES)]
+    counts = 1e6 * np.array(counts) / np.sum(counts)
+    fit = fit_smooth(EDGES, counts, ALL, function=function)
+    assert fit.n_shape == len(parameters)
+    np.testing.assert_allclose(fit.expected(EDGES), counts, rtol=2e-5)
+    if function is MODIFIED_EXPONENTIAL and len(parameters) == 2:
+        x = np.array([0.3])
+        np.testing.assert_allclose(fit.function.terms(x)[0], -(x ** parameters[1]), rtol=1e-3)
+        assert fit.parameters[1] == pytest.approx(parameters[0], rel=1e-3)
+    else:
+        assert fit.parameters[1:] == pytest.approx(parameters, rel=1e-3)
+
+
+def test_alternatives_agree_with_the_dijet_function_within_errors(truth):
+    rng = np.random.default_rng(8)
+    counts = rng.poisson(truth)
+    fits = [fit_smooth(EDGES, counts, SIDEBANDS, function=function) for function in FUNCTIONS.values()]
+    yields = [fit.yield_in(3300, 3700) for fit in fits]
+    assert all(fit.adequate for fit in fits)
+    assert np.ptp([value for value, _ in yields]) < 3 * max(error for _, error in yields)
+
+
+def test_unknown_function_is_named():
+    with pytest.raises(ConfigError, match="did you mean 'dijet'"):
+        function_of("dijt")
