@@ -52,6 +52,8 @@ class HistFactory(Likelihood):
         self.fixed = np.array(config.suggested_fixed(), dtype=bool)
         self.n_bins = int(config.nmaindata)
         self.auxiliary = np.array(config.auxdata, dtype=np.float64)
+        self._channels = dict(config.channel_slices)
+        self.samples = tuple(config.samples)
         self._terms = compile_terms(model)
         self.constraints = self._terms.constraints
         bounds = [_LIFTED.get((float(a), float(b)), (a, b)) for a, b in config.suggested_bounds()]
@@ -59,6 +61,11 @@ class HistFactory(Likelihood):
         self.background = np.maximum(self.rates(self.at(0.0))[0], 0.0)
         self.low[self.poi], self.high[self.poi] = self._lowest_signal(), np.inf
         self._agree_with(model)
+
+    @property
+    def channels(self) -> dict[str, slice]:
+        """The bins of each channel."""
+        return self._channels
 
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""
@@ -77,6 +84,15 @@ class HistFactory(Likelihood):
         if len(terms.scale):
             jacobian[..., terms.scale] += np.einsum("...hsn,...sn->...nh", scale_slopes / scales, total)
         return np.sum(total, axis=-2), jacobian
+
+    def sample_rates(self, x: FloatArray) -> FloatArray:
+        """Return the expected events of each sample in each bin, shape ``(..., S, N)``, at points (..., P)."""
+        terms = self._terms
+        shifts, _ = code4p(x[..., terms.shift], terms.symmetric, terms.asymmetric)
+        scales, _ = code4(x[..., terms.scale], terms.up, terms.down, terms.coefficients)
+        factors = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)[..., terms.factor]
+        events: FloatArray = (terms.nominal + shifts) * np.prod(scales, axis=-3) * np.prod(factors, axis=-3)
+        return events
 
     def _by_factors(self, slopes: FloatArray) -> FloatArray:
         """Add up the derivatives by each factor (..., F, S, N) to those of the rates (..., N, P)."""

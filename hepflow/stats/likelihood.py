@@ -103,10 +103,32 @@ class Likelihood(ABC):
     auxiliary: FloatArray
     constraints: Constraints
     background: FloatArray  # nominal, (N,): the scale of the floor
+    samples: tuple[str, ...] = ("expected",)  # what `sample_rates` tells apart
+
+    @property
+    def channels(self) -> dict[str, slice]:
+        """The bins of each channel."""
+        return {"bins": slice(0, self.n_bins)}
 
     @abstractmethod
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""
+
+    def sample_rates(self, x: FloatArray) -> FloatArray:
+        """Return the expected events of each of `samples` in each bin, shape ``(..., S, N)``, at points (..., P)."""
+        return self.rates(x)[0][..., None, :]
+
+    def priors(self) -> tuple[FloatArray, FloatArray]:
+        """Return centre and standard deviation of each parameter's constraint, both ``(P,)``.
+
+        Without a constraint they are the initial value and infinity. A Poisson constraint of `tau` events has a
+        centre of one and a standard deviation of ``1 / sqrt(tau)``.
+        """
+        held = self.constraints
+        centres, widths = self.init.copy(), np.full(len(self.init), np.inf)
+        centres[held.index] = self.auxiliary / np.where(held.poisson, held.width, 1.0)
+        widths[held.index] = np.where(held.poisson, 1.0 / np.sqrt(held.width), held.width)
+        return centres, widths
 
     def at(self, mu: float) -> FloatArray:
         """Return the initial parameters (P,) with the parameter of interest at `mu`."""
