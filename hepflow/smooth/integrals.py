@@ -56,9 +56,12 @@ class BinIntegrals:
         `basis` (B, Q, K) stands for the terms, `coefficients` (..., K) belong to it.
         """
         bins, nodes, size = basis.shape
-        exponent = coefficients @ basis.reshape(-1, size).T
-        density = self.weights * np.exp(exponent.reshape(*coefficients.shape[:-1], bins, nodes))
-        return np.sum(density, axis=-1), np.einsum("...bq,bqk->...bk", density, basis)
+        exponent = (coefficients @ basis.reshape(-1, size).T).reshape(-1, bins, nodes)
+        density = self.weights * np.exp(exponent)
+        columns = np.concatenate([np.ones((bins, nodes, 1)), basis], axis=-1)
+        sums = (density.swapaxes(0, 1) @ columns).swapaxes(0, 1)  # matmul is several times faster than einsum
+        sums = sums.reshape(*coefficients.shape[:-1], bins, size + 1)
+        return sums[..., 0], sums[..., 1:]
 
 
 def as_pairs(edges: ArrayLike) -> FloatArray:

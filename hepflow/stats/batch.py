@@ -19,7 +19,7 @@ from hepflow.stats.minimise import minimise
 
 Mask = NDArray[np.bool_]
 
-TOLERANCE = 1e-8  # of the estimated distance to the minimum, in -2 ln L
+TOLERANCE = 1e-7  # of the estimated distance to the minimum, in -2 ln L
 _MAX_ROUNDS = 60
 _CHUNK = 2_000_000  # array elements of a chunk: about what a processor's cache takes
 
@@ -193,4 +193,6 @@ def _single_bin_parameters(model: Likelihood, free: Mask) -> tuple[NDArray[np.in
 
 
 def _rows(at: Expansion, rows: NDArray[np.generic]) -> Expansion:
+    if rows.dtype == np.bool_ and np.all(rows):
+        return at  # as in most rounds
     return Expansion(at.value[rows], at.gradient[rows], at.jacobian[rows], at.weight[rows], at.prior[rows])
