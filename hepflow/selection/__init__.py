@@ -4,7 +4,7 @@ from hepflow.selection.closure import Closure, closure
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.scores import Scored, Scores, score
 from hepflow.selection.truth import Truth, significance_improvement
-from hepflow.selection.validation import NonClosure, Validation, validate
+from hepflow.selection.validation import NonClosure, Validation, validate, validate_in_simulation
 
 __all__ = [
     "Closure",
@@ -20,4 +20,5 @@ __all__ = [
     "score",
     "significance_improvement",
     "validate",
+    "validate_in_simulation",
 ]

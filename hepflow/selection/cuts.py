@@ -12,12 +12,13 @@ from scipy import stats
 from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Background
 from hepflow.sample import Sample
+from hepflow.selection.replicas import replica_counts, training_modes
 from hepflow.selection.scores import Scores
 from hepflow.selection.validation import NonClosure, Validation
 from hepflow.spectrum import Spectrum
 
 BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
-NON_CLOSURE, TRAINING = "non_closure", "template_training"
+NON_CLOSURE, TRAINING = "non_closure", "template_training"  # names of errors; the latter's are numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +35,8 @@ class Cut:
         Data and expected background that pass.
     signal
         Signal events that pass, weighted to ``mu = 1``; None without a signal sample.
-    non_closure
-        What the same cut showed in the validation bands; None where there are none.
+    non_closure, non_closure_simulation
+        What the same cut showed in the validation bands and in simulation; None where there are none.
     """
 
     background_efficiency: float
@@ -43,6 +44,7 @@ class Cut:
     spectrum: Spectrum
     signal: Sample | None
     non_closure: NonClosure | None = None
+    non_closure_simulation: NonClosure | None = None
 
     @property
     def signal_passes(self) -> bool:
@@ -89,13 +91,15 @@ def cuts(
     background_efficiency: Sequence[float] = (0.1, 0.01, 0.001),
     bin_width: float = BIN_WIDTH,
     validation: Validation | None = None,
+    simulation: Validation | None = None,
 ) -> list[Cut]:
     """Cut at quantiles of the template's score in the signal region.
 
     The expected background is the dijet yield times the template's efficiency, in each bin. What the template gets
     wrong is measured with the same cut on the sidebands, whose data no classifier saw: they join the fit, with one
-    free factor in common. The error `non_closure` is what the method misses in validation bands; without them, half
-    the difference of that factor below and above the signal region.
+    free factor in common. The errors `template_training_0`, ... are the spread of the template's replicas. The error
+    `non_closure` is what the method misses in validation bands or in simulation, whichever is larger; with neither,
+    half the difference of that factor below and above the signal region.
 
     Parameters
     ----------
@@ -107,6 +111,8 @@ def cuts(
         Of the spectra, GeV.
     validation
         From `hepflow.selection.validate`.
+    simulation
+        From `hepflow.selection.validate_in_simulation`.
 
     Raises
     ------
@@ -115,10 +121,18 @@ def cuts(
     InputError
         If fewer than ten template events pass: nothing can be expected then.
     """
-    return [_cut(scores, efficiency, bin_width, validation) for efficiency in background_efficiency]
+    return [
+        _cut(scores, efficiency, bin_width, validation, simulation) for efficiency in background_efficiency
+    ]
 
 
-def _cut(scores: Scores, efficiency: float, bin_width: float, validation: Validation | None) -> Cut:
+def _cut(
+    scores: Scores,
+    efficiency: float,
+    bin_width: float,
+    validation: Validation | None,
+    simulation: Validation | None,
+) -> Cut:
     if not 0 < efficiency < 1:
         raise ConfigError(f"background efficiency {efficiency:g}: expected a number between 0 and 1")
     background = scores.background
@@ -149,43 +163,23 @@ def _cut(scores: Scores, efficiency: float, bin_width: float, validation: Valida
         statistical=statistical,
         sidebands_in_fit=True,
     )
-    training = np.where(spectrum.in_signal, _training_error(scores, threshold) * expected, 0.0)
-    modes[TRAINING] = training
-    non_closure = None if validation is None else validation.non_closure(efficiency)
-    size = _drift(spectrum) if non_closure is None else non_closure.size
-    modes[NON_CLOSURE] = np.where(spectrum.in_signal, size * expected, 0.0)
+    inside = spectrum.in_signal
+    training = training_modes(*replica_counts(scores, threshold, edges))
+    for k, mode in enumerate(training):
+        modes[f"{TRAINING}_{k}"] = expected * mode
+    beside, simulated = (
+        None if tried is None else tried.non_closure(efficiency) for tried in (validation, simulation)
+    )
+    sizes = [found.size for found in (beside, simulated) if found is not None]
+    modes[NON_CLOSURE] = np.where(inside, max(sizes, default=_drift(spectrum)) * expected, 0.0)
     return Cut(
         background_efficiency=efficiency,
         threshold=threshold,
         spectrum=spectrum,
         signal=None if scores.signal is None else scores.signal.above(threshold),
-        non_closure=non_closure,
+        non_closure=beside,
+        non_closure_simulation=simulated,
     )
-
-
-def _training_error(scores: Scores, threshold: float) -> float:
-    """Return the relative error of the template's efficiency in the signal region that its training leaves.
-
-    Each replica's efficiency relative to its own in the sidebands, where data correct it, is compared; of the
-    spread, what the finite number of template events explains is taken off. The error is the spread itself, not that
-    of the mean: replicas share sideband events, and what they get wrong together no mean takes away.
-    """
-    background = scores.background
-    inside, outside = scores.template.score > threshold, scores.validation.score > threshold
-    replicas = np.unique(background.replica)
-    if len(replicas) < 2:
-        return 0.0
-    passing = np.array(
-        [
-            (inside[background.replica == one].sum(), outside[background.validation_replica == one].sum())
-            for one in replicas
-        ],
-        dtype=float,
-    ).clip(1)
-    ratio = passing[:, 0] / passing[:, 1]
-    spread = np.var(ratio / ratio.mean(), ddof=1)
-    explained = np.mean(1 / passing[:, 0] + 1 / passing[:, 1])
-    return float(np.sqrt(max(spread - explained, 0.0)))
 
 
 def _drift(spectrum: Spectrum) -> float:

@@ -25,10 +25,13 @@ class Scored:
         """Return the events whose score exceeds a threshold."""
         return self.sample.select(self.score > threshold)
 
+    def select(self, rows: Mask) -> Scored:
+        """Return the events of a mask, shape ``(N,)``."""
+        return Scored(self.sample.select(rows), self.score[rows])
+
     def window(self, low: float, high: float) -> Scored:
         """Return the events with ``low <= mass < high`` (GeV)."""
-        inside = (self.sample.mass >= low) & (self.sample.mass < high)
-        return Scored(self.sample.select(inside), self.score[inside])
+        return self.select((self.sample.mass >= low) & (self.sample.mass < high))
 
     def quantile(self, fraction: float) -> float:
         """Return the score above which a fraction of the events lies."""

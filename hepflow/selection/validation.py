@@ -1,8 +1,9 @@
-"""Validation: the whole method tried beside the signal region, where data tell how far it is off."""
+"""Validation: the whole method tried where the background is known: beside the signal region, and in simulation."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -13,34 +14,39 @@ from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection.scores import Scored, score
 
-SEED = 10_000  # between the seeds of an analysis and those of its validation
+BANDS_SEED, SIMULATION_SEED = 10_000, 20_000  # between the seeds of an analysis and those of its validations
 
 
 @dataclass(frozen=True)
 class NonClosure:
-    """Relative difference of data and expectation behind a cut in the validation bands, and its statistical error."""
+    """Relative difference of data and expectation behind a cut of a validation, and its statistical error."""
 
     value: float
     error: float
 
     @property
     def size(self) -> float:
-        """What the bands do not rule out: the difference, or its error where that is larger."""
-        return max(abs(self.value), self.error)
+        """The difference without its sign, which a fit takes for the error of one standard deviation.
+
+        Its own statistical error is in there already: on average over experiments the square of the difference is
+        that of the truth plus that of the error.
+        """
+        return abs(self.value)
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """A method's scores in the validation bands, from trainings that saw neither these nor the signal region.
+    """A method's scores where the background is known: in validation bands, or in simulation.
 
     Parameters
     ----------
     data, template
-        The bands: data and background template, cross-fitted. Their samples carry no features.
+        What stands for the signal region: data (or simulation) and background template, none scored by a classifier
+        that saw it. Their samples carry no features.
     sidebands, validation
-        The same in what is left of the sidebands; no classifier was trained there.
+        The same in the sidebands; no classifier was trained there.
     windows
-        Those of the tried method: its signal region holds the bands and, between them, the true signal region.
+        Those of the tried method. For bands, its signal region holds them and, between them, the true one.
     """
 
     data: Scored
@@ -50,11 +56,11 @@ class Validation:
     windows: Windows
 
     def non_closure(self, background_efficiency: float) -> NonClosure:
-        """Return how many more events of the bands pass a cut than expected, relative to those expected.
+        """Return how many more events pass a cut than expected, relative to those expected.
 
         As in the analysis itself, the threshold is a quantile of the template, and the ratio of data to template
         behind the cut in the sidebands corrects the expectation. The number of events before the cut is that of the
-        data, band by band: the error of a sideband fit's yield is none of the template's.
+        data, below and above the middle: the error of a sideband fit's yield is none of the template's.
         """
         threshold = self.template.quantile(background_efficiency)
         low, high = self.windows.signal
@@ -63,7 +69,7 @@ class Validation:
         here = _ratio(self.data, self.template, bands, threshold)
         there = _ratio(self.sidebands, self.validation, list(self.windows.sidebands), threshold)
         if here is None or there is None or there[0] == 0:
-            return NonClosure(0.0, 1.0)
+            return NonClosure(1.0, 1.0)  # nothing is known
         ratio = here[0] / there[0]
         return NonClosure(ratio - 1, float(max(ratio, 1.0) * np.hypot(here[1], there[1])))
 
@@ -109,8 +115,8 @@ def validate(
     outside = data.select(~windows.in_signal(data.mass))
     wide = windows.validation(width)
     try:
-        background = method.fit(outside, wide, seed=seed + SEED).without(windows.signal)
-        scores = score(classifier, outside, background, folds=folds, seed=seed + SEED)
+        background = method.fit(outside, wide, seed=seed + BANDS_SEED).without(windows.signal)
+        scores = score(classifier, outside, background, folds=folds, seed=seed + BANDS_SEED)
     except InputError as error:
         raise InputError(
             f"validation bands: {error}; or do without the bands (regions.validation: 0)"
@@ -124,13 +130,82 @@ def validate(
     )
 
 
+def validate_in_simulation(
+    method: Method,
+    classifier: Classifier,
+    simulation: Sample,
+    data: Sample,
+    windows: Windows,
+    *,
+    folds: int = 5,
+    seed: int,
+) -> Validation:
+    """Try a method on simulated background, in the regions of the analysis: it holds no signal.
+
+    Parameters
+    ----------
+    method, classifier
+        Untrained, as in the analysis.
+    simulation
+        Simulated background. Trained on are as many of its events as the sidebands of the data hold, drawn by
+        weight: how far a method is off depends on how much it learns from. All others measure how far that is.
+    data
+        Data, of which the events in the sidebands are counted, and nothing else is looked at.
+    windows
+        Those of the analysis.
+    folds, seed
+        Of the cross-fit, and of all trainings.
+
+    Raises
+    ------
+    InputError
+        If a weight is negative, or there is too little simulation in a region or for a training.
+    """
+    seed += SIMULATION_SEED
+    try:
+        windows.split(simulation)  # which says what is missing
+        events = _unweighted(simulation.without_truth(), seed)
+        wanted = windows.in_sidebands(data.mass).sum() / max(windows.in_sidebands(events.mass).sum(), 1)
+        trained = np.random.default_rng(seed + 1).random(len(events)) < wanted
+        small, rest = events.select(trained), events.select(~trained)
+        background = method.fit(small, windows, seed=seed)
+        scores = score(classifier, small, background, signal=rest, folds=folds, seed=seed)
+    except InputError as error:
+        raise InputError(f"validation in simulation: {error}; or do without inputs.simulation") from error
+    inside, outside = windows.in_signal(rest.mass), windows.in_sidebands(rest.mass)
+    unseen = cast("Scored", scores.signal)  # the rest, scored like signal: no training saw it
+    return Validation(
+        data=_bare(scores.data, unseen.select(inside)),
+        template=_bare(scores.template),
+        sidebands=_bare(scores.sidebands, unseen.select(outside)),
+        validation=_bare(scores.validation),
+        windows=windows,
+    )
+
+
+def _unweighted(simulation: Sample, seed: int) -> Sample:
+    """Return events drawn with probabilities in the ratios of their weights, each of weight one."""
+    weight = simulation.weight
+    if not np.all(weight >= 0) or not np.any(weight > 0):
+        raise InputError(
+            f"event weights from {weight.min():g} to {weight.max():g}; expected zero or more, since events are drawn "
+            "by weight"
+        )
+    kept = simulation.select(np.random.default_rng(seed).random(len(weight)) * weight.max() < weight)
+    return replace(kept, weight=np.ones(len(kept)))
+
+
 def bare(mass: FloatArray, weight: FloatArray, score: FloatArray) -> Scored:
     """Return scored events without features."""
     return Scored(Sample(mass, np.empty((len(mass), 0)), (), weight), score)
 
 
-def _bare(scored: Scored) -> Scored:
-    return bare(scored.sample.mass, scored.sample.weight, scored.score)
+def _bare(*parts: Scored) -> Scored:
+    mass, weight, score = (
+        np.concatenate(columns)
+        for columns in zip(*((one.sample.mass, one.sample.weight, one.score) for one in parts), strict=True)
+    )
+    return bare(mass, weight, score)
 
 
 def _ratio(

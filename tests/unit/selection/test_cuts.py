@@ -8,7 +8,7 @@ from scipy import stats
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.selection import Cut, cuts, inclusive
-from hepflow.selection.cuts import NON_CLOSURE, TRAINING
+from hepflow.selection.cuts import NON_CLOSURE
 from hepflow.spectrum import Spectrum
 
 EFFICIENCIES = (0.5, 0.1, 0.01)
@@ -124,20 +124,6 @@ def test_non_closure_is_zero_outside_and_grows_with_what_is_wrong(make_scores, m
         assert sizes[-1] == pytest.approx(abs(ratios[1] - ratios[0]) / 2 / spectrum.sideband_factor()[0])
     assert sizes[0] < 0.1
     assert min(sizes[1:]) > 2 * sizes[0]
-
-
-def test_error_of_the_training(make_scores, make_background, data):
-    """Replicas that agree cost nothing; one that is drawn to the score costs what it moves the template."""
-    one, two = (make_background(data, replicas=n) for n in (1, 2))
-    for background, low, high in ((one, 0, 0), (two, 0, 0.1)):
-        cut, *_ = cuts(make_scores(data, background), [0.1])
-        mode = cut.spectrum.modes[TRAINING]
-        assert (mode >= 0).all()
-        assert not mode[~cut.spectrum.in_signal].any()
-        assert low <= mode.sum() / cut.spectrum.expected[cut.spectrum.in_signal].sum() <= high
-    moved = replace(two.template, features=two.template.features + 60.0 * two.replica[:, None] * [1, 0, 0])
-    cut, *_ = cuts(make_scores(data, replace(two, template=moved)), [0.1])
-    assert cut.spectrum.modes[TRAINING].sum() > 0.1 * cut.spectrum.expected[cut.spectrum.in_signal].sum()
 
 
 def as_cut(windows, observed, expected, statistical=0.0):

@@ -1,4 +1,4 @@
-"""Validation bands: what a method misses beside the signal region, and that it never looks into it."""
+"""Validation: what a method misses beside the signal region, never looking into it, and in simulation."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.errors import InputError
 from hepflow.sample import Sample
-from hepflow.selection import NonClosure, Validation, cuts, validate
+from hepflow.selection import NonClosure, Validation, cuts, validate, validate_in_simulation
 from hepflow.selection.cuts import NON_CLOSURE
 from hepflow.selection.validation import bare
 
@@ -112,28 +112,114 @@ def test_known_numbers(toy):
     assert found.error == pytest.approx(1.5 * np.hypot(here, np.sqrt(2 * 150) / 150))
 
 
-def test_nothing_is_claimed_where_nothing_passes(toy):
+def test_where_nothing_passes_nothing_is_known(toy):
     empty = scored([3200.0, 3800.0], [0.0, 0.0])
     validation = Validation(empty, empty, empty, empty, toy.windows.validation(200))
-    assert validation.non_closure(0.5) == NonClosure(0.0, 1.0)
+    assert validation.non_closure(0.5) == NonClosure(1.0, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("value", "error", "size"), [(0.1, 0.02, 0.1), (-0.1, 0.02, 0.1), (0.01, 0.05, 0.05)]
+    ("value", "error", "size"), [(0.1, 0.02, 0.1), (-0.1, 0.02, 0.1), (0.01, 0.05, 0.01)]
 )
 def test_size(value, error, size):
     assert NonClosure(value, error).size == size
 
 
-def test_it_becomes_the_error_of_the_cut(tried, scores):
-    validation = tried(shift=-30.0)
-    (cut,) = cuts(scores, [EFFICIENCY], validation=validation)
-    assert cut.non_closure == validation.non_closure(EFFICIENCY)
-    inside = cut.spectrum.in_signal
-    np.testing.assert_allclose(
-        cut.spectrum.modes[NON_CLOSURE], np.where(inside, cut.non_closure.size * cut.spectrum.expected, 0)
+@pytest.mark.parametrize("truth", [0.0, 0.5, 1.0, 2.0, 5.0])
+def test_size_as_an_error_makes_pulls_of_unit_width(truth):
+    """Whatever the true difference, here in units of the error with which validation and search both see it."""
+    random = np.random.default_rng(3)
+    seen, found = truth + random.normal(size=(2, 20_000))
+    size = np.array([NonClosure(value, 1.0).size for value in seen])
+    pulls = found / np.hypot(1.0, size)
+    assert 0.7 < np.sqrt(np.mean(pulls**2)) < 1.3
+
+
+def in_simulation(make_background, many, simulation, toy, shift=0.0, seed=1):
+    method = Exact(make_background, shift)
+    return method, validate_in_simulation(method, Fixed(), simulation, many, toy.windows, seed=seed)
+
+
+def test_simulation_in_the_regions_of_the_analysis(make_background, many, toy):
+    """Trained on as many events as the sidebands of the data hold, measured with all."""
+    simulation = toy.background(150_000, seed=5)
+    method, found = in_simulation(make_background, many, simulation, toy)
+    ((trained, windows, _),) = method.seen
+    assert windows == found.windows == toy.windows
+    assert trained.label is None
+    wanted = toy.windows.in_sidebands(many.mass).sum()
+    assert toy.windows.in_sidebands(trained.mass).sum() == pytest.approx(wanted, abs=5 * np.sqrt(wanted))
+    inside, outside = toy.windows.in_signal(simulation.mass), toy.windows.in_sidebands(simulation.mass)
+    np.testing.assert_array_equal(np.sort(found.data.sample.mass), np.sort(simulation.mass[inside]))
+    np.testing.assert_array_equal(np.sort(found.sidebands.sample.mass), np.sort(simulation.mass[outside]))
+    one = found.non_closure(EFFICIENCY)
+    assert abs(one.value) < 4 * one.error < 0.15
+    off = in_simulation(make_background, many, simulation, toy, shift=-30.0)[1].non_closure(EFFICIENCY)
+    assert off.value > 5 * off.error
+
+
+def test_the_signal_region_of_the_data_does_not_matter_to_simulation(make_background, many, toy):
+    blinded = many.select(~toy.windows.in_signal(many.mass))
+    simulation = toy.background(80_000, seed=5)
+    one, other = (
+        in_simulation(make_background, data, simulation, toy)[1].non_closure(EFFICIENCY)
+        for data in (many, blinded)
     )
-    assert cuts(scores, [EFFICIENCY])[0].non_closure is None
+    assert one == other
+
+
+def test_less_simulation_than_data(make_background, many, toy):
+    method, found = in_simulation(make_background, many, toy.background(20_000, seed=5), toy)
+    assert len(method.seen[0][0]) == 20_000
+    one = found.non_closure(EFFICIENCY)
+    assert abs(one.value) < 4 * one.error
+
+
+def test_weighted_simulation_is_drawn_by_weight(make_background, many, toy):
+    """Half of the masses are generated too often, and weighted down."""
+    simulation = toy.background(150_000, seed=5)
+    low = simulation.mass < 3500
+    twice = Sample.concat([simulation, toy.background(150_000, seed=6).window(2500, 3500)])
+    weighted = replace(twice, weight=np.where(twice.mass < 3500, 1.5, 3.0))
+    method, found = in_simulation(make_background, many, weighted, toy)
+    events = np.concatenate([found.data.sample.mass, found.sidebands.sample.mass])
+    assert np.mean(events < 3500) == pytest.approx(np.mean(low), abs=0.01)
+    assert (method.seen[0][0].weight == 1).all()
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0.0, np.nan])
+def test_weights_that_cannot_be_drawn_by(make_background, many, toy, weight):
+    simulation = replace(toy.background(1000, seed=5), weight=np.full(1000, weight))
+    message = r"validation in simulation: event weights from .*; or do without inputs\.simulation"
+    with pytest.raises(InputError, match=message):
+        in_simulation(make_background, many, simulation, toy)
+
+
+def test_simulation_elsewhere(make_background, many, toy):
+    with pytest.raises(InputError, match=r"validation in simulation: no event in the signal region"):
+        in_simulation(make_background, many, toy.background(1000, seed=5).window(2500, 3300), toy)
+
+
+def test_the_larger_becomes_the_error_of_the_cut(tried, make_background, many, scores, toy):
+    beside = tried(shift=-30.0)
+    _, simulated = in_simulation(make_background, many, toy.background(80_000, seed=5), toy)
+    for options, source in (
+        ({"validation": beside}, beside),
+        ({"simulation": simulated}, simulated),
+        ({"validation": beside, "simulation": simulated}, beside),
+        ({"validation": simulated, "simulation": beside}, beside),
+    ):
+        (cut,) = cuts(scores, [EFFICIENCY], **options)
+        for found, given in (
+            (cut.non_closure, options.get("validation")),
+            (cut.non_closure_simulation, options.get("simulation")),
+        ):
+            assert found == (None if given is None else given.non_closure(EFFICIENCY))
+        size = source.non_closure(EFFICIENCY).size
+        np.testing.assert_allclose(
+            cut.spectrum.modes[NON_CLOSURE],
+            np.where(cut.spectrum.in_signal, size * cut.spectrum.expected, 0),
+        )
 
 
 def test_too_few_events_say_what_to_do(toy):
