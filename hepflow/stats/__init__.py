@@ -7,7 +7,19 @@ from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, UpperLimit, cls, upper_limit
 from hepflow.stats.model import open_workspace, workspace
 from hepflow.stats.profile import Profile
-from hepflow.stats.signal import SignalTemplate, counting_signal, gaussian_signal
+from hepflow.stats.signal import (
+    MassPoint,
+    SignalMorph,
+    SignalShape,
+    SignalTemplate,
+    counting_signal,
+    crystal_ball_signal,
+    gaussian_signal,
+    with_luminosity,
+    with_mass_scale,
+    with_rate,
+    with_resolution,
+)
 from hepflow.stats.spectra import is_workspace, read_spectrum
 
 __all__ = [
@@ -17,12 +29,16 @@ __all__ = [
     "FitOutcome",
     "HistFactory",
     "Likelihood",
+    "MassPoint",
     "Profile",
+    "SignalMorph",
+    "SignalShape",
     "SignalTemplate",
     "UpperLimit",
     "bump_hunt",
     "cls",
     "counting_signal",
+    "crystal_ball_signal",
     "dijet_spectrum",
     "discovery",
     "fit",
@@ -33,5 +49,9 @@ __all__ = [
     "open_workspace",
     "read_spectrum",
     "upper_limit",
+    "with_luminosity",
+    "with_mass_scale",
+    "with_rate",
+    "with_resolution",
     "workspace",
 ]

@@ -3,7 +3,8 @@
 Channel "signal_region" has one bin per bin of the signal region. Where the sidebands join the fit, channel
 "sidebands" has one bin per sideband, and the free factor "closure" scales the background of both channels.
 Errors of the background that move bins together are `histosys`, those of single bins `shapesys` (a Poisson
-constraint, right where few events made the template).
+constraint, right where few events made the template). A variation of the signal is `histosys`, or `normsys`
+where it scales every bin alike, under its own name in both channels.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
         next to no event (below 0.001), as one observed event would else be infinitely significant; modes that
         shift every bin by less than a hundredth of its Poisson error, all bins together, are left out.
     signal
-        Signal at ``mu = 1``; None counts events in the signal region (`counting_signal`).
+        Signal at ``mu = 1``; None counts events in the signal region (`counting_signal`). A variation that has
+        the name of a mode of the spectrum is one nuisance parameter with it.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
     InputError
         If no background is expected where events are observed, or the signal has none in the signal region.
     ConfigError
-        If the signal has another number of bins than the spectrum.
+        If the signal has another number of bins than the spectrum, or a nuisance "mu" or "closure".
     """
     signal = counting_signal(spectrum) if signal is None else signal
     if signal.counts.shape != spectrum.observed.shape:
@@ -59,6 +61,11 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
             f"{len(spectrum.observed)}: make it on spectrum.edges"
         )
     inside = np.flatnonzero(spectrum.in_signal)
+    if taken := {"mu", "closure"} & signal.variations.keys():
+        raise ConfigError(
+            f"signal template {signal.name!r} has a nuisance {min(taken)!r}, which is a free factor of the "
+            "workspace: name it otherwise"
+        )
     if not np.any(signal.counts[inside] > 0):
         low, high = spectrum.windows.signal
         raise InputError(
@@ -173,11 +180,22 @@ def _samples(
         background.append({"name": "closure", "type": "normfactor", "data": None})
     background += _statistical(f"background_{channel}", spectrum.statistical, groups)
     events: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
+    events += [_variation(signal, nuisance, groups) for nuisance in signal.variations]
     events += _statistical(f"signal_{channel}", signal.statistical, groups)
     return [
         {"name": "background", "data": nominal, "modifiers": background},
         {"name": "signal", "data": _sums(signal.counts, groups), "modifiers": events},
     ]
+
+
+def _variation(signal: SignalTemplate, nuisance: str, groups: list[IndexArray]) -> dict[str, Any]:
+    up, down = signal.variations[nuisance]
+    hi, lo = (float(np.sum(side) / np.sum(signal.counts)) for side in (up, down))
+    alike = np.allclose([up, down], np.outer([hi, lo], signal.counts), rtol=1e-9, atol=0.0)
+    if alike and min(hi, lo) > 0:
+        return {"name": nuisance, "type": "normsys", "data": {"hi": hi, "lo": lo}}
+    data = {"hi_data": _sums(up, groups), "lo_data": _sums(down, groups)}
+    return {"name": nuisance, "type": "histosys", "data": data}
 
 
 def _statistical(name: str, errors: FloatArray, groups: list[IndexArray]) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 pyhf's minimisers stop at about 1e-5 of a CLs; ours go on, so the tolerances are pyhf's.
 """
 
+from functools import partial
+
 import numpy as np
 import pyhf
 import pytest
@@ -14,11 +16,15 @@ from hepflow.stats import (
     SignalTemplate,
     bump_hunt,
     cls,
+    crystal_ball_signal,
     discovery,
     gaussian_signal,
     hunt_workspace,
     open_workspace,
     upper_limit,
+    with_luminosity,
+    with_mass_scale,
+    with_resolution,
 )
 
 pytestmark = pytest.mark.filterwarnings("ignore:jsonschema.RefResolver:DeprecationWarning")
@@ -152,3 +158,22 @@ def test_bump_hunt_against_pyhf(sidebands):
     assert [float(value) for value in expected_set] == pytest.approx(ours.expected, rel=5e-3)
     p0 = pyhf.infer.hypotest(0.0, data, model, test_stat="q0")
     assert hunt.p0 == pytest.approx(float(p0), rel=1e-3)
+
+
+def test_signal_nuisances_against_pyhf():
+    """Shifts and rates of the signal, histosys and normsys, in pyhf's own fit."""
+    windows = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
+    edges = windows.edges(100.0)
+    expected = 400 * np.exp(-(edges[:-1] - 2500) / 600)
+    shape = partial(crystal_ball_signal, mass=3450, width=80, alpha_low=1.2, n_low=3, alpha_high=2, n_high=5)
+    shape = with_resolution(with_mass_scale(partial(shape, events=60), 0.02), 0.2, 3450)
+    signal = with_luminosity(shape(edges), 0.1)
+    data = np.random.default_rng(3).poisson(expected + signal.counts).astype(float)
+    hunt = bump_hunt(Spectrum(edges, data, expected, windows, {"level": 0.05 * expected}), signal)
+    model, data = open_workspace(hunt.workspace)
+    best, twice_nll = pyhf.infer.mle.fit(data, model, return_fitted_val=True)
+    profile = Profile(HistFactory(model), data)
+    assert profile.free.x == pytest.approx(best, abs=2e-3)
+    assert -2 * float(model.logpdf(profile.free.x, data)[0]) <= float(twice_nll) + 1e-6
+    assert float(pyhf.infer.hypotest(hunt.mu_up_obs, data, model)) == pytest.approx(0.05, rel=1e-3)
+    assert hunt.p0 == pytest.approx(float(pyhf.infer.hypotest(0.0, data, model, test_stat="q0")), rel=1e-3)

@@ -1,21 +1,26 @@
-"""Workspaces of spectra, and signal templates."""
+"""Workspaces of spectra and signals."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from pyhf.cli import cli
 
-from hepflow import Sample, Spectrum
+from hepflow import Spectrum
 from hepflow.errors import ConfigError, InputError
 from hepflow.stats import (
     HistFactory,
     SignalTemplate,
     bump_hunt,
-    counting_signal,
     gaussian_signal,
+    hunt_spectrum,
     open_workspace,
+    with_luminosity,
+    with_mass_scale,
+    with_rate,
+    with_resolution,
     workspace,
 )
 
@@ -135,56 +140,12 @@ def test_events_where_nothing_is_expected_are_an_error(make_spectrum):
         workspace(Spectrum(spectrum.edges, spectrum.observed, expected, spectrum.windows))
 
 
-def test_gaussian_signal(edges):
-    signal = gaussian_signal(edges, 3500, 80, 20)
-    assert signal.counts.sum() == pytest.approx(20)
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    assert np.average(centres, weights=signal.counts) == pytest.approx(3500)
-    np.testing.assert_array_equal(signal.statistical, np.zeros(50))
-
-
-def test_template_of_a_sample(edges):
-    sample = Sample(np.array([3460.0, 3470.0, 3520.0]), np.zeros((3, 0)), (), np.array([0.5, 0.25, 2.0]))
-    signal = SignalTemplate.of(sample, edges, "Z'")
-    filled = np.flatnonzero(signal.counts)
-    np.testing.assert_allclose(signal.counts[filled], [0.75, 2.0])
-    np.testing.assert_allclose(signal.statistical[filled], [np.hypot(0.5, 0.25), 2.0])
-    assert signal.name == "Z'"
-
-
-def test_counting_signal_is_one_event(make_spectrum):
-    spectrum = make_spectrum()
-    signal = counting_signal(spectrum)
-    assert signal.counts.sum() == pytest.approx(1.0)
-    assert not np.any(signal.counts[~spectrum.in_signal])
-
-
 def test_signal_errors_enter(make_spectrum, edges):
     exact = gaussian_signal(edges, 3500, 80, 10)
     vague = SignalTemplate(exact.counts, 0.5 * exact.counts)
     spec = workspace(make_spectrum(), vague)
     assert "signal_signal_region_bins" in modifiers(spec, "signal_region", "signal")
     assert bump_hunt(make_spectrum(), vague).mu_up_obs > bump_hunt(make_spectrum(), exact).mu_up_obs
-
-
-@pytest.mark.parametrize(
-    ("counts", "errors", "message"),
-    [
-        ([0.0, 0.0], [0.0, 0.0], "is zero in every bin"),
-        ([1.0, -0.5], [0.0, 0.0], r"count -0.5 in bin 1"),
-        ([1.0, np.nan], [0.0, 0.0], "count nan in bin 1"),
-        ([1.0, 1.0], [0.0, np.inf], "statistical error inf"),
-        ([1.0, 1.0], [0.0], "one shape"),
-    ],
-)
-def test_bad_template(counts, errors, message):
-    with pytest.raises(InputError, match=message):
-        SignalTemplate(np.array(counts), np.array(errors))
-
-
-def test_bad_gaussian(edges):
-    with pytest.raises(ConfigError, match="width 0 GeV"):
-        gaussian_signal(edges, 3500, 0)
 
 
 def test_signal_beside_the_spectrum(make_spectrum, edges):
@@ -214,3 +175,87 @@ def test_lone_shapefactor_is_refused(counting):
 def test_not_a_workspace(spec):
     with pytest.raises(InputError, match="not a workspace"):
         open_workspace(spec)
+
+
+def with_all_nuisances(edges):
+    """Return a signal with an error of its mass scale, its resolution and the luminosity."""
+    shape = partial(gaussian_signal, mass=3450, width=80, events=20)
+    shape = with_resolution(with_mass_scale(shape, 0.02), 0.2, 3450)
+    return with_luminosity(shape(edges), 0.1)
+
+
+def test_variations_become_shifts_and_rates(make_spectrum, edges):
+    spectrum, signal = make_spectrum(), with_all_nuisances(edges)
+    spec = workspace(spectrum, signal)
+    bands = [spectrum.in_sidebands & (edges[:-1] < 3300), spectrum.in_sidebands & (edges[:-1] >= 3700)]
+    up, down = signal.variations["signal_mass_scale"]
+    for channel, sums in (
+        ("signal_region", lambda counts: counts[spectrum.in_signal]),
+        ("sidebands", lambda counts: [counts[band].sum() for band in bands]),
+    ):
+        found = modifiers(spec, channel, "signal")
+        assert [found[name]["type"] for name in ("signal_mass_scale", "signal_resolution", "luminosity")] == [
+            "histosys",
+            "histosys",
+            "normsys",
+        ]
+        np.testing.assert_allclose(found["signal_mass_scale"]["data"]["hi_data"], sums(up))
+        np.testing.assert_allclose(found["signal_mass_scale"]["data"]["lo_data"], sums(down))
+        assert found["luminosity"]["data"] == pytest.approx({"hi": 1.1, "lo": 0.9})
+    model, _ = open_workspace(spec)
+    assert {"signal_mass_scale", "signal_resolution", "luminosity"} <= set(model.config.parameters)
+    assert len(model.config.par_names) == len(set(model.config.par_names))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-9])
+def test_size_of_the_signal_does_not_make_a_shift_a_rate(make_spectrum, edges, scale):
+    shape = with_mass_scale(partial(gaussian_signal, mass=3450, width=80, events=scale), 0.001)
+    found = modifiers(workspace(make_spectrum(), shape(edges)), "signal_region", "signal")
+    assert found["signal_mass_scale"]["type"] == "histosys"
+
+
+def test_joined_bins_join_their_variations(make_spectrum, edges):
+    spectrum, signal = make_spectrum(), with_all_nuisances(edges)
+    expected = spectrum.expected.copy()
+    first = np.flatnonzero(spectrum.in_signal)[0]
+    expected[first : first + 3] = 0.0
+    spectrum = Spectrum(edges, spectrum.observed, expected, spectrum.windows, {}, spectrum.statistical)
+    up, _ = signal.variations["signal_resolution"]
+    found = modifiers(workspace(spectrum, signal), "signal_region", "signal")["signal_resolution"]["data"]
+    assert len(found["hi_data"]) == 5
+    assert found["hi_data"][0] == pytest.approx(up[first : first + 4].sum())
+
+
+def test_each_nuisance_weakens_the_limit(make_spectrum, edges):
+    shape = partial(gaussian_signal, mass=3450, width=80, events=20)
+    spectrum = make_spectrum(sidebands=False, modes=1)
+    alone = bump_hunt(spectrum, shape(edges)).mu_up_exp[2]
+    for signal in (
+        with_mass_scale(shape, 0.02)(edges),
+        with_resolution(shape, 0.2, 3450)(edges),
+        with_luminosity(shape(edges), 0.1),
+    ):
+        assert bump_hunt(spectrum, signal).mu_up_exp[2] > 1.002 * alone
+
+
+def test_bare_spectrum_takes_a_signal_with_nuisances(make_spectrum, edges):
+    spectrum = make_spectrum(2000)
+    limits = [
+        hunt_spectrum(edges, spectrum.observed, spectrum.windows, spectrum.expected, signal).mu_up_obs
+        for signal in (gaussian_signal(edges, 3450, 80, 20), with_all_nuisances(edges))
+    ]
+    assert limits[1] > limits[0]
+
+
+def test_nuisance_shared_with_the_background(make_spectrum, edges):
+    spectrum = make_spectrum(modes=1)
+    signal = with_mass_scale(partial(gaussian_signal, mass=3450, width=80), 0.01, "mode_0")(edges)
+    model, data = open_workspace(workspace(spectrum, signal))
+    assert model.config.par_names.count("mode_0") == 1
+    assert HistFactory(model).n_bins == len(data) - len(model.config.auxdata)
+
+
+@pytest.mark.parametrize("name", ["mu", "closure"])
+def test_nuisance_with_the_name_of_a_factor(make_spectrum, edges, name):
+    with pytest.raises(ConfigError, match=f"has a nuisance '{name}', which is a free factor"):
+        workspace(make_spectrum(), with_rate(gaussian_signal(edges, 3500, 80), 0.1, name))
