@@ -23,7 +23,7 @@ from hepflow.smooth.maximum import Maximum, maximise
 LEVEL = 0.05
 INADEQUATE = 1e-4
 _MERGE_TO = 10.0
-_LEAST_GAIN = 1.0  # of chi2: without noise (Asimov data) the F-test compares rounding with rounding
+LEAST_GAIN = 1.0  # of chi2: without noise (Asimov data) the F-test compares rounding with rounding
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def fit_smooth(
     highest = function.highest if max_shape is None else max_shape
     pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, highest, function)
     best = maximise(pairs, inside, function.lowest, sqrt_s, function)
-    merged = _merge(best.expected)
+    merged = merge(best.expected)
     test = _goodness(inside, best, merged)
     tests = [test]
     for n_shape in range(function.lowest + 1, min(highest, len(merged) - 2) + 1):
@@ -180,7 +180,7 @@ def fit_smooth(
         except FitError:
             break
         tests.append(_goodness(inside, candidate, merged, before=test))
-        preferred = (tests[-1].f_p_value or 0.0) < LEVEL and test.chi2 - tests[-1].chi2 > _LEAST_GAIN
+        preferred = (tests[-1].f_p_value or 0.0) < LEVEL and test.chi2 - tests[-1].chi2 > LEAST_GAIN
         if not preferred and test.p_value >= LEVEL:
             break
         best, test = candidate, tests[-1]
@@ -204,7 +204,7 @@ def _deviance(counts: FloatArray, expected: FloatArray) -> float:
     return float(2.0 * np.sum(expected - counts + special.xlogy(counts, counts / expected)))
 
 
-def _merge(expected: FloatArray) -> NDArray[np.intp]:
+def merge(expected: FloatArray) -> NDArray[np.intp]:
     """Return the first bin of each run of bins that holds about ten expected events or more."""
     starts, total = [0], 0.0
     for i, events in enumerate(expected):

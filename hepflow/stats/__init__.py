@@ -1,12 +1,32 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
+from hepflow.stats.bias import BiasTest, bias_test
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, dijet_spectrum, hunt_spectrum, hunt_workspace
-from hepflow.stats.fit import Discovery, FitOutcome, discovery, fit
+from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
+from hepflow.stats.diagnostics import (
+    ChannelYields,
+    Correlations,
+    Impacts,
+    Interval,
+    LikelihoodScan,
+    PostFit,
+    Pulls,
+    Yields,
+    correlations,
+    impacts,
+    likelihood_scan,
+    post_fit,
+    pulls,
+)
+from hepflow.stats.fit import Discovery, FitOutcome, discovery, expected_significance, fit
+from hepflow.stats.global_p import GlobalSignificance, global_significance, toy_scans
+from hepflow.stats.goodness import GoodnessOfFit, goodness_of_fit
 from hepflow.stats.histfactory import HistFactory
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, UpperLimit, cls, upper_limit
 from hepflow.stats.model import open_workspace, workspace
 from hepflow.stats.profile import Profile
+from hepflow.stats.scan import MassScan, Scan
 from hepflow.stats.signal import (
     MassPoint,
     SignalMorph,
@@ -20,35 +40,68 @@ from hepflow.stats.signal import (
     with_rate,
     with_resolution,
 )
+from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.spectra import is_workspace, read_spectrum
+from hepflow.stats.toy_limits import ToyCLs, upper_limit_toys
+from hepflow.stats.toys import ToyPValue, p0_toys
 
 __all__ = [
+    "BiasTest",
     "BumpHunt",
+    "BumpHunterResult",
     "CLs",
+    "ChannelYields",
+    "Correlations",
     "Discovery",
     "FitOutcome",
+    "GlobalSignificance",
+    "GoodnessOfFit",
     "HistFactory",
+    "Impacts",
+    "Interval",
     "Likelihood",
+    "LikelihoodScan",
     "MassPoint",
+    "MassScan",
+    "PostFit",
     "Profile",
+    "Pulls",
+    "Scan",
     "SignalMorph",
     "SignalShape",
     "SignalTemplate",
+    "SmoothModel",
+    "ToyCLs",
+    "ToyPValue",
     "UpperLimit",
+    "Yields",
+    "bias_test",
     "bump_hunt",
+    "bumphunter",
     "cls",
+    "correlations",
     "counting_signal",
     "crystal_ball_signal",
     "dijet_spectrum",
     "discovery",
+    "expected_significance",
     "fit",
     "gaussian_signal",
+    "global_significance",
+    "goodness_of_fit",
     "hunt_spectrum",
     "hunt_workspace",
+    "impacts",
     "is_workspace",
+    "likelihood_scan",
     "open_workspace",
+    "p0_toys",
+    "post_fit",
+    "pulls",
     "read_spectrum",
+    "toy_scans",
     "upper_limit",
+    "upper_limit_toys",
     "with_luminosity",
     "with_mass_scale",
     "with_rate",

@@ -78,6 +78,15 @@ def fit_many(
     return Minima(*(np.concatenate(column) for column in columns))
 
 
+def errors(model: Likelihood, data: FloatArray, x: FloatArray, index: int) -> FloatArray:
+    """Return the standard deviation of one parameter at minima (T, P), from the curvature there, shape ``(T,)``."""
+    free = np.flatnonzero(~model.fixed)
+    curvature = model.expand(x, data).curvature[:, free[:, None], free]
+    unit = (free == index).astype(float)[:, None]
+    inverse = np.linalg.solve(0.5 * curvature, np.broadcast_to(unit, (len(x), *unit.shape)))
+    return np.sqrt(np.maximum(inverse[:, np.searchsorted(free, index), 0], 0.0))
+
+
 class _Solver:
     """Newton steps for one choice of free parameters."""
 

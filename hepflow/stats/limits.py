@@ -26,11 +26,28 @@ _PRECISION = 1e-7
 
 @dataclass(frozen=True)
 class UpperLimit:
-    """Upper limit on the signal strength, and those expected without signal at -2, -1, 0, 1, 2 sigma."""
+    """Upper limits on the signal strength.
+
+    Parameters
+    ----------
+    observed, expected
+        The limit, and those expected without signal at -2, -1, 0, 1, 2 sigma; NaN where none was found.
+    level
+        Confidence level.
+    calculator
+        "asymptotic", or "toys".
+    errors
+        Statistical errors of the observed and the five expected limits, from toys; None of asymptotic ones.
+    problems
+        What kept single limits from being found.
+    """
 
     observed: float
     expected: tuple[float, ...]
     level: float = 0.95
+    calculator: str = "asymptotic"
+    errors: tuple[float, ...] | None = None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,17 +95,39 @@ def upper_limit(model: AnyModel | Profile, data: ArrayLike | None = None, level:
     ConfigError
         If `level` is not between 0 and 1.
     FitError
-        If a fit does not converge, or no signal strength is excluded.
+        If a fit to the data does not converge, or none of the limits is found. Where only some of them are not,
+        they are NaN, and `problems` says why.
     """
+    check_level(level)
+    profile = as_profile(model, data)
+    scan, size = _Scan(profile), 1.0 - level
+    wanted = [-band - float(ndtri(size * ndtr(-band))) for band in _BANDS]
+    first = max(scan.profile.mu_hat, 0.0)
+    searches: dict[str, Callable[[], float]] = {
+        "observed": lambda: _root(
+            lambda mu: np.log(size) - scan.log_cls(mu), first, first + 2.0 * scan.scale, profile.bounds[1]
+        )
+    }
+    for sigma, root in zip((-2, -1, 0, 1, 2), wanted, strict=True):
+        searches[f"expected at {sigma} sigma"] = partial(
+            _root, partial(scan.above, root), 0.0, scan.scale * root, profile.bounds[1]
+        )
+    found, problems = [], []
+    for name, search in searches.items():
+        try:
+            found.append(search())
+        except FitError as error:
+            found.append(np.nan)
+            problems.append(f"{name} limit: {error}")
+    if not np.any(np.isfinite(found)):
+        raise FitError(problems[0])
+    return UpperLimit(found[0], tuple(found[1:]), level, problems=tuple(problems))
+
+
+def check_level(level: float) -> None:
+    """Raise ConfigError unless a confidence level lies between 0 and 1."""
     if not 0.0 < level < 1.0:
         raise ConfigError(f"confidence level {level}: expected a number between 0 and 1, such as 0.95")
-    scan = _Scan(as_profile(model, data))
-    size = 1.0 - level
-    wanted = [-band - float(ndtri(size * ndtr(-band))) for band in _BANDS]
-    expected = tuple(_root(partial(scan.above, root), 0.0, scan.scale * root) for root in wanted)
-    first = max(scan.profile.mu_hat, 0.0)
-    observed = _root(lambda mu: np.log(size) - scan.log_cls(mu), first, first + 2.0 * scan.scale)
-    return UpperLimit(observed, expected, level)
 
 
 class _Scan:
@@ -136,11 +175,22 @@ class _Scan:
         return CLs(float(np.exp(self.log_cls(mu))), tuple(expected))
 
 
-def _root(rising: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a rising function crosses zero, from a bracket whose upper end is moved up as needed."""
+def _root(rising: Callable[[float], float], low: float, high: float, end: float) -> float:
+    """Return where a rising function crosses zero, from a bracket whose upper end is moved up, but not past `end`."""
     for _ in range(_MOST_DOUBLINGS):
+        high = min(high, end)
         if rising(high) > 0:
-            return float(optimize.brentq(rising, low, high, xtol=_PRECISION * high, rtol=_PRECISION))
+            root, status = optimize.brentq(
+                rising, low, high, xtol=_PRECISION * high, rtol=_PRECISION, full_output=True, disp=False
+            )
+            if not status.converged:
+                raise FitError(f"no convergence between {low:.4g} and {high:.4g} ({status.flag})")
+            return float(root)
+        if high == end:
+            raise FitError(
+                f"no signal strength up to the upper bound of {end:g} is excluded: raise the bound, or scale "
+                "the signal up"
+            )
         low, high = high, high + 2.0 * (high - low)
     raise FitError(
         f"no signal strength up to {high:.3g} is excluded: the data do not constrain this signal. Check that "

@@ -1,0 +1,175 @@
+"""The bias test: how much signal the choice of a smooth function fakes, or hides.
+
+Spectra of alternative functions, fitted to the data, take the place of the data. The signal that the nominal
+function finds in their expectation is the *spurious signal* (ATLAS, Phys. Lett. B 716 (2012) 1, sec. 5); the mean
+pull over toys of them, with or without a signal injected, is the *bias* in units of the statistical error. The
+largest spurious signal becomes a nuisance parameter (`MassScan(..., spurious=...)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from tqdm import tqdm
+
+from hepflow.errors import ConfigError, FitError
+from hepflow.sample import FloatArray
+from hepflow.smooth import FUNCTIONS, Function, fit_smooth
+from hepflow.stats.batch import errors, fit_many
+from hepflow.stats.smooth_toys import SmoothToys
+from hepflow.stats.toys import check_toys
+
+if TYPE_CHECKING:
+    from hepflow.stats.scan import MassScan
+
+TOYS = 500
+NEGLIGIBLE = 0.5  # of the statistical error: the bias up to which coverage hardly suffers
+
+
+@dataclass(frozen=True, eq=False)
+class BiasTest:
+    """Bias of a smooth function against alternatives, `F` functions at `M` masses.
+
+    Parameters
+    ----------
+    mass
+        GeV, shape ``(M,)``.
+    functions, shape_parameters
+        The alternatives and their orders, each fitted to the data, length `F`.
+    spurious
+        Signal strength that the nominal function finds in their expectation, ``(F, M)``.
+    pull, pull_error
+        Mean of ``(mu_hat - mu) / error`` over toys, and its statistical error, ``(F, M)``.
+    injected
+        Signal strength in the toys, ``(M,)``.
+    left_out
+        Alternatives that do not describe the data, and so say nothing.
+    """
+
+    mass: FloatArray
+    functions: tuple[str, ...]
+    shape_parameters: tuple[int, ...]
+    spurious: FloatArray
+    pull: FloatArray
+    pull_error: FloatArray
+    injected: FloatArray
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> FloatArray:
+        """The largest spurious signal of any alternative at each mass, without its sign, ``(M,)``."""
+        return np.asarray(np.max(np.abs(self.spurious), axis=0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists."""
+        arrays = ("mass", "spurious", "pull", "pull_error", "injected", "size")
+        names = ("functions", "shape_parameters", "left_out")
+        return {
+            **{name: getattr(self, name).tolist() for name in arrays},
+            **{name: list(getattr(self, name)) for name in names},
+        }
+
+
+def bias_test(
+    scan: MassScan,
+    alternatives: Sequence[Function] | None = None,
+    *,
+    injected: FloatArray | float = 0.0,
+    toys: int = TOYS,
+    f_test: bool = True,
+    seed: int,
+) -> BiasTest:
+    """Test the function of a scan against alternatives.
+
+    Parameters
+    ----------
+    scan
+        Its function, spectrum, masses and signal.
+    alternatives
+        Functions to throw from; by default all of `hepflow.smooth.FUNCTIONS` but the scan's own.
+    injected
+        Signal strength to add to the toys, a number or one for each mass (M,).
+    toys
+        Of each alternative, at each mass.
+    f_test
+        Whether each toy chooses the order of the nominal function, as the data did.
+    seed
+        Of the toys.
+
+    Raises
+    ------
+    ConfigError
+        If fewer than a hundred toys are asked for, or there is no alternative.
+    FitError
+        If no alternative describes the data.
+    """
+    check_toys(toys)
+    if alternatives is None:
+        alternatives = [function for function in FUNCTIONS.values() if function.name != scan.function.name]
+    if not alternatives:
+        raise ConfigError("a bias test needs an alternative function: give one of hepflow.smooth.FUNCTIONS")
+    everywhere = np.ones(len(scan.counts), dtype=bool)
+    fits, left_out = {}, []
+    for function in alternatives:
+        try:
+            fit = fit_smooth(scan.edges, scan.counts, everywhere, sqrt_s=scan.sqrt_s, function=function)
+        except FitError:
+            left_out.append(function.name)
+            continue
+        if fit.adequate:
+            fits[function.name] = fit
+        else:
+            left_out.append(function.name)
+    if not fits:
+        raise FitError(
+            f"none of the functions {', '.join(left_out)} describes the spectrum: no bias can be measured; narrow "
+            "the fit's range, or give other alternatives"
+        )
+    strengths = np.broadcast_to(np.asarray(injected, dtype=np.float64), scan.masses.shape).copy()
+    rng = np.random.default_rng(seed)
+    shape = (len(fits), len(scan.masses))
+    spurious, pull, pull_error = np.empty(shape), np.empty(shape), np.empty(shape)
+    with tqdm(total=spurious.size, desc="bias", leave=False, disable=None) as bar:
+        for row, fit in enumerate(fits.values()):
+            mean = fit.expected(scan.edges)
+            for column in range(len(scan.masses)):
+                spurious[row, column] = _strengths(scan, column, mean, mean[None], f_test)[0][0]
+                shifted = mean + strengths[column] * scan.signals[column].counts
+                thrown = rng.poisson(np.maximum(shifted, 0.0), (toys, len(mean))).astype(float)
+                found, error = _strengths(scan, column, shifted, thrown, f_test)
+                pulls = (found - strengths[column]) / error
+                pull[row, column], pull_error[row, column] = np.mean(pulls), np.std(pulls) / np.sqrt(toys)
+                bar.update()
+    return BiasTest(
+        mass=scan.masses,
+        functions=tuple(fits),
+        shape_parameters=tuple(fit.n_shape for fit in fits.values()),
+        spurious=spurious,
+        pull=pull,
+        pull_error=pull_error,
+        injected=strengths,
+        left_out=tuple(left_out),
+    )
+
+
+def _strengths(
+    scan: MassScan, index: int, expected: FloatArray, counts: FloatArray, f_test: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return best-fit signal strengths of spectra (T, B) at one mass, and their errors, both ``(T,)``."""
+    bins = scan.bins(float(scan.masses[index]))
+    fits = SmoothToys(
+        scan.edges, expected, scan.background(bins), bins, max_shape=scan.max_shape, f_test=f_test
+    )
+    strength, error = np.empty(len(counts)), np.empty(len(counts))
+    for group in fits.fit(counts):
+        model = scan.model(index, group.smooth)
+        data = model.data(counts[group.rows][:, bins])
+        start = np.broadcast_to(model.init, (len(data), len(model.names))).copy()
+        start[:, 1 : 1 + group.coefficients.shape[1]] = group.coefficients
+        found = fit_many(model, data, start)
+        strength[group.rows] = found.x[:, model.poi]
+        error[group.rows] = errors(model, data, found.x, model.poi)
+    return strength, error

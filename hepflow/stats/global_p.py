@@ -1,0 +1,192 @@
+"""The look-elsewhere effect: how often the background alone makes an excess as large anywhere in a scan.
+
+From toys, each scanned like the data with the order of its function chosen anew; and from the number of upcrossings
+of a low level (E. Gross and O. Vitells, Eur. Phys. J. C 70 (2010) 525, arXiv:1005.1891, eq. 3), which few toys give
+and which reaches significances that no toys do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from tqdm import tqdm
+
+from hepflow.errors import FitError
+from hepflow.sample import FloatArray
+from hepflow.stats.batch import fit_many
+from hepflow.stats.smooth_toys import SmoothToys
+from hepflow.stats.toys import check_toys, q0_many, tail
+
+if TYPE_CHECKING:
+    from hepflow.stats.scan import MassScan, Scan
+
+CROSSING = 0.5  # sigma: the level whose upcrossings are counted
+_TOGETHER = 500  # toys between two looks at the progress bar
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalSignificance:
+    """The largest excess of a scan, and its significance with the look-elsewhere effect.
+
+    Parameters
+    ----------
+    mass
+        Where it is, GeV.
+    z_local, p_local
+        Its local significance and p-value.
+    z, p, p_error
+        Global significance, p-value and its statistical error, from toys.
+    max_z
+        Largest local significance of each toy, shape ``(T,)``.
+    upcrossings, upcrossings_error
+        Mean number of upcrossings of half a standard deviation in a toy, and its error.
+    p_upcrossings, z_upcrossings
+        Global p-value and significance from them.
+    """
+
+    mass: float
+    z_local: float
+    p_local: float
+    z: float
+    p: float
+    p_error: float
+    max_z: FloatArray
+    upcrossings: float
+    upcrossings_error: float
+    p_upcrossings: float
+    z_upcrossings: float
+
+    @property
+    def trials(self) -> float:
+        """The trial factor, global over local p-value, from the upcrossings."""
+        return self.p_upcrossings / self.p_local
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers without the single toys."""
+        numbers = {name: value for name, value in vars(self).items() if name != "max_z"}
+        return {**numbers, "trials": self.trials, "toys": len(self.max_z)}
+
+
+def global_significance(
+    scan: MassScan, result: Scan, *, toys: int = 1000, f_test: bool = True, seed: int
+) -> GlobalSignificance:
+    """Return the global significance of the largest excess.
+
+    Parameters
+    ----------
+    scan, result
+        The scan and what it found in the data.
+    toys
+        Spectra to throw from the fit without signal to all bins.
+    f_test
+        Whether each toy chooses the order of its function, as the data did.
+    seed
+        Of the toys.
+
+    Raises
+    ------
+    ConfigError
+        If fewer than a hundred toys are asked for.
+    FitError
+        If no mass of the scan has a significance.
+    """
+    check_toys(toys)
+    if not np.any(np.isfinite(result.z)):
+        raise FitError("the scan holds no significance: every fit failed; see its problems")
+    best = int(np.nanargmax(result.z))
+    curves = toy_scans(scan, toys, f_test=f_test, seed=seed)
+    max_z = curves.max(axis=1)
+    z_local, p_local = float(result.z[best]), float(result.p0[best])
+    p, error = (float(each[0]) for each in tail(max_z, np.ones(toys), np.array([z_local])))
+    p_error = max(error, 1.0 / toys)  # where no toy reaches it
+    crossings = np.sum((curves[:, 1:] >= CROSSING) & (curves[:, :-1] < CROSSING), axis=1) + (
+        curves[:, 0] >= CROSSING
+    )
+    mean = float(np.mean(crossings))
+    by_crossings = p_local + mean * np.exp(-0.5 * (z_local**2 - CROSSING**2))
+    by_crossings = float(min(by_crossings, 1.0))
+    return GlobalSignificance(
+        mass=float(result.mass[best]),
+        z_local=z_local,
+        p_local=p_local,
+        z=_z(max(p, 0.5 / toys)),
+        p=p,
+        p_error=p_error,
+        max_z=max_z,
+        upcrossings=mean,
+        upcrossings_error=float(np.std(crossings) / np.sqrt(toys)),
+        p_upcrossings=by_crossings,
+        z_upcrossings=_z(by_crossings),
+    )
+
+
+def toy_scans(
+    scan: MassScan, toys: int, *, f_test: bool = True, signed: bool = False, seed: int
+) -> FloatArray:
+    """Return the local significance of each mass in each toy, shape ``(T, M)``; with `signed`, of deficits, too."""
+    rng = np.random.default_rng(seed)
+    whole = scan.background(np.ones(len(scan.counts), dtype=bool))
+    mean = whole.expected(scan.edges)
+    windows: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
+    for i, mass in enumerate(scan.masses):
+        bins = scan.bins(float(mass))
+        windows.setdefault(bins.tobytes(), (bins, []))[1].append(i)
+    fits = [
+        (SmoothToys(scan.edges, mean, whole, bins, max_shape=scan.max_shape, f_test=f_test), members)
+        for bins, members in windows.values()
+    ]
+    z = np.zeros((toys, len(scan.masses)))
+    with tqdm(total=toys, desc="toys", leave=False, disable=None) as bar:
+        for first in range(0, toys, _TOGETHER):
+            part = slice(first, min(first + _TOGETHER, toys))
+            counts = rng.poisson(mean, (part.stop - part.start, len(mean))).astype(float)
+            for one, members in fits:
+                z[part, members] = _scan_toys(scan, one, members, counts, signed)
+            bar.update(part.stop - part.start)
+    return z
+
+
+def _scan_toys(
+    scan: MassScan, fits: SmoothToys, members: list[int], counts: FloatArray, signed: bool
+) -> FloatArray:
+    """Return the local significance of toys (T, B) at some masses (T, m)."""
+    z = np.zeros((len(counts), len(members)))
+    for group in fits.fit(counts):
+        data = counts[group.rows][:, fits.bins]
+        for column, index in enumerate(members):
+            model = scan.model(index, group.smooth)
+            start = np.broadcast_to(model.init, (len(data), len(model.names))).copy()
+            start[:, 1 : 1 + group.coefficients.shape[1]] = group.coefficients
+            if scan.spurious:
+                q = q0_many(model, model.data(data), start, signed=signed)
+            else:
+                q = _q0(model.rates(start), data, model, start, group.value, signed)
+            z[group.rows, column] = np.sign(q) * np.sqrt(np.abs(q))
+    return z
+
+
+def _q0(
+    rates: tuple[FloatArray, FloatArray],
+    data: FloatArray,
+    model: Any,
+    start: FloatArray,
+    background: FloatArray,
+    signed: bool,
+) -> FloatArray:
+    """Return the signed discovery statistic where the fit without signal is the same for all masses."""
+    slope = np.sum((1.0 - data / rates[0]) * rates[1][..., model.poi], axis=1)
+    excess = slope < 0
+    fitted = excess | signed
+    q = np.zeros(len(data))
+    if np.any(fitted):
+        free = fit_many(model, model.data(data[fitted]), start[fitted])
+        q[fitted] = np.maximum(background[fitted] - free.value, 0.0)
+    return np.where(excess, q, -q)
+
+
+def _z(p: float) -> float:
+    return max(float(stats.norm.isf(p)), 0.0)

@@ -1,0 +1,93 @@
+"""Goodness of fit: whether the model describes the data at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from hepflow.sample import FloatArray
+from hepflow.stats.batch import fit_many
+from hepflow.stats.profile import AnyModel, Profile, as_profile
+from hepflow.stats.toys import check_toys, conditional, tail, throw
+
+
+@dataclass(frozen=True, eq=False)
+class GoodnessOfFit:
+    """The saturated-model test.
+
+    Parameters
+    ----------
+    statistic
+        -2 ln of the likelihood over that of the saturated model, in which every rate equals its datum.
+    ndf
+        Bins and auxiliary data less fitted parameters.
+    p
+        p-value from the chi2 distribution, right where many events are expected in every bin.
+    toys, p_toys, p_toys_error
+        The statistic of toys (T,), and the p-value and its error from them; None without toys.
+    """
+
+    statistic: float
+    ndf: int
+    p: float
+    toys: FloatArray | None = None
+    p_toys: float | None = None
+    p_toys_error: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers without the single toys."""
+        names = ("statistic", "ndf", "p", "p_toys", "p_toys_error")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "toys": 0 if self.toys is None else len(self.toys),
+        }
+
+
+def goodness_of_fit(
+    model: AnyModel | Profile,
+    data: ArrayLike | None = None,
+    *,
+    mu: float | None = 0.0,
+    toys: int = 0,
+    seed: int = 0,
+) -> GoodnessOfFit:
+    """Test whether data follow the fitted model (Baker and Cousins, NIM 221 (1984) 437).
+
+    Parameters
+    ----------
+    model, data
+        As for `Profile`; or a Profile alone.
+    mu
+        Signal strength to hold, by default none at all; None to fit it, too.
+    toys
+        Toys to throw from the fit and to fit in turn; 0 for the chi2 distribution alone.
+    seed
+        Of the toys.
+
+    Raises
+    ------
+    ConfigError
+        If `toys` is neither zero nor at least a hundred.
+    FitError
+        If the fit to the data does not converge.
+    """
+    profile = as_profile(model, data)
+    likelihood = profile.model
+    fitted = profile.free if mu is None else profile.conditional(mu)
+    free = int(np.sum(~likelihood.fixed)) - (mu is not None)
+    ndf = max(likelihood.n_bins + len(likelihood.auxiliary) - free, 0)
+    p = float(stats.chi2.sf(fitted.value, ndf)) if ndf else 1.0
+    if not toys:
+        return GoodnessOfFit(fitted.value, ndf, p)
+    check_toys(toys)
+    thrown = throw(likelihood, fitted.x, toys, np.random.default_rng(seed))
+    if mu is None:
+        values = fit_many(likelihood, thrown, fitted.x).value
+    else:
+        values = conditional(likelihood, thrown, mu, fitted.x).value
+    found, error = tail(values, np.ones(toys), np.array([fitted.value]))
+    return GoodnessOfFit(fitted.value, ndf, p, values, float(found[0]), float(error[0]))

@@ -1,0 +1,250 @@
+"""Scans: the local significance and the limit of a resonance against its mass, on a smooth background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
+
+from hepflow.errors import ConfigError, HepflowError
+from hepflow.sample import FloatArray
+from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
+from hepflow.stats.calculators import Calculator, choose
+from hepflow.stats.fit import discovery
+from hepflow.stats.global_p import GlobalSignificance
+from hepflow.stats.limits import upper_limit
+from hepflow.stats.profile import Profile
+from hepflow.stats.signal import SignalShape
+from hepflow.stats.smooth_model import SmoothModel
+from hepflow.stats.toy_limits import upper_limit_toys
+from hepflow.stats.toys import p0_toys
+
+_CORE = 0.9  # share of the signal whose bins tell how many events are expected
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """Results against the mass of the signal.
+
+    Parameters
+    ----------
+    mass
+        Masses, rising, shape ``(M,)``, GeV.
+    z, p0
+        Local significance and p-value; 0 and 0.5 for a deficit. Shapes ``(M,)``.
+    mu_hat, mu_hat_error
+        Best-fit signal strength and its error, ``(M,)``.
+    mu_up_obs, mu_up_exp
+        CLs upper limits, observed (M,) and expected at -2 to 2 sigma (M, 5); None where none were asked for, NaN
+        where none was found.
+    calculator
+        "asymptotic" or "toys" for each mass.
+    unit
+        What ``mu = 1`` stands for.
+    level
+        Confidence level of the limits.
+    problems
+        What went wrong at single masses, whose values are NaN.
+    global_significance
+        That of the largest excess; None where it was not asked for.
+    """
+
+    mass: FloatArray
+    z: FloatArray
+    p0: FloatArray
+    mu_hat: FloatArray
+    mu_hat_error: FloatArray
+    mu_up_obs: FloatArray | None
+    mu_up_exp: FloatArray | None
+    calculator: tuple[str, ...]
+    unit: str
+    level: float = 0.95
+    problems: tuple[str, ...] = ()
+    global_significance: GlobalSignificance | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists; NaN becomes None."""
+        arrays = ("mass", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs", "mu_up_exp")
+        found = self.global_significance
+        return {
+            **{name: _plain(getattr(self, name)) for name in arrays},
+            "calculator": list(self.calculator),
+            "unit": self.unit,
+            "level": self.level,
+            "problems": list(self.problems),
+            "global": None if found is None else found.to_dict(),
+        }
+
+
+class MassScan:
+    """A spectrum, a smooth background and a signal whose mass is scanned.
+
+    Each mass has a model of its own, in which function and signal are fitted together.
+
+    Parameters
+    ----------
+    edges, counts
+        Bin edges (B + 1,) in GeV and events per bin (B,).
+    masses
+        To test, GeV.
+    signal
+        Mass in GeV -> shape of the signal at strength one, a function from edges to a template: `SignalMorph.at`, or
+        ``lambda mass: partial(gaussian_signal, mass=mass, width=0.03 * mass)``.
+    function, sqrt_s, max_shape
+        As for `hepflow.smooth.fit_smooth`; the order is chosen by the F-test on the spectrum without signal.
+    half_range
+        Fit only bins within this fraction of the mass on either side (a sliding window); None for all bins.
+    spurious
+        Events of spurious signal (one standard deviation), for example from `bias_test`.
+    unit
+        What strength one stands for, in words.
+
+    Raises
+    ------
+    ConfigError
+        If no mass is given, or one lies outside the spectrum.
+    InputError, FitError
+        As for `fit_smooth`.
+    """
+
+    def __init__(
+        self,
+        edges: ArrayLike,
+        counts: ArrayLike,
+        masses: ArrayLike,
+        signal: Callable[[float], SignalShape],
+        *,
+        function: Function = DIJET,
+        sqrt_s: float = SQRT_S,
+        max_shape: int | None = None,
+        half_range: float | None = None,
+        spurious: float = 0.0,
+        unit: str = "signal events",
+    ) -> None:
+        self.edges, self.counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+        self.masses = np.unique(np.asarray(masses, dtype=np.float64))
+        outside = self.masses[(self.masses < self.edges[0]) | (self.masses > self.edges[-1])]
+        if not len(self.masses) or len(outside):
+            what = "no mass to scan" if not len(outside) else f"mass {outside[0]:g} GeV"
+            raise ConfigError(
+                f"{what}: expected masses inside the spectrum, {self.edges[0]:g} to {self.edges[-1]:g} GeV"
+            )
+        self.function, self.sqrt_s, self.max_shape = function, sqrt_s, max_shape
+        self.half_range, self.spurious, self.unit = half_range, spurious, unit
+        self.signals = [signal(float(mass))(self.edges) for mass in self.masses]
+        self._fits: dict[bytes, SmoothFit] = {}
+
+    def bins(self, mass: float) -> NDArray[np.bool_]:
+        """Return the mask of the bins that are fitted at a mass, shape ``(B,)``."""
+        if self.half_range is None:
+            return np.ones(len(self.counts), dtype=bool)
+        low, high = mass * (1 - self.half_range), mass * (1 + self.half_range)
+        return (self.edges[:-1] >= low - 1e-6) & (self.edges[1:] <= high + 1e-6)
+
+    def background(self, bins: NDArray[np.bool_]) -> SmoothFit:
+        """Return the fit without signal to some of the bins."""
+        key = bins.tobytes()
+        if key not in self._fits:
+            self._fits[key] = fit_smooth(
+                self.edges,
+                self.counts,
+                bins,
+                sqrt_s=self.sqrt_s,
+                max_shape=self.max_shape,
+                function=self.function,
+            )
+        return self._fits[key]
+
+    def model(self, index: int, smooth: SmoothFit | None = None) -> SmoothModel:
+        """Return the model of one of the masses, on its own background fit or on another."""
+        bins = self.bins(float(self.masses[index]))
+        smooth = self.background(bins) if smooth is None else smooth
+        return SmoothModel(smooth, self.edges, self.signals[index], bins=bins, spurious=self.spurious)
+
+    def run(
+        self,
+        *,
+        limits: bool = True,
+        level: float = 0.95,
+        calculator: Calculator = "auto",
+        seed: int = 0,
+    ) -> Scan:
+        """Fit every mass.
+
+        A mass whose fit fails gives NaN and an entry in `problems`; the others are kept.
+
+        Parameters
+        ----------
+        limits
+            Whether to set upper limits, too.
+        level
+            Their confidence level.
+        calculator
+            "asymptotic", "toys", or "auto": toys where fewer than 20 background events are expected in the bins
+            that hold 90 % of the signal.
+        seed
+            Of the toys.
+        """
+        columns = np.full((len(self.masses), 10), np.nan)
+        chosen, problems = [], []
+        for i, mass in enumerate(tqdm(self.masses, desc="masses", leave=False, disable=None)):
+            try:
+                model = self.model(i)
+                profile = Profile(model, self.counts[self.bins(float(mass))])
+                name, _ = choose(calculator, self._expected(i, model))
+                chosen.append(name)
+                columns[i, :4] = _significance(profile, name, seed + i)
+                if limits:
+                    if name == "toys":
+                        limit = upper_limit_toys(profile, level=level, seed=seed + i).limit
+                    else:
+                        limit = upper_limit(profile, level=level)
+                    columns[i, 4:] = limit.observed, *limit.expected
+                    problems += [f"{mass:g} GeV: {problem}" for problem in limit.problems]
+            except HepflowError as error:
+                chosen += ["none"] * (i + 1 - len(chosen))
+                problems.append(f"{mass:g} GeV: {error}")
+        return Scan(
+            mass=self.masses,
+            z=columns[:, 0],
+            p0=columns[:, 1],
+            mu_hat=columns[:, 2],
+            mu_hat_error=columns[:, 3],
+            mu_up_obs=columns[:, 4] if limits else None,
+            mu_up_exp=columns[:, 5:] if limits else None,
+            calculator=tuple(chosen),
+            unit=self.unit,
+            level=level,
+            problems=tuple(problems),
+        )
+
+    def _expected(self, index: int, model: SmoothModel) -> float:
+        """Return the background in the bins that hold most of the signal."""
+        signal = self.signals[index].counts[self.bins(float(self.masses[index]))]
+        order = np.argsort(-signal)
+        needed = int(np.searchsorted(np.cumsum(signal[order]), _CORE * signal.sum())) + 1
+        return float(model.background[order[:needed]].sum())
+
+
+def _significance(profile: Profile, calculator: str, seed: int) -> Sequence[float]:
+    found = discovery(profile)
+    z, p0 = found.z, found.p0
+    if calculator == "toys":
+        toys = p0_toys(profile, seed=seed)
+        z, p0 = toys.z, toys.p
+    return z, p0, found.mu_hat, found.mu_hat_error
+
+
+def _plain(values: FloatArray | None) -> Any:
+    if values is None:
+        return None
+    listed = values.tolist()
+    return [[_number(v) for v in row] if isinstance(row, list) else _number(row) for row in listed]
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
