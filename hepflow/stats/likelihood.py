@@ -165,12 +165,17 @@ class Likelihood(ABC):
         floor = _FLOOR * np.minimum(self.background, n + 1.0)
         below = (raw < floor) | (raw < 0.0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            log_rate = np.log(np.where(below, floor, raw)) + np.where(below, raw / floor - 1.0, 0.0)
-            rate = np.where(below, np.exp(log_rate), raw)
+            log_rate, rate = np.log(np.where(below, floor, raw)), raw
+            if np.any(below):
+                log_rate = log_rate + np.where(below, raw / floor - 1.0, 0.0)
+                rate = np.where(below, np.exp(log_rate), raw)
+            ratio = np.where(n > 0, n / rate, 0.0)
             deviance = rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0)
-            first = np.where(below, (rate - n) / floor, 1.0 - np.where(n > 0, n / rate, 0.0))
-            toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
-            second = np.where(below, rate / floor**2 + toward, (n / rate + _FISHER_SHARE) / rate)
+            first, second = 1.0 - ratio, (ratio + _FISHER_SHARE) / rate
+            if np.any(below):
+                first = np.where(below, (rate - n) / floor, first)
+                toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
+                second = np.where(below, rate / floor**2 + toward, second)
         value = 2.0 * np.sum(deviance, axis=-1)
         gradient = 2.0 * (first[..., None, :] @ jacobian)[..., 0, :]
         weight = np.where(below | (rate > 0), 2.0 * second, 0.0)

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
-from hepflow.stats.histfactory import HistFactory
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.minimise import TOLERANCE, Minimum, covariance, minimise
+from hepflow.stats.numerical import likelihood_of
 
 AnyModel: TypeAlias = "pyhf.Model | Likelihood"
 Mask = NDArray[np.bool_]
@@ -46,7 +46,7 @@ class Profile:
     def __init__(
         self, model: AnyModel, data: ArrayLike, *, bounds: tuple[float, float] | None = None
     ) -> None:
-        self.model = model if isinstance(model, Likelihood) else HistFactory(model)
+        self.model = model if isinstance(model, Likelihood) else likelihood_of(model)
         self.data = _checked_data(self.model, data)
         self._low, self._high = self.model.low.copy(), self.model.high.copy()
         if bounds is not None:
@@ -85,6 +85,11 @@ class Profile:
             )
         return float(np.sqrt(variance))
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Ends of the signal strength in every fit."""
+        return float(self._low[self.model.poi]), float(self._high[self.model.poi])
+
     @cached_property
     def covariance(self) -> FloatArray:
         """Covariance of the free fit's parameters, shape ``(P, P)``; infinite variance where undetermined."""
@@ -107,6 +112,18 @@ class Profile:
             self._conditional[mu] = self._fit(start, self.movable(fix_poi=True))
         return self._conditional[mu]
 
+    def fixing(self, parameter: int, value: float) -> Minimum:
+        """Return the fit with one parameter (an index) fixed to `value`, inside its bounds, and the rest free."""
+        start, matrix = self.free.x.copy(), self.covariance
+        value = float(np.clip(value, self._low[parameter], self._high[parameter]))
+        variance = matrix[parameter, parameter]
+        if 0 < variance < np.inf:  # where the others go if the likelihood is a parabola
+            start += matrix[parameter] / variance * (value - start[parameter])
+        start[parameter] = value
+        free = self.movable(fix_poi=False)
+        free[parameter] = False
+        return self._fit(start, free)
+
     def rise(self, mu: float) -> float:
         """Return -2 ln of the profile likelihood ratio of `mu`, arXiv:1007.1727 eq. 7; zero or more."""
         conditional = self.conditional(mu)
@@ -116,13 +133,14 @@ class Profile:
             self.__dict__.pop("covariance", None)
         return max(0.0, conditional.value - self.free.value)
 
-    def asimov(self) -> Profile:
-        """Return the profile on background-only Asimov data, with the nuisance parameters of these data."""
-        background = self.conditional(0.0)
-        other = Profile(self.model, self.model.expected_data(background.x))
-        value = self.model.evaluate(background.x, other.data)[0]
-        other._free = Minimum(background.x, value, 0.0, np.zeros_like(background.x), valid=True)
-        other._conditional[0.0] = other._free
+    def asimov(self, mu: float = 0.0) -> Profile:
+        """Return the profile on Asimov data of a signal strength; the background-only fit sets the nuisances."""
+        x = self.conditional(0.0).x.copy()
+        x[self.model.poi] = mu
+        other = Profile(self.model, self.model.expected_data(x))
+        value = self.model.evaluate(x, other.data)[0]
+        other._free = Minimum(x, value, 0.0, np.zeros_like(x), valid=True)
+        other._conditional[mu] = other._free
         return other
 
     def covariance_at(self, x: FloatArray, free: Mask) -> FloatArray:

@@ -18,6 +18,10 @@ _SCALARS = ("normfactor", "lumi")
 _PER_BIN = ("shapesys", "shapefactor", "staterror")
 
 
+class UnknownModelError(ConfigError):
+    """A model that is none of HistFactory's, which pyhf itself may still know."""
+
+
 @dataclass(frozen=True, eq=False)
 class Terms:
     """The pieces of every rate: `S` samples, `N` bins of all channels, `P` parameters.
@@ -34,8 +38,6 @@ class Terms:
         Parameters of additive shifts (histosys), shape ``(H,)``, and the arrays of `code4p`.
     scale, up, down, coefficients
         Parameters of multiplicative scales (normsys), shape ``(K,)``, and the arrays of `code4`.
-    constraints
-        The parameters with auxiliary data.
     """
 
     nominal: FloatArray
@@ -48,7 +50,6 @@ class Terms:
     up: FloatArray
     down: FloatArray
     coefficients: FloatArray
-    constraints: Constraints
 
 
 def compile_terms(model: pyhf.Model) -> Terms:
@@ -56,7 +57,7 @@ def compile_terms(model: pyhf.Model) -> Terms:
 
     Raises
     ------
-    ConfigError
+    UnknownModelError
         If it holds a modifier that HistFactory does not know.
     InputError
         If a yield is not finite.
@@ -91,7 +92,9 @@ def compile_terms(model: pyhf.Model) -> Terms:
                 for i, at in enumerate(range(bins.start, bins.stop)):
                     factors[row][at].append(first if kind in _SCALARS else first + i)
             else:
-                raise ConfigError(f"modifier {name!r} of channel {channel!r} has the unknown type {kind!r}")
+                raise UnknownModelError(
+                    f"modifier {name!r} of channel {channel!r} has the unknown type {kind!r}"
+                )
     factor = _padded(factors, config.npars)
     flat = (np.arange(n_bins) * (config.npars + 1) + factor).ravel()
     up_down = np.array(list(shifts.values())).reshape(-1, 2, n_samples, n_bins)
@@ -108,7 +111,6 @@ def compile_terms(model: pyhf.Model) -> Terms:
         scale[:, 0],
         scale[:, 1],
         code4_coefficients(scale[:, 0], scale[:, 1]),
-        _constraints(model),
     )
 
 
@@ -127,7 +129,8 @@ def _padded(factors: list[list[list[int]]], dummy: int) -> IndexArray:
     return np.ascontiguousarray(np.moveaxis(np.array(table, dtype=np.intp), 2, 0))
 
 
-def _constraints(model: pyhf.Model) -> Constraints:
+def constraints(model: pyhf.Model) -> Constraints:
+    """Return what the auxiliary data of a model constrain."""
     index: list[int] = []
     poisson: list[bool] = []
     width: list[float] = []

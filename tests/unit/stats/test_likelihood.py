@@ -198,7 +198,7 @@ def test_refuses_another_backend(monkeypatch, counting):
     model, _ = open_workspace(counting([1.0], [2.0], [], [1.0]))
 
     other = SimpleNamespace(tensorlib=SimpleNamespace(name="jax", precision="64b"))
-    monkeypatch.setattr("hepflow.stats.histfactory.pyhf", other)
+    monkeypatch.setattr("hepflow.stats.pyhf_model.pyhf", other)
     with pytest.raises(ConfigError, match="jax backend"):
         HistFactory(model)
 
