@@ -4,7 +4,13 @@ from hepflow.selection.closure import Closure, closure
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.scores import Scored, Scores, score
 from hepflow.selection.truth import Truth, significance_improvement
-from hepflow.selection.validation import NonClosure, Validation, validate, validate_in_simulation
+from hepflow.selection.validation import (
+    NonClosure,
+    Validation,
+    enough_simulation,
+    validate,
+    validate_in_simulation,
+)
 
 __all__ = [
     "Closure",
@@ -16,6 +22,7 @@ __all__ = [
     "Validation",
     "closure",
     "cuts",
+    "enough_simulation",
     "inclusive",
     "score",
     "significance_improvement",

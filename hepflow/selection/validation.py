@@ -148,7 +148,8 @@ def validate_in_simulation(
         Untrained, as in the analysis.
     simulation
         Simulated background. Trained on are as many of its events as the sidebands of the data hold, drawn by
-        weight: how far a method is off depends on how much it learns from. All others measure how far that is.
+        weight: how far a method is off depends on how much it learns from. All others measure how far that is. See
+        `enough_simulation`.
     data
         Data, of which the events in the sidebands are counted, and nothing else is looked at.
     windows
@@ -180,6 +181,17 @@ def validate_in_simulation(
         sidebands=_bare(scores.sidebands, unseen.select(outside)),
         validation=_bare(scores.validation),
         windows=windows,
+    )
+
+
+def enough_simulation(simulation: Sample, data: Sample, windows: Windows) -> bool:
+    """Return whether simulation, drawn by weight, holds as many events in the sidebands as the data.
+
+    With fewer a method learns less, and what it misses says little of the analysis.
+    """
+    weight = simulation.weight[windows.in_sidebands(simulation.mass)]
+    return bool(
+        weight.sum() >= windows.in_sidebands(data.mass).sum() * simulation.weight.max(initial=0.0) > 0
     )
 
 

@@ -7,7 +7,14 @@ import pytest
 
 from hepflow.errors import InputError
 from hepflow.sample import Sample
-from hepflow.selection import NonClosure, Validation, cuts, validate, validate_in_simulation
+from hepflow.selection import (
+    NonClosure,
+    Validation,
+    cuts,
+    enough_simulation,
+    validate,
+    validate_in_simulation,
+)
 from hepflow.selection.cuts import NON_CLOSURE
 from hepflow.selection.validation import bare
 
@@ -193,6 +200,14 @@ def test_weights_that_cannot_be_drawn_by(make_background, many, toy, weight):
     message = r"validation in simulation: event weights from .*; or do without inputs\.simulation"
     with pytest.raises(InputError, match=message):
         in_simulation(make_background, many, simulation, toy)
+
+
+def test_how_much_simulation_is_enough(many, toy):
+    """As many as the data in the sidebands; a few events of large weight make all others rare."""
+    assert enough_simulation(many, many, toy.windows)
+    assert not enough_simulation(many.select(slice(0, 30_000)), many, toy.windows)
+    assert not enough_simulation(replace(many, weight=1.0 + (np.arange(len(many)) == 0)), many, toy.windows)
+    assert not enough_simulation(many.select(slice(0, 0)), many, toy.windows)
 
 
 def test_simulation_elsewhere(make_background, many, toy):
