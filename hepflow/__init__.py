@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, flows, methods, plots, selection, stats
+    from hepflow import classifiers, export, flows, methods, plots, selection, stats
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.features import features
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hepflow.regions import Windows
     from hepflow.results import Results
     from hepflow.sample import Sample, inject
-    from hepflow.selection import cuts, inclusive, score, validate
+    from hepflow.selection import cuts, inclusive, score, validate, validate_in_simulation
     from hepflow.spectrum import Spectrum
     from hepflow.storage import load_sample, save_sample
 
@@ -38,6 +38,7 @@ __all__ = [
     "classifiers",
     "crossfit",
     "cuts",
+    "export",
     "features",
     "flows",
     "inclusive",
@@ -51,9 +52,10 @@ __all__ = [
     "selection",
     "stats",
     "validate",
+    "validate_in_simulation",
 ]
 
-_ROOMS = ("classifiers", "flows", "methods", "plots", "selection", "stats")
+_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "stats")
 _HOMES = {
     "ConfigError": "errors",
     "FitError": "errors",
@@ -73,6 +75,7 @@ _HOMES = {
     "save_sample": "storage",
     "score": "selection",
     "validate": "selection",
+    "validate_in_simulation": "selection",
 }
 
 

@@ -1,0 +1,54 @@
+"""Any result of hepflow as plain JSON: its numbers under their names, with what made them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hepflow import __version__
+from hepflow.errors import ConfigError
+from hepflow.storage import write_json
+
+
+def write_record(path: str | Path, result: object) -> None:
+    """Write a result as JSON: what its `to_dict` gives, or the fields of a dataclass without one.
+
+    The file also says ``kind`` (the name of the class) and ``hepflow`` (the version). A number that is not finite,
+    as of a fit that failed, becomes null.
+
+    Parameters
+    ----------
+    path
+        The file.
+    result
+        `Results`, `BumpHunt`, `UpperLimit`, a scan, or any other frozen result.
+
+    Raises
+    ------
+    ConfigError
+        If `result` is no result, or holds what JSON cannot say; the message says where.
+    InputError
+        If the file cannot be written.
+    """
+    if isinstance(result, type) or not (hasattr(result, "to_dict") or is_dataclass(result)):
+        raise ConfigError(
+            f"{type(result).__name__} is no result of hepflow: expected a record such as BumpHunt"
+        )
+    write_json(path, {"kind": type(result).__name__, "hepflow": __version__, **_plain(result)})
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

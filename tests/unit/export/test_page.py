@@ -1,0 +1,41 @@
+"""The page on publishing: its Python runs as it stands, from top to bottom."""
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hepflow.smooth import SQRT_S
+from hepflow.storage import write_json, write_text
+
+PAGE = Path(__file__).parents[3] / "docs" / "publishing.md"
+
+
+@pytest.mark.skipif(find_spec("hepdata_lib") is None, reason="needs hepflow[hepdata]")
+def test_every_snippet(results, points, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("runs/demo/workspaces").mkdir(parents=True)
+    write_json("runs/demo/results.json", results.to_dict())
+    write_json("runs/demo/workspaces/eps0.01.json", points[0][1])
+    edges = np.linspace(2500, 5000, 51)
+    x = 0.5 * (edges[1:] + edges[:-1]) / SQRT_S
+    counts = np.random.default_rng(1).poisson(2e4 * (1 - x) ** 10 / x**5 * 1e-6)
+    rows = (f"{low},{high},{count}" for low, high, count in zip(edges, edges[1:], counts, strict=False))
+    write_text("mjj.csv", "\n".join(rows))
+    namespace = {}
+    snippets = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(snippets) == 6
+    for snippet in snippets:
+        if "pyhs3" not in snippet or find_spec("pyhs3") is not None:
+            exec(compile(snippet, PAGE.name, "exec"), namespace)
+    written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
+    assert {
+        "background_only.json",
+        "patchset.json",
+        "hs3.json",
+        "hepdata.tar.gz",
+        "scan.tar.gz",
+        "scan.json",
+    } <= written
