@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,7 @@ class Spectrum:
     edges
         Bin edges, shape ``(B + 1,)``, GeV; every border of a region is an edge.
     observed
-        Data events per bin, shape ``(B,)``.
+        Data events per bin, shape ``(B,)``; what the fit takes for them where they are blinded.
     expected
         Background events per bin before any fit to the signal region, shape ``(B,)``.
     windows
@@ -40,6 +40,8 @@ class Spectrum:
         True after a cut: the sidebands join the fit and share one free factor with the signal region, so that what
         the template misses there is measured. False where `expected` was itself fitted to these sidebands, which
         must not be counted twice.
+    blind
+        True where `observed` holds no data of the signal region: see `blinded`.
     """
 
     edges: FloatArray
@@ -49,6 +51,7 @@ class Spectrum:
     modes: Mapping[str, FloatArray] = field(default_factory=dict)
     statistical: FloatArray = field(default_factory=lambda: np.zeros(0))
     sidebands_in_fit: bool = False
+    blind: bool = False
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
@@ -109,6 +112,20 @@ class Spectrum:
         factor, error = self.sideband_factor()
         return factor * self.expected, np.sqrt(factor**2 * variance + (self.expected * error) ** 2)
 
+    def blinded(self) -> Spectrum:
+        """Return the spectrum with what is expected in the signal region in place of the data there.
+
+        These are Asimov data without signal (arXiv:1007.1727, sec. 4), from `corrected`: the sidebands, and nothing
+        in the signal region, decide them.
+        """
+        expected, _ = self.corrected()
+        return replace(self, observed=np.where(self.in_signal, expected, self.observed), blind=True)
+
+    @property
+    def data(self) -> FloatArray:
+        """Data events per bin, shape ``(B,)``, NaN where they are blinded."""
+        return np.where(self.in_signal & self.blind, np.nan, self.observed)
+
     def sideband_factor(self) -> tuple[float, float]:
         """Return observed over expected events in the sidebands and its statistical error.
 
@@ -127,12 +144,12 @@ class Spectrum:
         return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
 
     def to_hist(self) -> hist.Hist[Any]:
-        """Return the observed counts as a `hist.Hist` with one axis ``m_jj``."""
+        """Return the data as a `hist.Hist` with one axis ``m_jj``; NaN where they are blinded."""
         import hist
 
         histogram = hist.Hist(
             hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False),
             storage=hist.storage.Double(),
         )
-        histogram[...] = self.observed
+        histogram[...] = self.data
         return histogram

@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from hepflow.errors import ConfigError
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
-from hepflow.smooth import MAX_SHAPE, SQRT_S, SmoothFit, fit_smooth
+from hepflow.smooth import SQRT_S, SmoothFit, fit_smooth
 from hepflow.spectrum import Spectrum
-from hepflow.stats.fit import discovery
+from hepflow.stats.fit import discovery, expected_significance
 from hepflow.stats.limits import upper_limit
-from hepflow.stats.model import Workspace, open_workspace, workspace
+from hepflow.stats.model import BLINDED, Workspace, open_workspace, workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalTemplate, counting_signal, gaussian_signal
 
@@ -28,54 +28,72 @@ class BumpHunt:
 
     Parameters
     ----------
-    n_obs, n_exp, n_exp_error
-        Events observed and background expected in the signal region, with its full error. Of a user's
-        workspace: in its most sensitive channel, the background as the best fit has it.
+    n_exp, n_exp_error
+        Background expected in the signal region, with its full error. Of a user's workspace: in its most sensitive
+        channel, as the best fit has it.
+    mu_up_exp
+        CLs upper limits expected without signal at -2, -1, 0, 1, 2 sigma.
+    workspace
+        The pyhf workspace that was fitted.
+    blind
+        True where the data of the signal region were not looked at: what hangs on them is None.
+    n_obs
+        Events observed there.
     z, p0
         Asymptotic local significance and p-value of the excess; 0 and 0.5 for a deficit.
     mu_hat, mu_hat_error
         Best-fit signal strength and its error.
-    mu_up_obs, mu_up_exp
-        CLs upper limits: observed, and expected without signal at -2, -1, 0, 1, 2 sigma.
-    workspace
-        The pyhf workspace that was fitted.
+    mu_up_obs
+        Observed CLs upper limit.
+    z_expected
+        Median significance of a signal of strength one; the data of the signal region have no part in it. None
+        without a signal or a background to expect, and of a user's workspace.
     spectrum, signal, smooth
         What it was made of, and the dijet fit behind it; None where there was none.
     level
         Confidence level of the limits.
     """
 
-    n_obs: float
     n_exp: float
     n_exp_error: float
-    z: float
-    p0: float
-    mu_hat: float
-    mu_hat_error: float
-    mu_up_obs: float
     mu_up_exp: tuple[float, ...]
     workspace: Workspace
+    blind: bool = False
+    n_obs: float | None = None
+    z: float | None = None
+    p0: float | None = None
+    mu_hat: float | None = None
+    mu_hat_error: float | None = None
+    mu_up_obs: float | None = None
+    z_expected: float | None = None
     spectrum: Spectrum | None = None
     signal: SignalTemplate | None = None
     smooth: SmoothFit | None = None
     level: float = 0.95
 
     @property
-    def pull(self) -> float:
+    def pull(self) -> float | None:
         """Excess over its standard deviation, ``(n_obs - n_exp) / sqrt(n_exp + n_exp_error^2)``."""
+        if self.n_obs is None:
+            return None
         variance = self.n_exp + self.n_exp_error**2
         return float((self.n_obs - self.n_exp) / np.sqrt(variance)) if variance > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers under their keys of `results.json`."""
         names = ("n_obs", "n_exp", "n_exp_error", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs")
-        return {**{name: float(getattr(self, name)) for name in names}, "mu_up_exp": list(self.mu_up_exp)}
+        numbers = {name: getattr(self, name) for name in (*names, "z_expected")}
+        return {"blind": self.blind, **numbers, "mu_up_exp": list(self.mu_up_exp)}
 
     def __str__(self) -> str:
+        background = f"expected {_with_error(self.n_exp, self.n_exp_error)}"
+        limit = f"{100 * self.level:g} % CLs upper limit"
+        if self.mu_hat is None or self.mu_hat_error is None:
+            aim = "" if self.z_expected is None else f", Z = {self.z_expected:.2f} at mu = 1"
+            return f"blinded: {background}{aim}; {limit} {self.mu_up_exp[2]:.3g} expected"
         return (
-            f"Z = {self.z:.2f} (p0 = {self.p0:.2g}), n_obs = {self.n_obs:g}, "
-            f"expected {_with_error(self.n_exp, self.n_exp_error)}; "
-            f"mu = {_with_error(self.mu_hat, self.mu_hat_error)}; {100 * self.level:g} % CLs upper limit "
+            f"Z = {self.z:.2f} (p0 = {self.p0:.2g}), n_obs = {self.n_obs:g}, {background}; "
+            f"mu = {_with_error(self.mu_hat, self.mu_hat_error)}; {limit} "
             f"{self.mu_up_obs:.3g} (expected {self.mu_up_exp[2]:.3g})"
         )
 
@@ -86,7 +104,8 @@ def bump_hunt(spectrum: Spectrum, signal: SignalTemplate | None = None, *, level
     Parameters
     ----------
     spectrum
-        Observed and expected events with their errors.
+        Observed and expected events with their errors. Of a blinded one (`Spectrum.blinded`) the result holds
+        what is expected and nothing else.
     signal
         Signal at strength one; None counts events in the signal region, the strength being their number.
     level
@@ -99,12 +118,24 @@ def bump_hunt(spectrum: Spectrum, signal: SignalTemplate | None = None, *, level
     FitError
         If a fit does not converge or no limit exists.
     """
-    signal = counting_signal(spectrum) if signal is None else signal
-    spec = workspace(spectrum, signal)
+    template = counting_signal(spectrum) if signal is None else signal
+    spec = workspace(spectrum, template)
     n_exp, n_exp_error = spectrum.expected_in_signal()
-    n_obs = float(np.sum(spectrum.observed[spectrum.in_signal]))
-    numbers = _hunt(Profile(*open_workspace(spec)), level)
-    return BumpHunt(n_obs, n_exp, n_exp_error, **numbers, workspace=spec, spectrum=spectrum, signal=signal)
+    profile = Profile(*open_workspace(spec))
+    z_expected = None
+    if signal is not None and n_exp > 0:  # on no background at all, any event is infinitely significant
+        _, before = open_workspace(workspace(spectrum.blinded(), signal))
+        z_expected = expected_significance(Profile(profile.model, before))
+    return BumpHunt(
+        n_exp,
+        n_exp_error,
+        workspace=spec,
+        n_obs=None if spectrum.blind else float(np.sum(spectrum.observed[spectrum.in_signal])),
+        z_expected=z_expected,
+        spectrum=spectrum,
+        signal=template,
+        **_hunt(profile, level, spectrum.blind),
+    )
 
 
 def hunt_spectrum(
@@ -118,7 +149,7 @@ def hunt_spectrum(
     signal_width: float | None = None,
     level: float = 0.95,
     sqrt_s: float = SQRT_S,
-    max_shape: int = MAX_SHAPE,
+    max_shape: int | None = None,
 ) -> BumpHunt:
     """Hunt in a bare spectrum: the background from its sidebands, the signal region in the fit.
 
@@ -168,7 +199,7 @@ def dijet_spectrum(
     windows: Windows,
     *,
     sqrt_s: float = SQRT_S,
-    max_shape: int = MAX_SHAPE,
+    max_shape: int | None = None,
 ) -> tuple[Spectrum, SmoothFit]:
     """Return a spectrum whose background is the dijet fit to its sidebands, and that fit.
 
@@ -196,7 +227,7 @@ def hunt_workspace(spec: Mapping[str, Any], *, level: float = 0.95) -> BumpHunt:
     """Run the same tests on a pyhf workspace (its first measurement).
 
     The signal strength is bounded below only by positive rates and not above, and pyhf's default bounds of
-    other parameters are lifted.
+    other parameters are lifted. A workspace that was made of a blinded spectrum gives a blinded result.
 
     Raises
     ------
@@ -209,7 +240,7 @@ def hunt_workspace(spec: Mapping[str, Any], *, level: float = 0.95) -> BumpHunt:
     """
     model, data = open_workspace(spec)
     profile = Profile(model, data)
-    numbers = _hunt(profile, level)
+    blind = spec["measurements"][0]["name"] == BLINDED
     x, poi = profile.free.x.copy(), profile.model.poi
     signal = np.abs(profile.model.rates(x)[1][:, poi])
     x[poi] = 0.0
@@ -218,21 +249,28 @@ def hunt_workspace(spec: Mapping[str, Any], *, level: float = 0.95) -> BumpHunt:
     region = max(channels, key=lambda bins: float(np.sum(signal[bins] ** 2 / np.maximum(rates[bins], 1.0))))
     slope = np.delete(jacobian[region].sum(axis=0), poi)
     matrix = np.delete(np.delete(profile.covariance, poi, axis=0), poi, axis=1)
-    n_obs, n_exp = float(np.sum(profile.data[region])), float(rates[region].sum())
-    return BumpHunt(n_obs, n_exp, float(np.sqrt(slope @ matrix @ slope)), **numbers, workspace=dict(spec))
+    return BumpHunt(
+        float(rates[region].sum()),
+        float(np.sqrt(slope @ matrix @ slope)),
+        workspace=dict(spec),
+        n_obs=None if blind else float(np.sum(profile.data[region])),
+        **_hunt(profile, level, blind),
+    )
 
 
-def _hunt(profile: Profile, level: float) -> dict[str, Any]:
-    found = discovery(profile)
+def _hunt(profile: Profile, level: float, blind: bool) -> dict[str, Any]:
     limit = upper_limit(profile, level=level)
+    numbers = {"mu_up_exp": limit.expected, "level": level, "blind": blind}
+    if blind:  # in Asimov data nothing is observed
+        return numbers
+    found = discovery(profile)
     return {
+        **numbers,
         "z": found.z,
         "p0": found.p0,
         "mu_hat": found.mu_hat,
         "mu_hat_error": found.mu_hat_error,
         "mu_up_obs": limit.observed,
-        "mu_up_exp": limit.expected,
-        "level": level,
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from hepflow.errors import ConfigError
 from hepflow.sample import FloatArray
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 
@@ -110,3 +111,28 @@ def discovery(model: AnyModel | Profile, data: ArrayLike | None = None) -> Disco
     q0 = rise if profile.mu_hat > 0 else 0.0
     z = float(np.sqrt(q0))
     return Discovery(q0, float(stats.norm.sf(z)), z, profile.mu_hat, profile.mu_hat_error)
+
+
+def expected_significance(
+    model: AnyModel | Profile, data: ArrayLike | None = None, *, mu: float = 1.0
+) -> float:
+    """Return the median significance of a signal of strength `mu`, from Asimov data (arXiv:1007.1727, sec. 4.2).
+
+    Parameters
+    ----------
+    model, data
+        As for `Profile`; or a `Profile` alone. The background-only fit to these data sets the nuisance parameters:
+        data that may hold a signal would make them absorb it.
+    mu
+        Signal strength, above zero.
+
+    Raises
+    ------
+    ConfigError
+        If `mu` is not above zero.
+    FitError
+        If a fit does not converge.
+    """
+    if not mu > 0:
+        raise ConfigError(f"an expected significance needs a signal strength above zero; got {mu}")
+    return float(np.sqrt(as_profile(model, data).asimov(mu).rise(0.0)))

@@ -26,6 +26,7 @@ Workspace = dict[str, Any]
 IndexArray = NDArray[np.intp]
 
 EMPTY = 1e-3
+BLINDED = "bump_hunt_blinded"  # a measurement has no other place to say so
 _NEGLIGIBLE = 0.01
 
 
@@ -45,7 +46,9 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
     Returns
     -------
     dict
-        Channels, observations, and a measurement "bump_hunt" of ``mu`` whose bounds follow from the spectrum.
+        Channels, observations, and a measurement "bump_hunt" of ``mu`` whose bounds follow from the spectrum. Of a
+        blinded spectrum the observations of the signal region are Asimov data, and the measurement is called
+        "bump_hunt_blinded".
 
     Raises
     ------
@@ -86,7 +89,9 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
         "observations": [
             {"name": name, "data": _sums(spectrum.observed, groups)} for name, groups in bins.items()
         ],
-        "measurements": [{"name": "bump_hunt", "config": _measurement(spectrum, signal)}],
+        "measurements": [
+            {"name": BLINDED if spectrum.blind else "bump_hunt", "config": _measurement(spectrum, signal)}
+        ],
         "version": "1.0.0",
     }
 

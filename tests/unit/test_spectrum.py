@@ -62,6 +62,25 @@ def test_behind_a_cut_the_sidebands_scale_the_template():
     assert values[spectrum.in_signal].sum() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("sidebands", [True, False])
+def test_blinded_data_are_what_the_sidebands_expect(sidebands):
+    rng = np.random.default_rng(2)
+    observed = rng.poisson(9.0, BINS).astype(float)
+    inside = make().in_signal
+    spectrum = make(observed=observed, sidebands_in_fit=sidebands)
+    blinded = spectrum.blinded()
+    assert (spectrum.blind, blinded.blind) == (False, True)
+    assert np.array_equal(blinded.observed[~inside], observed[~inside])
+    assert blinded.observed[inside].sum() == pytest.approx(spectrum.expected_in_signal()[0])
+    assert blinded.expected_in_signal() == spectrum.expected_in_signal()
+    assert np.array_equal(spectrum.data, observed)
+    assert np.array_equal(np.isnan(blinded.data), inside)
+    assert np.isnan(blinded.to_hist().values()).sum() == 2
+    others = make(observed=np.where(inside, 1000.0, observed), sidebands_in_fit=sidebands)
+    for again in (others.blinded(), blinded.blinded()):
+        assert np.array_equal(again.observed, blinded.observed)
+
+
 def test_the_factor_counts_the_errors_of_the_template():
     plain, noisy = make(), make(statistical=2 * ONES)
     assert plain.sideband_factor()[0] == noisy.sideband_factor()[0]

@@ -1,6 +1,7 @@
 """The bump hunt from a spectrum, a bare histogram, and a workspace."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -62,6 +63,69 @@ def test_sidebands_measure_the_normalisation(factor):
     assert hunts[1].mu_hat == pytest.approx(hunts[0].mu_hat, abs=0.05 * hunts[0].mu_hat_error)
     assert hunts[1].n_exp == pytest.approx(hunts[0].n_exp, rel=1e-9)
     assert hunts[1].mu_up_obs == pytest.approx(hunts[0].mu_up_obs, rel=1e-3)
+
+
+DATA = ("n_obs", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs")
+
+
+@pytest.mark.parametrize("sidebands", [True, False])
+def test_blinded_hunts_see_nothing_of_the_signal_region(make_spectrum, edges, sidebands):
+    signal = gaussian_signal(edges, 3500, 80, 100)
+    spectrum = make_spectrum(300, excess=200, sidebands=sidebands)
+    other = replace(spectrum, observed=np.where(spectrum.in_signal, 7.0, spectrum.observed))
+    hunts = [bump_hunt(one.blinded(), signal) for one in (spectrum, other)]
+    assert hunts[0].to_dict() == hunts[1].to_dict()
+    assert hunts[0].workspace == hunts[1].workspace
+    assert hunts[0].blind
+    assert [getattr(hunts[0], name) for name in DATA] == [None] * len(DATA)
+    seen = bump_hunt(spectrum, signal)
+    assert not seen.blind
+    assert seen.z_expected == pytest.approx(hunts[0].z_expected, rel=1e-6)
+    assert (seen.n_exp, seen.n_exp_error) == (hunts[0].n_exp, hunts[0].n_exp_error)
+
+
+def test_blinded_expectations_are_those_of_data_without_excess(make_spectrum, edges):
+    """Data that lie on the expectation give the same limits, and with the signal added its significance."""
+    signal = gaussian_signal(edges, 3500, 80, 60)
+    spectrum = make_spectrum(300, modes=2)
+    spectrum = replace(spectrum, observed=spectrum.expected)
+    blinded, seen = bump_hunt(spectrum.blinded(), signal), bump_hunt(spectrum, signal)
+    assert blinded.mu_up_exp == pytest.approx(seen.mu_up_exp, rel=1e-6)
+    assert seen.mu_up_obs == pytest.approx(blinded.mu_up_exp[2], rel=1e-3)
+    found = bump_hunt(replace(spectrum, observed=spectrum.expected + signal.counts), signal)
+    assert found.z == pytest.approx(blinded.z_expected, rel=1e-3)
+
+
+def test_expected_significance_of_a_known_background(edges, windows):
+    """Bins without errors: ``sqrt(2 sum((s + b) ln(1 + s/b) - s))``, arXiv:1007.1727 eq. 97."""
+    signal, b = gaussian_signal(edges, 3500, 80, 30), np.full(len(edges) - 1, 20.0)
+    hunt = bump_hunt(Spectrum(edges, b + 3, b, windows), signal)
+    inside = hunt.spectrum.in_signal
+    s, b = signal.counts[inside], b[inside]
+    assert hunt.z_expected == pytest.approx(np.sqrt(2 * np.sum((s + b) * np.log1p(s / b) - s)), rel=1e-6)
+    assert bump_hunt(hunt.spectrum).z_expected is None  # nothing but events to count
+
+
+def test_nothing_expected_behind_a_cut(make_spectrum, edges):
+    spectrum = make_spectrum(3)
+    empty = replace(spectrum, observed=np.where(spectrum.in_signal, 2.0, 0.0))
+    for signal in (gaussian_signal(edges, 3500, 80, 10), None):
+        hunt = bump_hunt(empty.blinded(), signal)
+        assert (hunt.n_exp, hunt.z_expected) == (0.0, None)
+        assert np.all(np.isfinite(hunt.mu_up_exp))
+        assert bump_hunt(empty, signal).z_expected is None
+
+
+def test_blinded_workspace_says_so(make_spectrum, edges):
+    hunt = bump_hunt(make_spectrum(300).blinded(), gaussian_signal(edges, 3500, 80, 60))
+    again = hunt_workspace(json.loads(json.dumps(hunt.workspace)))
+    assert again.blind
+    assert [getattr(again, name) for name in DATA] == [None] * len(DATA)
+    assert again.mu_up_exp == pytest.approx(hunt.mu_up_exp, rel=1e-9)
+    for text in (str(hunt), str(again)):
+        assert text.startswith("blinded: expected ")
+        assert "95 % CLs upper limit" in text
+    assert f"Z = {hunt.z_expected:.2f} at mu = 1" in str(hunt)
 
 
 def test_result_serialises(make_spectrum):
