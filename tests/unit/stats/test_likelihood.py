@@ -133,6 +133,26 @@ def test_rates_and_likelihood_are_those_of_pyhf(everything):
         assert value == pytest.approx(-2 * float(model.logpdf(x, data)[0]), rel=1e-11)
 
 
+def test_samples_add_up_to_the_rates(everything):
+    model, _, likelihood = everything
+    assert likelihood.samples == tuple(model.config.samples)
+    assert likelihood.channels == model.config.channel_slices
+    x = np.array(list(points(likelihood, 10)))
+    np.testing.assert_allclose(likelihood.sample_rates(x).sum(axis=-2), likelihood.rates(x)[0], rtol=1e-11)
+    background = likelihood.sample_rates(likelihood.init)[likelihood.samples.index("background")]
+    np.testing.assert_allclose(background, [500, 600, 50, 60, 2, 20, 30])  # channels by their names
+
+
+def test_widths_of_the_constraints_are_those_of_pyhf(everything):
+    model, _, likelihood = everything
+    centres, widths = likelihood.priors()
+    for name in model.config.par_order:
+        where, parameters = model.config.par_slice(name), model.config.param_set(name)
+        wanted = parameters.width() if parameters.constrained else np.full(where.stop - where.start, np.inf)
+        np.testing.assert_allclose(widths[where], wanted)
+    np.testing.assert_allclose(centres, model.config.suggested_init())
+
+
 def test_gradient_is_the_derivative(everything):
     _, data, likelihood = everything
     for x in points(likelihood, 15):
