@@ -49,7 +49,7 @@ class ChannelYields(Record):
     samples
         Its samples, length `S`.
     signal
-        Those of them that the signal strength scales.
+        Those of them that vanish with the signal strength.
     data
         Observed events, shape ``(B,)``.
     pre_fit, post_fit
@@ -108,15 +108,16 @@ def post_fit(profile: Profile, *, mu: float = 1.0) -> PostFit:
     moved = profile.movable(fix_poi=True) & np.isfinite(widths)
     pre = _Point(model, before, np.diag(np.where(moved, widths, 0.0) ** 2))
     post = _Point(model, profile.free.x, profile.covariance)
-    scaled = model.sample_rates(model.at(1.0)) != model.sample_rates(model.at(0.0))
+    with_signal, without = (model.sample_rates(model.at(at)) for at in (1.0, 0.0))
+    signal = (with_signal != 0) & (without == 0)
     channels = {}
     for name, bins in model.channels.items():
-        there = np.any(pre.felt[:, bins] | post.felt[:, bins] | scaled[:, bins], axis=1)
+        there = np.any(pre.felt[:, bins] | post.felt[:, bins] | signal[:, bins], axis=1)
         rows = np.flatnonzero(there)
         channels[name] = ChannelYields(
             name,
             tuple(model.samples[row] for row in rows),
-            tuple(model.samples[row] for row in rows if np.any(scaled[row, bins])),
+            tuple(model.samples[row] for row in rows if np.any(signal[row, bins])),
             profile.data[bins],
             pre.yields(rows, bins),
             post.yields(rows, bins),

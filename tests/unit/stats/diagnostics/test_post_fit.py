@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hepflow.stats import Profile, open_workspace, post_fit
+from hepflow.stats.numerical import Numerical
 
 
 def test_one_bin(profile):
@@ -59,6 +60,13 @@ def test_channels_and_their_samples(counting):
     assert list(found.channels["bins"].data) == [80.0, 66.0]
     assert set(found.channels["bins"].samples) == {"signal", "background"}
     assert found.channels["control"].post_fit.total_errors == [0.0]
+
+
+def test_model_without_samples_is_one(counting):
+    model, data = open_workspace(counting([10.0, 5.0], [50.0, 60.0], [], [80.0, 66.0]))
+    (channel,) = post_fit(Profile(Numerical(model), data)).channels.values()
+    assert (channel.name, channel.samples, channel.signal) == ("bins", ("expected",), ())
+    np.testing.assert_array_equal(channel.post_fit.events[0], channel.post_fit.total)
 
 
 def test_error_of_what_the_data_do_not_determine_is_infinite(counting, two_free_factors):
