@@ -73,7 +73,7 @@ class BumpHunterResult:
         """Probability of a window as significant anywhere, ``(k + 1) / (toys + 1)``.
 
         `k` toys have a statistic as large. The data count as one toy more, so that the p-value is never 0 and never
-        too small (arXiv:1603.05766, eq. 2).
+        too small (arXiv:1603.05766, sec. 4).
         """
         return float((np.sum(self.toy_statistics >= self.statistic) + 1) / (len(self.toy_statistics) + 1))
 
