@@ -23,7 +23,7 @@ from hepflow.stats.global_p import GlobalSignificance, global_significance, toy_
 from hepflow.stats.goodness import GoodnessOfFit, goodness_of_fit
 from hepflow.stats.histfactory import HistFactory
 from hepflow.stats.likelihood import Likelihood
-from hepflow.stats.limits import CLs, UpperLimit, cls, upper_limit
+from hepflow.stats.limits import CLs, CLsScan, UpperLimit, cls, cls_scan, upper_limit
 from hepflow.stats.model import open_workspace, workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.scan import MassScan, Scan
@@ -42,7 +42,7 @@ from hepflow.stats.signal import (
 )
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.spectra import is_workspace, read_spectrum
-from hepflow.stats.toy_limits import ToyCLs, upper_limit_toys
+from hepflow.stats.toy_limits import upper_limit_toys
 from hepflow.stats.toys import ToyPValue, p0_toys
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "BumpHunt",
     "BumpHunterResult",
     "CLs",
+    "CLsScan",
     "ChannelYields",
     "Correlations",
     "Discovery",
@@ -71,7 +72,6 @@ __all__ = [
     "SignalShape",
     "SignalTemplate",
     "SmoothModel",
-    "ToyCLs",
     "ToyPValue",
     "UpperLimit",
     "Yields",
@@ -79,6 +79,7 @@ __all__ = [
     "bump_hunt",
     "bumphunter",
     "cls",
+    "cls_scan",
     "correlations",
     "counting_signal",
     "crystal_ball_signal",

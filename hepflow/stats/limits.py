@@ -17,11 +17,13 @@ from scipy import optimize
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from hepflow.errors import ConfigError, FitError
+from hepflow.sample import FloatArray
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 
 _BANDS = (2.0, 1.0, 0.0, -1.0, -2.0)
 _MOST_DOUBLINGS = 40
 _PRECISION = 1e-7
+_POINTS, _BEYOND = 61, 1.2  # of a scan: signal strengths, and its end in units of the largest limit
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,28 @@ class CLs:
     expected: tuple[float, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class CLsScan:
+    """CLs against signal strength.
+
+    Parameters
+    ----------
+    mu
+        Signal strengths, rising, shape ``(G,)``.
+    values
+        Observed CLs, then that expected at -2, -1, 0, 1, 2 sigma of the background, shape ``(G, 6)``.
+    limit
+        The limits, where CLs is ``1 - level``.
+    errors
+        Statistical errors of `values`, from toys; None of asymptotic ones.
+    """
+
+    mu: FloatArray
+    values: FloatArray
+    limit: UpperLimit
+    errors: FloatArray | None = None
+
+
 def cls(model: AnyModel | Profile, data: ArrayLike | None = None, mu: float = 1.0) -> CLs:
     """Return observed and expected CLs of the signal strength `mu`, with the test statistic q~mu (eq. 16).
 
@@ -78,6 +102,44 @@ def cls(model: AnyModel | Profile, data: ArrayLike | None = None, mu: float = 1.
     if not mu > 0:
         raise ConfigError(f"CLs tests a signal strength above zero; got {mu}")
     return _Scan(as_profile(model, data)).cls(mu)
+
+
+def cls_scan(
+    model: AnyModel | Profile,
+    data: ArrayLike | None = None,
+    mu: ArrayLike | None = None,
+    level: float = 0.95,
+) -> CLsScan:
+    """Return observed and expected CLs along the signal strength, and the limits.
+
+    Parameters
+    ----------
+    model, data
+        As for `hepflow.stats.fit.Profile`; or a Profile alone.
+    mu
+        Signal strengths, shape ``(G,)``, zero or more; by default 61 that reach beyond all limits.
+    level
+        Confidence level of the limits, between 0 and 1.
+
+    Raises
+    ------
+    ConfigError
+        If a strength is negative or not a number, there are fewer than two, or `level` is not between 0 and 1.
+    FitError
+        If a fit does not converge, or none of the limits is found.
+    """
+    profile = as_profile(model, data)
+    limit = upper_limit(profile, level=level)
+    if mu is None:
+        mu = np.linspace(0.0, _BEYOND * float(np.nanmax([limit.observed, *limit.expected])), _POINTS)
+    strengths = np.unique(np.asarray(mu, dtype=np.float64))
+    if len(strengths) < 2 or not np.all(np.isfinite(strengths)) or strengths[0] < 0:
+        raise ConfigError(
+            f"CLs along {strengths.tolist()}: expected two signal strengths or more, none negative"
+        )
+    scan = _Scan(profile)
+    found = [scan.cls(float(strength)) for strength in strengths]
+    return CLsScan(strengths, np.array([(one.observed, *one.expected) for one in found]), limit)
 
 
 def upper_limit(model: AnyModel | Profile, data: ArrayLike | None = None, level: float = 0.95) -> UpperLimit:

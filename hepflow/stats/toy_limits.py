@@ -6,42 +6,19 @@ statistic q~mu (arXiv:1007.1727, eq. 16). The expected band comes from the quant
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
-from hepflow.stats.limits import UpperLimit, check_level, upper_limit
+from hepflow.stats.limits import CLsScan, UpperLimit, check_level, upper_limit
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 from hepflow.stats.toys import check_toys, free_value, mixture_weights, q_mu_many, tail, throw
 
 TOYS = 4_000  # of each hypothesis, at each signal strength
 _AROUND = (0.85, 1.1, 1.4)  # strengths tried, in units of the asymptotic limits
 _EXTENSIONS = 6
-
-
-@dataclass(frozen=True, eq=False)
-class ToyCLs:
-    """CLs against signal strength, from toys.
-
-    Parameters
-    ----------
-    mu
-        Signal strengths, rising, shape ``(G,)``.
-    values, errors
-        Observed CLs, then that expected at -2, -1, 0, 1, 2 sigma of the background, and their statistical errors,
-        shapes ``(G, 6)``.
-    limit
-        The limits they give.
-    """
-
-    mu: FloatArray
-    values: FloatArray
-    errors: FloatArray
-    limit: UpperLimit
 
 
 def upper_limit_toys(
@@ -51,7 +28,7 @@ def upper_limit_toys(
     *,
     toys: int = TOYS,
     seed: int,
-) -> ToyCLs:
+) -> CLsScan:
     """Return observed and expected upper limits on the signal strength from toys.
 
     CLs is computed at strengths around the asymptotic limits; a limit is where a parabola through the logarithms of
@@ -98,7 +75,7 @@ def upper_limit_toys(
     limit = UpperLimit(
         limits[0], tuple(limits[1:]), level, calculator="toys", errors=tuple(error for _, error in found)
     )
-    return ToyCLs(grid, values, errors, limit)
+    return CLsScan(grid, values, limit, errors)
 
 
 class _Toys:

@@ -8,7 +8,16 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from hepflow.errors import ConfigError, FitError
-from hepflow.stats import HistFactory, Profile, bump_hunt, cls, gaussian_signal, open_workspace, upper_limit
+from hepflow.stats import (
+    HistFactory,
+    Profile,
+    bump_hunt,
+    cls,
+    cls_scan,
+    gaussian_signal,
+    open_workspace,
+    upper_limit,
+)
 
 
 @pytest.fixture
@@ -161,3 +170,29 @@ def test_signal_that_nothing_constrains(counting):
     )
     with pytest.raises(FitError):
         upper_limit(*open_workspace(spec))
+
+
+def test_cls_along_the_strength_is_cls_at_each(model):
+    one = model([10.0], [50.0], [7.0])
+    scan = cls_scan(one, [55], mu=[3.0, 0.0, 1.0])
+    assert scan.mu.tolist() == [0.0, 1.0, 3.0]
+    np.testing.assert_allclose(scan.values[0], 1.0)
+    for row, mu in zip(scan.values[1:], scan.mu[1:], strict=True):
+        found = cls(one, [55], mu)
+        np.testing.assert_allclose(row, [found.observed, *found.expected], rtol=1e-9)
+
+
+def test_default_strengths_show_all_limits(model):
+    scan = cls_scan(model([10.0], [50.0], [7.0]), [70], level=0.9)
+    limits = [scan.limit.observed, *scan.limit.expected]
+    assert scan.limit.level == 0.9
+    assert scan.mu[0] == 0.0
+    assert scan.mu[-1] > max(limits)
+    for column, limit in zip(scan.values.T, limits, strict=True):
+        assert np.interp(limit, scan.mu, np.log(column)) == pytest.approx(np.log(0.1), abs=0.01)
+
+
+@pytest.mark.parametrize("mu", [[1.0], [-1.0, 1.0], [0.0, np.nan]])
+def test_strengths_that_cls_cannot_take(model, mu):
+    with pytest.raises(ConfigError, match="expected two signal strengths or more"):
+        cls_scan(model([10.0], [50.0], [7.0]), [55], mu=mu)
