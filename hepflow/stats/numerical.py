@@ -40,6 +40,12 @@ class Numerical(PyhfLikelihood):
         shape = x.shape[:-1]
         return rates.reshape(*shape, -1), jacobian.reshape(*shape, self.n_bins, -1)
 
+    def sample_rates(self, x: FloatArray) -> FloatArray:
+        """Return the expected events of each sample in each bin, shape ``(..., S, N)``, at points (..., P)."""
+        points = x.reshape(-1, x.shape[-1])
+        rates = [self._model.main_model.expected_data(point, return_by_sample=True) for point in points]
+        return np.reshape(rates, (*x.shape[:-1], len(self.samples), self.n_bins))
+
     def _expected(self, point: FloatArray) -> FloatArray:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self._model.expected_data(point, include_auxdata=False), dtype=np.float64)

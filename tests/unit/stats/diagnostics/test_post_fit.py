@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from hepflow.stats import Profile, open_workspace, post_fit
+from hepflow.stats import HistFactory, Likelihood, Profile, open_workspace, post_fit
 from hepflow.stats.numerical import Numerical
 
 
@@ -62,10 +62,31 @@ def test_channels_and_their_samples(counting):
     assert found.channels["control"].post_fit.total_errors == [0.0]
 
 
+def test_same_from_the_rates_of_pyhf(counting):
+    spec = counting([10.0, 5.0], [50.0, 60.0], [7.0, 8.0], [80.0, 66.0])
+    model, data = open_workspace(spec)
+    mine, theirs = (
+        post_fit(Profile(made(model), data)).channels["bins"] for made in (HistFactory, Numerical)
+    )
+    assert mine.samples == theirs.samples
+    np.testing.assert_allclose(mine.post_fit.events, theirs.post_fit.events, rtol=1e-5)
+    np.testing.assert_allclose(mine.post_fit.errors, theirs.post_fit.errors, rtol=1e-3)
+
+
+class Bare(HistFactory):
+    """A model that does not tell samples and channels apart."""
+
+    channels, sample_rates = Likelihood.channels, Likelihood.sample_rates
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.samples = Likelihood.samples
+
+
 def test_model_without_samples_is_one(counting):
     model, data = open_workspace(counting([10.0, 5.0], [50.0, 60.0], [], [80.0, 66.0]))
-    (channel,) = post_fit(Profile(Numerical(model), data)).channels.values()
-    assert (channel.name, channel.samples, channel.signal) == ("bins", ("expected",), ())
+    ((name, channel),) = post_fit(Profile(Bare(model), data)).channels.items()
+    assert (name, channel.samples, channel.signal) == ("bins", ("expected",), ())
     np.testing.assert_array_equal(channel.post_fit.events[0], channel.post_fit.total)
 
 
