@@ -12,6 +12,7 @@ from hepflow.errors import InputError
 
 SCHEMA = "hepflow-results-1"
 Numbers = tuple[float, ...]
+Maybe = tuple[float | None, ...]  # None where there is no number to show
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ class SpectrumRecord:
     edges
         Bin edges, length ``B + 1``.
     observed, expected, expected_error
-        Data, expected background and its full error per bin, length `B`; what the sidebands say of the template is
-        included.
+        Data (None where they are blinded), expected background and its full error per bin, length `B`; what the
+        sidebands say of the template is included.
     signal
         Signal at strength one; None where no signal sample was given.
     """
 
     edges: Numbers
-    observed: Numbers
+    observed: Maybe
     expected: Numbers
     expected_error: Numbers
     signal: Numbers | None = None
@@ -70,6 +71,8 @@ class CutResult:
         Events in the signal region, expected background with its full error, and the excess over both errors.
     z, p0
         Local significance and p-value (asymptotic q0).
+    z_expected
+        Median significance of a signal of strength one; None without a signal or a background to expect.
     mu_hat, mu_hat_error, mu_up_obs, mu_up_exp
         Signal strength, and its 95 % CLs limits: observed, and expected at -2 to 2 sigma. None where none of the
         signal sample passes the cut.
@@ -78,35 +81,44 @@ class CutResult:
     non_closure, non_closure_error
         Relative difference of data and expectation behind this cut in the validation bands, and its statistical
         error; None for the inclusive one, and without bands.
+    non_closure_simulation, non_closure_simulation_error
+        The same in simulation; None for the inclusive one, and without simulation.
     sculpting_p
         p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
     spectrum
         The spectrum behind the figures.
     signal_efficiency, true_background_efficiency, sic
         Of the signal region, where truth labels exist; ``sic = eps_S / sqrt(eps_B)``.
+    blind
+        True where no data of the signal region were looked at: `n_obs`, `pull`, `z`, `p0`, `mu_hat` and its error,
+        `mu_up_obs` and all that truth labels know are None.
     """
 
     background_efficiency: float
     threshold: float | None
-    n_obs: float
+    n_obs: float | None
     n_exp: float
     n_exp_error: float
-    pull: float
-    z: float
-    p0: float
+    pull: float | None
+    z: float | None
+    p0: float | None
     mu_hat: float | None
     mu_hat_error: float | None
     mu_up_obs: float | None
-    mu_up_exp: tuple[float | None, ...]
+    mu_up_exp: Maybe
     spectrum: SpectrumRecord
     sideband_factor: float | None = None
     sideband_factor_error: float | None = None
     non_closure: float | None = None
     non_closure_error: float | None = None
+    non_closure_simulation: float | None = None
+    non_closure_simulation_error: float | None = None
     sculpting_p: float | None = None
     signal_efficiency: float | None = None
     true_background_efficiency: float | None = None
     sic: float | None = None
+    z_expected: float | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +139,15 @@ class TruthCurve:
     signal_efficiency: Numbers
     auc: float
     minimum_background_efficiency: float
+
+
+@dataclass(frozen=True)
+class Unblinding:
+    """Who asked to see the blinded data, when (UTC, ISO 8601), and the hash of the configuration."""
+
+    by: str
+    at: str
+    config_hash: str
 
 
 @dataclass(frozen=True)
@@ -160,6 +181,8 @@ class Results:
         The sideband fit: orders tried, chi2, p-values.
     timing
         Seconds per stage.
+    unblinded
+        Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
     """
 
     name: str
@@ -181,6 +204,7 @@ class Results:
     smooth: Mapping[str, Any]
     timing: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    unblinded: tuple[Unblinding, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, in the layout of ``results.json``."""
@@ -210,6 +234,7 @@ class Results:
         content["features"] = tuple(Histogram(**entry) for entry in content["features"])
         content["scores"] = Histogram(**content["scores"])
         content["truth"] = TruthCurve(**content["truth"]) if content["truth"] else None
+        content["unblinded"] = tuple(Unblinding(**entry) for entry in content.get("unblinded", ()))
         known = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in content.items() if key in known})
 

@@ -25,19 +25,29 @@ STAGES = ("features", "background", "scores", "validation", "selection", "fit", 
 )
 @console.overrides
 @click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
+@click.option(
+    "--unblind",
+    is_flag=True,
+    help="Show the data that `fit.blind` hides; the run folder keeps who asked, and when.",
+)
+@click.option("--unblind-by", metavar="NAME", help="Who unblinds [default: the name of the user].")
 @console.as_json
 def run(
     config: Path,
     out: Path | None,
     overrides: tuple[str, ...],
     until: str | None,
+    unblind: bool,
+    unblind_by: str | None,
     as_json: bool,
 ) -> None:
     """Run an analysis, from files to p-value, limit and figures.
 
     The run folder keeps what is done: after an interrupt, the same command goes on from there.
     """
-    _run(config, out, overrides, until, as_json)
+    if unblind_by is not None and not unblind:
+        raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")
+    _run(config, out, overrides, as_json, until=until, unblind=unblind, by=unblind_by)
 
 
 @click.command(epilog=console.example("hepflow demo", "hepflow demo --out demo --set seed=2"))
@@ -57,7 +67,7 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """
     from hepflow.demo import config_path
 
-    _run(config_path(), out, overrides, None, as_json)
+    _run(config_path(), out, overrides, as_json)
 
 
 @click.command(epilog=console.example("hepflow plot runs/search --out figures"))
@@ -95,8 +105,11 @@ def _run(
     path: Path,
     out: Path | None,
     overrides: tuple[str, ...],
-    until: str | None,
     as_json: bool,
+    *,
+    until: str | None = None,
+    unblind: bool = False,
+    by: str | None = None,
 ) -> None:
     """Run the stages and print what came out."""
     from hepflow.workflow.config import load_config
@@ -106,7 +119,7 @@ def _run(
     try:
         from hepflow.workflow.stages import run as run_stages
 
-        results = run_stages(config, out, until)
+        results = run_stages(config, out, until, unblind=unblind, by=by)
     except KeyboardInterrupt:
         raise console.InterruptError(
             f"interrupted; what is done stays in {out}, and the same command goes on from there"

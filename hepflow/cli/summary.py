@@ -7,6 +7,8 @@ from typing import Any
 
 HEADINGS = ("cut", "threshold", "n_obs", "n_exp", "Z", "p0", "mu_hat", "mu_up obs", "mu_up exp (68 %)")
 TRUTH = ("eff. S", "SIC")
+EXPECTED = "Z exp"
+BLINDED = "blinded"
 NOISY = "*"
 
 
@@ -24,13 +26,25 @@ def summary(results: Mapping[str, Any]) -> str:
     cuts = [("inclusive", results["inclusive"])] if results.get("inclusive") else []
     cuts += [(f"eps_B {cut['background_efficiency']:g}", cut) for cut in results["cuts"]]
     truth = any(cut.get("sic") is not None for _, cut in cuts)
-    rows = [[*HEADINGS, *(TRUTH if truth else ())]]
+    blind = any(cut.get("blind") for _, cut in cuts)
+    rows = [[*HEADINGS, *(TRUTH if truth else ()), *([EXPECTED] if blind else ())]]
     least = (results.get("truth") or {}).get("minimum_background_efficiency") or 0.0
     noisy = [truth and (cut.get("true_background_efficiency") or 0.0) < least for _, cut in cuts]
-    rows += [[name, *_cells(cut, truth, noise)] for (name, cut), noise in zip(cuts, noisy, strict=True)]
+    for (name, cut), noise in zip(cuts, noisy, strict=True):
+        expected = [_text(cut.get("z_expected"), ".2f")] if blind else []
+        rows.append([name, *_cells(cut, truth, noise), *expected])
     lines += ["", *_aligned(rows)]
     if any(noisy):
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
+    for one in results.get("unblinded", ()):
+        lines += ["", f"unblinded by {one['by']}, {one['at']}, configuration {one['config_hash']}"]
+    if blind:
+        lines += [
+            "",
+            f"{BLINDED}: no data of the signal region behind a cut; {EXPECTED}: significance expected for mu = 1",
+            "`hepflow run CONFIG --unblind` shows the data, and records who asked",
+        ]
+        return "\n".join(lines)
     best = max(cuts, key=lambda named: _number(named[1].get("z")), default=None)
     if best is not None and best[1].get("z") is not None:
         lines += ["", f"largest local significance: Z = {best[1]['z']:.2f} ({best[0]})"]
@@ -46,7 +60,7 @@ def _cells(cut: Mapping[str, Any], truth: bool, noisy: bool) -> list[str]:
     )
     cells = [
         _text(cut.get("threshold")),
-        _text(cut.get("n_obs"), ",.0f"),
+        BLINDED if cut.get("blind") else _text(cut.get("n_obs"), ",.0f"),
         _plus_minus(cut.get("n_exp"), cut.get("n_exp_error"), ",.1f"),
         _text(cut.get("z"), ".2f"),
         _text(cut.get("p0"), ".2g"),

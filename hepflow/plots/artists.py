@@ -143,12 +143,10 @@ def percent(efficiency: float) -> str:
 
 
 def cut_text(cut: CutResult) -> str:
-    """Return a cut's name for legends."""
-    return (
-        "No cut"
-        if cut.background_efficiency == 1
-        else rf"$\epsilon_B$ = {percent(cut.background_efficiency)}"
-    )
+    """Return a cut's name for legends, and whether its data are blinded."""
+    if cut.background_efficiency == 1:
+        return "No cut"
+    return rf"$\epsilon_B$ = {percent(cut.background_efficiency)}" + (", blinded" if cut.blind else "")
 
 
 def bin_text(edges: FloatArray, unit: str = "GeV") -> str:

@@ -104,12 +104,12 @@ def _of_hunt(hunt: BumpHunt) -> _View:
     expected, error = hunt.spectrum.corrected()
     return _View(
         edges=hunt.spectrum.edges,
-        observed=hunt.spectrum.observed,
+        observed=hunt.spectrum.data,
         expected=expected,
         error=error,
         signal=None if hunt.signal is None else hunt.signal.counts,
         window=hunt.spectrum.windows.signal,
-        title="",
+        title="Blinded" if hunt.blind else "",
         result=hunt,
     )
 
@@ -160,4 +160,6 @@ def _summary(view: _View) -> str:
     lines.append(rf"$n_{{\mathrm{{exp}}}}$ = {artists.with_error(result.n_exp, result.n_exp_error)}")
     if result.z is not None:
         lines.append(rf"$Z$ = {result.z:.1f}$\,\sigma$")
+    elif result.z_expected is not None:
+        lines.append(rf"$Z_{{\mathrm{{exp}}}}$ = {result.z_expected:.1f}$\,\sigma$")
     return "\n".join(lines)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from hepflow.plots import artists
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
-from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, WIDTH, styled
+from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results
 
 
 @styled
 def significance(results: Results, *, label: str = "hepflow") -> Figure:
-    """Draw the local significance of each selection, and observed over expected events in the signal region."""
+    """Draw the local significance of each selection, and observed over expected events in the signal region.
+
+    Beside it stands the significance expected of a signal at strength one, where there is one.
+    """
     cuts = sorted((results.inclusive, *results.cuts), key=lambda cut: -cut.background_efficiency)
     efficiency = artists.numbers(cut.background_efficiency for cut in cuts)
-    z = artists.numbers(cut.z for cut in cuts)
+    z, aim = artists.numbers(cut.z for cut in cuts), artists.numbers(cut.z_expected for cut in cuts)
     figure = canvas(WIDTH, 3.9, right=0.32)
     upper, lower = stacked(figure, (2.0, 1))
     upper.plot(efficiency, z, "-o", color=DATA)
-    top = 1.25 * max(4.0, float(np.nanmax(z, initial=0.0)))
+    if np.any(np.isfinite(aim)):
+        look: dict[str, Any] = {"color": SIGNAL, "linestyle": "--", "marker": "o", "markerfacecolor": "white"}
+        upper.plot(efficiency, aim, zorder=1.5, **look)
+        entries = {
+            "Observed": Line2D([], [], color=DATA, marker="o"),
+            r"Expected, $\mu$ = 1": Line2D([], [], **look),
+        }
+        upper.legend(entries.values(), entries.keys(), loc="upper left")
+    top = 1.25 * max(4.0, float(np.nanmax([*z, *aim], initial=0.0)))
     for level in (3, 5):
         if level < top:
             upper.axhline(level, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=1)

@@ -17,8 +17,8 @@ from hepflow.storage import atomic_write, load_sample, save_sample, write_json
 from hepflow.training import Losses
 from hepflow.workflow.cache import RunFolder
 
-BANDS = ("data", "template", "sidebands", "validation")
-SCORED = (*BANDS, "signal")
+PARTS = ("data", "template", "sidebands", "validation")
+SCORED = (*PARTS, "signal")
 
 
 def save_samples(folder: RunFolder, samples: tuple[Sample, Sample | None]) -> None:
@@ -63,27 +63,29 @@ def load_background(
     )
 
 
-def save_validation(folder: RunFolder, validation: Validation | None) -> None:
-    """Keep masses, weights and scores of the validation bands, where there are any."""
-    with atomic_write(folder.file("bands.h5")) as path, h5py.File(path, "w") as file:
+def save_validation(name: str, folder: RunFolder, validation: Validation | None) -> None:
+    """Keep masses, weights and scores of a validation, where there is one."""
+    with atomic_write(folder.file(f"{name}.h5")) as path, h5py.File(path, "w") as file:
         if validation is not None:
-            for name in BANDS:
-                part = getattr(validation, name)
-                columns = {"mass": part.sample.mass, "weight": part.sample.weight, "score": part.score}
+            file["signal_region"], file["bands"] = validation.windows.signal, validation.windows.sidebands
+            for part in PARTS:
+                scored = getattr(validation, part)
+                columns = {"mass": scored.sample.mass, "weight": scored.sample.weight, "score": scored.score}
                 for column, values in columns.items():
-                    file[f"{name}_{column}"] = values
+                    file[f"{part}_{column}"] = values
 
 
-def load_validation(folder: RunFolder, windows: Windows, width: float | None) -> Validation | None:
+def load_validation(name: str, folder: RunFolder) -> Validation | None:
     """Read what `save_validation` kept."""
-    with h5py.File(folder.file("bands.h5")) as file:
+    with h5py.File(folder.file(f"{name}.h5")) as file:
         if not len(file):
             return None
+        windows = Windows(np.asarray(file["signal_region"]).tolist(), np.asarray(file["bands"]).tolist())
         parts = {
-            name: bare(*(np.asarray(file[f"{name}_{column}"]) for column in ("mass", "weight", "score")))
-            for name in BANDS
+            part: bare(*(np.asarray(file[f"{part}_{column}"]) for column in ("mass", "weight", "score")))
+            for part in PARTS
         }
-    return Validation(**parts, windows=windows.validation(width))
+    return Validation(**parts, windows=windows)
 
 
 def save_scores(folder: RunFolder, scores: Scores) -> None:

@@ -5,14 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from hepflow.errors import HepflowError
+from hepflow.errors import ConfigError, HepflowError
 from hepflow.features import features
 from hepflow.results import Results
 from hepflow.sample import Sample, inject
-from hepflow.selection import Cut, Validation, cuts, inclusive, score, validate
+from hepflow.selection import (
+    Cut,
+    Validation,
+    cuts,
+    enough_simulation,
+    inclusive,
+    score,
+    validate,
+    validate_in_simulation,
+)
 from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, dijet_spectrum
 from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method, open_input
@@ -28,13 +38,16 @@ from hepflow.workflow.kept import (
     save_scores,
     save_validation,
 )
+from hepflow.workflow.provenance import is_blinded, record_unblinding, unblindings, user_name
 from hepflow.workflow.summary import cut_name, summarise
 
 T = TypeVar("T")
 STAGES = ("features", "background", "scores", "validation", "selection", "fit", "figures")
 
 
-def run(config: Config, out: Path, until: str | None = None) -> Results | None:
+def run(
+    config: Config, out: Path, until: str | None = None, *, unblind: bool = False, by: str | None = None
+) -> Results | None:
     """Run an analysis into a folder; what is done there already is read, not computed again.
 
     Parameters
@@ -45,6 +58,11 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
         Run folder: results.json, config.yaml, workspaces/, figures/ and the stages' own files.
     until
         The last stage to run; None for all.
+    unblind
+        Look at the data of a blinded analysis (`fit.blind`); ``provenance.json`` in the folder keeps who did so
+        and when.
+    by
+        Who unblinds; None for the name of the user.
 
     Returns
     -------
@@ -53,9 +71,18 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
 
     Raises
     ------
+    ConfigError
+        If a folder with blinded results is run again without `fit.blind`, and nobody says `unblind`.
     HepflowError
         With the file, key or value at fault.
     """
+    blind = config.fit.blind and not unblind
+    if not (blind or unblind) and is_blinded(out):
+        raise ConfigError(
+            f"fit.blind: the results in {out} are blinded. `hepflow run CONFIG --unblind` shows the data, and "
+            "records who asked; or choose another --out"
+        )
+    who = (by or user_name()) if unblind else None  # before the hours that a run may take
     settings = config.model_dump(mode="json")
     identity = {key: settings[key] for key in ("name", "seed", "inputs", "injection")}
     stages = _Stages(RunFolder(out, identity))
@@ -63,14 +90,15 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     wanted = STAGES if until is None else STAGES[: STAGES.index(until) + 1]
     windows, seed, width = config.regions.windows, config.seed, config.fit.bin_width
 
-    entries = {"data": config.inputs.data, "signal": config.inputs.signal}
+    inputs = config.inputs
+    entries = {"data": inputs.data, "signal": inputs.signal, "simulation": inputs.simulation}
     sources = {name: open_input(config, entry) for name, entry in entries.items() if entry is not None}
     prints = {name: fingerprint(source.files) for name, source in sources.items()}
     key = stage_key("", [settings["inputs"], settings["injection"], settings["features"], prints])
 
     def read_samples() -> tuple[Sample, Sample | None]:
-        samples = {name: features(source, config.features) for name, source in sources.items()}
-        data, signal = samples["data"], samples.get("signal")
+        data = features(sources["data"], config.features)
+        signal = features(sources["signal"], config.features) if "signal" in sources else None
         if config.injection is not None and signal is not None:
             return inject(signal, data, config.injection.events, config.injection.seed)
         return data, signal
@@ -79,7 +107,8 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
     if "background" not in wanted:
         return None
 
-    key = stage_key(key, [settings["regions"], settings["method"], settings["fit"], seed])
+    smooth = [width, config.fit.sqrt_s]  # all of `fit` that is learned from: to unblind trains nothing anew
+    key = stage_key(key, [settings["regions"], settings["method"], smooth, seed])
     background = stages.keep(
         "background",
         key,
@@ -119,23 +148,37 @@ def run(config: Config, out: Path, until: str | None = None) -> Results | None:
             method, classifier, data, windows, width=bands, folds=config.classifier.folds, seed=seed
         )
 
-    validation = stages.keep(
-        "validation", key, try_beside, save_validation, lambda folder: load_validation(folder, windows, bands)
-    )
+    def try_in_simulation() -> Validation | None:
+        simulation = features(sources["simulation"], config.features)
+        if not enough_simulation(simulation, data, windows):
+            return None
+        method = build_method(config, stages.checkpoint("simulation", key))
+        classifier = build_classifier(config)
+        return validate_in_simulation(
+            method, classifier, simulation, data, windows, folds=config.classifier.folds, seed=seed
+        )
+
+    save, load = partial(save_validation, "bands"), partial(load_validation, "bands")
+    beside, simulated = stages.keep("validation", key, try_beside, save, load), None
+    if inputs.simulation is not None:
+        save, load = partial(save_validation, "simulated"), partial(load_validation, "simulated")
+        simulated = stages.keep("simulation", key, try_in_simulation, save, load)
     if "selection" not in wanted:
         return None
 
     with stages.timed("selection"):
         selections = [
             inclusive(data, background, signal, width),
-            *cuts(scores, config.selection.background_efficiency, width, validation),
+            *cuts(scores, config.selection.background_efficiency, width, beside, simulated),
         ]
     if "fit" not in wanted:
         return None
 
+    if who is not None:
+        record_unblinding(out, who, config.hash())
     with stages.timed("fit"):
-        hunts = [_hunt(cut, config) for cut in selections]
-    results = summarise(config, data, scores, selections, hunts, stages.timing)
+        hunts = [_hunt(cut, config, blind) for cut in selections]
+    results = summarise(config, data, scores, selections, hunts, stages.timing, unblindings(out))
     (out / "workspaces").mkdir(exist_ok=True)
     for cut, hunt in zip(selections, hunts, strict=True):
         write_json(out / "workspaces" / f"{cut_name(cut.background_efficiency)}.json", hunt.workspace)
@@ -185,8 +228,8 @@ def check(config: Config) -> list[str]:
     return lines
 
 
-def _hunt(cut: Cut, config: Config) -> BumpHunt:
-    """Fit one cut's spectrum."""
+def _hunt(cut: Cut, config: Config, blind: bool) -> BumpHunt:
+    """Fit one cut's spectrum; of the inclusive one nothing is blinded."""
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
     if cut.signal is not None and cut.signal_passes:
@@ -196,6 +239,8 @@ def _hunt(cut: Cut, config: Config) -> BumpHunt:
             spectrum, _ = dijet_spectrum(
                 spectrum.edges, spectrum.observed, spectrum.windows, sqrt_s=config.fit.sqrt_s
             )
+        if blind and cut.threshold is not None:
+            spectrum = spectrum.blinded()
         return bump_hunt(spectrum, signal)
     except HepflowError as error:
         raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
 
 from hepflow import __version__
 from hepflow.features import LABELS
-from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumRecord, TruthCurve
+from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumRecord, TruthCurve, Unblinding
 from hepflow.sample import FloatArray, Sample
-from hepflow.selection import Closure, Cut, Scores, Truth, closure, significance_improvement
+from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate
 from hepflow.workflow.config import Config
@@ -32,8 +33,11 @@ def summarise(
     selections: Sequence[Cut],
     hunts: Sequence[BumpHunt],
     timing: Mapping[str, float],
+    unblinded: tuple[Unblinding, ...] = (),
 ) -> Results:
     """Return the results of a run; `selections` and `hunts` go together, the inclusive one first."""
+    blind = any(hunt.blind for hunt in hunts)
+    scores = _blinded(scores) if blind else scores
     truth = Truth.of(scores)
     records = [_cut_result(cut, hunt, truth) for cut, hunt in zip(selections, hunts, strict=True)]
     sidebands = closure(scores.sidebands.sample, scores.validation.sample, config.seed)
@@ -64,7 +68,7 @@ def summarise(
         inclusive=records[0],
         cuts=tuple(records[1:]),
         features=tuple(_feature_histograms(scores)),
-        scores=_score_histogram(scores),
+        scores=_score_histogram(scores, "sidebands" if blind else "signal region"),
         losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
         truth=None if truth is None else _curve(truth),
         signal_unit=_signal_unit(scores, injected),
@@ -76,8 +80,15 @@ def summarise(
             "tests": [vars(test) for test in smooth.tests],
         },
         timing=dict(timing),
-        warnings=tuple(_warnings(scores)),
+        warnings=tuple(_warnings(config, scores, selections)),
+        unblinded=unblinded,
     )
+
+
+def _blinded(scores: Scores) -> Scores:
+    """Return the scores without those of data in the signal region, and without what labels know of these data."""
+    hidden = Scored(scores.data.sample.without_truth(), np.full(len(scores.data.score), np.nan))
+    return replace(scores, data=hidden)
 
 
 def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
@@ -90,6 +101,7 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
             -np.inf if cut.threshold is None else cut.threshold
         )
         sic = significance_improvement(signal_efficiency, background_efficiency)
+    simulated = cut.non_closure_simulation
     numbers = hunt.to_dict()
     lost = cut.signal is not None and not cut.signal_passes
     if lost:  # a strength in units of events would be misread
@@ -103,6 +115,8 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
         sideband_factor_error=factor_error,
         non_closure=None if cut.non_closure is None else cut.non_closure.value,
         non_closure_error=None if cut.non_closure is None else cut.non_closure.error,
+        non_closure_simulation=None if simulated is None else simulated.value,
+        non_closure_simulation_error=None if simulated is None else simulated.error,
         sculpting_p=cut.sculpting_p if after else None,
         signal_efficiency=signal_efficiency,
         true_background_efficiency=background_efficiency,
@@ -114,7 +128,7 @@ def _spectrum_record(spectrum: Spectrum, signal: SignalTemplate | None) -> Spect
     expected, error = spectrum.corrected()
     return SpectrumRecord(
         edges=_numbers(spectrum.edges),
-        observed=_numbers(spectrum.observed),
+        observed=tuple(None if np.isnan(events) else float(events) for events in spectrum.data),
         expected=_numbers(expected),
         expected_error=_numbers(error),
         signal=None if signal is None else _numbers(signal.counts),
@@ -141,15 +155,21 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
     return histograms
 
 
-def _score_histogram(scores: Scores) -> Histogram:
-    both = np.concatenate([scores.data.score, scores.template.score])
+def _score_histogram(scores: Scores, where: str) -> Histogram:
+    windows = scores.background.windows
+    data, drawn, inside = {
+        "signal region": (scores.data, scores.template, windows.in_signal),
+        "sidebands": (scores.sidebands, scores.validation, windows.in_sidebands),
+    }[where]
+    both = np.concatenate([data.score, drawn.score])
     edges = np.linspace(float(np.quantile(both, 0.0005)), float(both.max()), BINS + 1)
-    template = np.histogram(scores.template.score, edges, weights=scores.template.sample.weight)[0]
-    series = {"data": _numbers(np.histogram(scores.data.score, edges)[0]), "template": _numbers(template)}
+    template = np.histogram(drawn.score, edges, weights=drawn.sample.weight)[0]
+    series = {"data": _numbers(np.histogram(data.score, edges)[0]), "template": _numbers(template)}
     if scores.signal is not None:
-        inside = scores.signal.window(*scores.background.windows.signal)
-        series["signal"] = _numbers(np.histogram(inside.score, edges, weights=inside.sample.weight)[0])
-    return Histogram(_numbers(edges), series, "log density ratio, data to template", "signal region")
+        here = inside(scores.signal.sample.mass)
+        score, weight = scores.signal.score[here], scores.signal.sample.weight[here]
+        series["signal"] = _numbers(np.histogram(score, edges, weights=weight)[0])
+    return Histogram(_numbers(edges), series, "log density ratio, data to template", where)
 
 
 def _true_counts(scores: Scores) -> dict[str, float]:
@@ -183,14 +203,20 @@ def _signal_unit(scores: Scores, injected: int) -> str:
     return f"the signal sample's own yield, {scores.signal.sample.weight.sum():.6g} events"
 
 
-def _warnings(scores: Scores) -> list[str]:
+def _warnings(config: Config, scores: Scores, selections: Sequence[Cut]) -> list[str]:
+    warnings = []
     smooth = scores.background.smooth
-    if smooth.adequate:
-        return []
-    return [
-        f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the expected "
-        "yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
-    ]
+    if not smooth.adequate:
+        warnings.append(
+            f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the "
+            "expected yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
+        )
+    if config.inputs.simulation is not None and selections[-1].non_closure_simulation is None:
+        warnings.append(
+            "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "
+            "non_closure comes from data alone; give more simulation"
+        )
+    return warnings
 
 
 def _numbers(values: FloatArray) -> Numbers:

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,6 +44,12 @@ RESULTS = {
     "inclusive": {**CUT, "background_efficiency": 1.0, "threshold": None, "z": 1.1},
     "cuts": [CUT],
 }
+HIDDEN = dict.fromkeys(("n_obs", "z", "p0", "mu_hat", "mu_up_obs", "signal_efficiency", "sic"))
+BLINDED = {
+    **RESULTS,
+    "inclusive": {**RESULTS["inclusive"], "sic": None},
+    "cuts": [{**CUT, **HIDDEN, "z_expected": 4.321, "blind": True}],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -68,17 +75,18 @@ def hepflow(capsys):
 @pytest.fixture
 def stages(monkeypatch):
     """Stand in for the stages; `calls` are what they were asked for."""
-    fake = SimpleNamespace(calls=[], raises=None)
+    fake = SimpleNamespace(calls=[], asked=[], raises=None)
 
-    def run(config, out, until=None):
+    def run(config, out, until=None, *, unblind=False, by=None):
         fake.calls.append((config, out, until))
+        fake.asked.append((unblind, by))
         if fake.raises is not None:
             raise fake.raises
         logging.getLogger("hepflow.workflow").info("a stage")
         if until is not None:
             return None
         out.mkdir(parents=True)
-        (out / "results.json").write_text(json.dumps(RESULTS))
+        (out / "results.json").write_text(json.dumps(RESULTS if unblind or not config.fit.blind else BLINDED))
         return SimpleNamespace()
 
     def check(config):
@@ -92,9 +100,16 @@ def stages(monkeypatch):
 
 
 @pytest.fixture
-def config(hepflow):
+def blinded(hepflow):
     assert hepflow("init", "c.yaml")[0] == 0
     return "c.yaml"
+
+
+@pytest.fixture
+def config(blinded):
+    path = Path(blinded)
+    path.write_text(path.read_text("utf-8").replace("blind: true", "blind: false"), "utf-8")
+    return blinded
 
 
 def test_help_version_and_citation(hepflow):
@@ -185,6 +200,33 @@ def test_run_until(hepflow, config, stages):
     code, out, err = hepflow("run", config, "--until", "scores")
     assert (code, out) == (0, "")
     assert "stopped after 'scores'" in err
+
+
+def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
+    code, out, _ = hepflow("run", blinded)
+    assert code == 0
+    *_, cut, _, first, second = out.splitlines()
+    wanted = "eps_B 0.01 2.35 blinded 128.9 +- 12.3 - - - - 0.3 (0.2-0.4) 4.32"
+    assert " ".join(cut.split()) == wanted
+    assert "no data of the signal region behind a cut" in first
+    assert "--unblind" in second
+    assert "largest local significance" not in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert hepflow("fit", "runs/search")[1] == out
+    out = hepflow("run", blinded, "--out", "seen", "--unblind", "--unblind-by", "Emmy")[1]
+    assert "Z = 5.43 (eps_B 0.01)" in out
+    assert "blinded" not in out
+    assert stages.asked == [(False, None), (True, "Emmy")]
+    code, _, err = hepflow("run", blinded, "--unblind-by", "Emmy")
+    assert code == 2
+    assert "give --unblind with it" in err
+
+
+def test_summary_says_who_unblinded():
+    seen = {"by": "Emmy", "at": "2026-01-02T03:04:05+00:00", "config_hash": "0123456789abcdef"}
+    text = summary({**RESULTS, "unblinded": [seen]})
+    assert "unblinded by Emmy, 2026-01-02T03:04:05+00:00, configuration 0123456789abcdef" in text
+    assert "Z exp" not in text
 
 
 def test_demo(hepflow, stages):

@@ -122,7 +122,9 @@ class Inputs(Block):
         None, description="A signal sample, for injection, efficiencies, limits and significance improvement."
     )
     simulation: Input | None = Field(
-        None, description="Simulated background, for the methods that start from one (FETA, SALAD)."
+        None,
+        description="Simulated background: the method is tried on it, where it holds as many events as the data; the "
+        "methods that start from one (FETA, SALAD) need it.",
     )
 
 
@@ -247,8 +249,11 @@ class Fit(Block):
         examples=["template"],
         description="After a cut: the method's template, or a dijet function fitted to the sidebands.",
     )
-    blind: Literal[False] = Field(
-        False, examples=[False], description="Blinded fits are not available yet: only `false`."
+    blind: bool = Field(
+        False,
+        examples=[True],
+        description="Show no data of the signal region behind a cut, only what is expected; "
+        "`hepflow run --unblind` shows them.",
     )
     bin_width: float = Field(
         50.0,

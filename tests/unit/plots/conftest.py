@@ -1,6 +1,7 @@
 """Results of a run that never was: a falling spectrum with a bump, behind no cut and three."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +84,33 @@ def _cut(rng, edges, eps_b, eps_s, scale, signal, truth):
         signal_efficiency=eps_s if truth else None,
         true_background_efficiency=eps_b if truth else None,
         sic=eps_s / math.sqrt(eps_b) if truth else None,
+        z_expected=signal_inside / sigma if signal else None,
+    )
+
+
+def blinded_results(results):
+    """Return results as a blinded run gives them."""
+    hidden = dict.fromkeys(
+        ("n_obs", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs", "signal_efficiency")
+    )
+    cuts = []
+    for cut in results.cuts:
+        edges = np.array(cut.spectrum.edges)
+        inside = WINDOWS.in_signal(0.5 * (edges[1:] + edges[:-1]))
+        shown = tuple(None if hide else n for hide, n in zip(inside, cut.spectrum.observed, strict=True))
+        spectrum = replace(cut.spectrum, observed=shown)
+        cuts.append(
+            replace(cut, spectrum=spectrum, blind=True, sic=None, true_background_efficiency=None, **hidden)
+        )
+    return replace(
+        results,
+        inclusive=replace(
+            results.inclusive, sic=None, signal_efficiency=None, true_background_efficiency=None
+        ),
+        cuts=tuple(cuts),
+        truth=None,
+        features=tuple(one for one in results.features if one.where == "sidebands"),
+        scores=replace(results.scores, where="sidebands"),
     )
 
 
@@ -140,6 +168,11 @@ def make_results():
 @pytest.fixture
 def results():
     return falling_results()
+
+
+@pytest.fixture
+def blinded(results):
+    return blinded_results(results)
 
 
 @pytest.fixture

@@ -55,6 +55,14 @@ def test_significance_shows_each_selection(results):
     assert lower.get_xlim()[0] > lower.get_xlim()[1]  # tight cuts on the right
 
 
+def test_significance_expected_of_a_signal(blinded, make_results, texts):
+    upper, _ = significance(blinded).canvas.axes
+    observed, expected = (line.get_ydata() for line in upper.get_lines()[:2])
+    assert np.isfinite(observed).sum() == 1  # before any cut
+    assert expected.tolist() == [cut.z_expected for cut in (blinded.inclusive, *blinded.cuts)]
+    assert "Expected" not in texts(significance(make_results(signal=False)))
+
+
 def test_limits_say_what_the_unit_is(results, texts):
     assert results.signal_unit in texts(limits(results))
     assert limits(results).canvas.axes[0].get_xticklabels()[0].get_text() == "No cut"

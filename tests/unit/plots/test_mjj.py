@@ -11,7 +11,6 @@ from hepflow.plots import artists
 from hepflow.plots.limits import limits
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
-from hepflow.plots.run import figures
 from hepflow.plots.significance import significance
 from hepflow.plots.style import SEQUENCE
 from hepflow.regions import Windows
@@ -114,22 +113,31 @@ def test_empty_bins_and_nothing_expected(results, hole, render):
         render(draw(changed))
 
 
-def test_blinded_bins_are_left_out(results, render, texts):
-    cut = results.cuts[0]
-    edges = np.array(cut.spectrum.edges)
-    blind = [
-        None if 3300 <= low < 3700 else n for low, n in zip(edges[:-1], cut.spectrum.observed, strict=True)
-    ]
-    hidden = dict.fromkeys(("n_obs", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs"))
-    cut = dataclasses.replace(
-        cut, spectrum=dataclasses.replace(cut.spectrum, observed=tuple(blind)), **hidden
-    )
-    results = dataclasses.replace(results, cuts=(cut,), features=(), losses=(), truth=None)
-    for _, figure in figures(results):
-        render(figure)
-    text = texts(spectrum(cut))
+def test_blinded_data_are_not_drawn(blinded, render, texts):
+    cut = blinded.cuts[0]
+    for draw in (spectra, significance, limits):
+        render(draw(blinded))
+    figure = spectrum(cut, regions=blinded.regions)
+    render(figure)
+    low, high = blinded.regions["signal"]
+    for points in figure.canvas.axes[0].lines:
+        masses = np.array(points.get_xdata())
+        assert not np.any((masses > low) & (masses < high))
+    text = texts(figure)
+    assert "blinded" in text
     assert "$Z$" not in text
     assert "obs" not in text
+    assert rf"= {cut.z_expected:.1f}$\,\sigma$" in text
+    assert "blinded" in texts(spectra(blinded))
+    assert "blinded" not in texts(spectrum(blinded.inclusive))
+
+
+def test_blinded_hunt(hunt, render, texts):
+    figure = plots.spectrum(bump_hunt(hunt.spectrum.blinded(), hunt.signal))
+    render(figure)
+    assert "Blinded" in texts(figure)
+    assert "obs" not in texts(figure)
+    assert len(figure.canvas.axes[0].lines[0].get_xdata()) == 21
 
 
 def test_all_selections_share_a_frame(results, texts):

@@ -42,6 +42,10 @@ def test_figures_of_a_whole_run(results):
     assert names(results) == ALWAYS | {"sic", "rejection"}
 
 
+def test_figures_of_a_blinded_run(blinded):
+    assert names(blinded) == ALWAYS - {"closure_signal_region"}
+
+
 def test_no_truth_no_truth_figures(make_results):
     assert names(make_results(truth=False, signal=False)) == ALWAYS
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from hepflow.storage import save_sample
+from hepflow.workflow import stages
 from hepflow.workflow.config import load_config
 from hepflow.workflow.stages import run
 
@@ -100,3 +101,19 @@ def finished(_quick_closure, configure, tmp_path_factory):
 def folder(finished, tmp_path):
     """Return a copy of the finished run folder, to go on from."""
     return shutil.copytree(finished, tmp_path / "toy")
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Return a function that makes stages fail if they are computed instead of read."""
+    homes = {"features": "features", "background": "build_method", "scores": "build_classifier"}
+
+    def forbid(*names):
+        for name in names:
+
+            def computed(*arguments, name=name, **options):
+                raise AssertionError(f"{name} is computed again")
+
+            monkeypatch.setattr(stages, homes[name], computed)
+
+    return forbid

@@ -56,22 +56,6 @@ def results_of(folder, *left_out):
     return {key: value for key, value in content.items() if key not in ("timing", *left_out)}
 
 
-@pytest.fixture
-def forbid(monkeypatch):
-    """Return a function that makes stages fail if they are computed instead of read."""
-    homes = {"features": "features", "background": "build_method", "scores": "build_classifier"}
-
-    def forbid(*names):
-        for name in names:
-
-            def computed(*arguments, name=name, **options):
-                raise AssertionError(f"{name} is computed again")
-
-            monkeypatch.setattr(stages, homes[name], computed)
-
-    return forbid
-
-
 def test_results_have_the_keys_of_the_schema(finished):
     content = json.loads((finished / "results.json").read_text(encoding="utf-8"))
     assert set(content) >= TOP
@@ -280,7 +264,6 @@ def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
         ([], {"data": "weighted.h5"}, ConfigError, "the events of the data carry different weights"),
         ([], {"data": "absent.h5"}, InputError, "absent.h5"),
         (["features=[m_J1, tau32]"], {}, InputError, "no feature 'tau32'; did you mean 'tau21'"),
-        (["fit.blind=true"], {}, ConfigError, "fit.blind"),
     ],
 )
 def test_bad_input(configure, tmp_path, overrides, options, error, message):
