@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from hepflow.plots import artists
 from hepflow.plots.closure import NAMES
@@ -16,6 +17,7 @@ from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results
 from hepflow.sample import FloatArray
 
+DECADE = 10.0  # a logarithmic axis shorter than that has too few numbers
 TOP = 0.82  # where the lines of the cuts end, below the legend
 
 
@@ -70,11 +72,13 @@ def scores(results: Results, *, label: str = "hepflow") -> Figure:
 
 
 def _draw_ratio(ax: Axes, edges: FloatArray, counts: FloatArray, template: FloatArray) -> None:
-    """Draw data over template on a logarithmic axis: a signal makes it large."""
+    """Draw data over template; on a logarithmic axis where a signal makes it large."""
     inverse = np.divide(1.0, template, out=np.full(len(template), np.nan), where=template > 0)
     artists.draw_points(ax, edges, counts, inverse, markersize=2.5)
     ax.axhline(1, color=EXPECTED, linewidth=1, zorder=1)
     ratio = counts * inverse
     seen = ratio[np.isfinite(ratio) & (ratio > 0)]
-    ax.set_yscale("log")
-    ax.set_ylim(0.6 * float(np.min(seen, initial=0.7)), 1.6 * float(np.max(seen, initial=2.0)))
+    large = float(np.max(seen, initial=1.5)) > DECADE * float(np.min(seen, initial=1.0))
+    artists.set_range(ax, np.append(seen, 1.5), 0.85, log=large)
+    if not large:
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
