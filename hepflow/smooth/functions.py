@@ -105,5 +105,7 @@ def function_of(name: str) -> Function:
         If there is none of that name.
     """
     if name not in FUNCTIONS:
-        raise ConfigError(f"no smooth function {name!r}; {did_you_mean(name, FUNCTIONS)}")
+        raise ConfigError(
+            f"no smooth function {name!r}; {did_you_mean(name, FUNCTIONS)} (a template is given as an array)"
+        )
     return FUNCTIONS[name]

@@ -1,7 +1,7 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
 from hepflow.stats.bias import BiasTest, bias_test
-from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, dijet_spectrum, hunt_spectrum, hunt_workspace
+from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, hunt_spectrum, hunt_workspace, smooth_spectrum
 from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
 from hepflow.stats.diagnostics import (
     ChannelYields,
@@ -83,7 +83,6 @@ __all__ = [
     "correlations",
     "counting_signal",
     "crystal_ball_signal",
-    "dijet_spectrum",
     "discovery",
     "expected_significance",
     "fit",
@@ -100,6 +99,7 @@ __all__ = [
     "post_fit",
     "pulls",
     "read_spectrum",
+    "smooth_spectrum",
     "toy_scans",
     "upper_limit",
     "upper_limit_toys",

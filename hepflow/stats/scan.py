@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,15 +13,12 @@ from tqdm import tqdm
 from hepflow.errors import ConfigError, HepflowError
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
-from hepflow.stats.calculators import Calculator, choose
-from hepflow.stats.fit import discovery
+from hepflow.stats.calculators import Calculator
 from hepflow.stats.global_p import GlobalSignificance
-from hepflow.stats.limits import upper_limit
+from hepflow.stats.inference import infer
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalShape
 from hepflow.stats.smooth_model import SmoothModel
-from hepflow.stats.toy_limits import upper_limit_toys
-from hepflow.stats.toys import p0_toys
 
 _CORE = 0.9  # share of the signal whose bins tell how many events are expected
 
@@ -171,6 +168,7 @@ class MassScan:
         limits: bool = True,
         level: float = 0.95,
         calculator: Calculator = "auto",
+        toys: int | None = None,
         seed: int = 0,
     ) -> Scan:
         """Fit every mass.
@@ -186,8 +184,8 @@ class MassScan:
         calculator
             "asymptotic", "toys", or "auto": toys where fewer than 20 background events are expected in the bins
             that hold 90 % of the signal.
-        seed
-            Of the toys.
+        toys, seed
+            As for `hepflow.stats.inference.infer`.
         """
         columns = np.full((len(self.masses), 10), np.nan)
         chosen, problems = [], []
@@ -195,16 +193,20 @@ class MassScan:
             try:
                 model = self.model(i)
                 profile = Profile(model, self.counts[self.bins(float(mass))])
-                name, _ = choose(calculator, self._expected(i, model))
-                chosen.append(name)
-                columns[i, :4] = _significance(profile, name, seed + i)
-                if limits:
-                    if name == "toys":
-                        limit = upper_limit_toys(profile, level=level, seed=seed + i).limit
-                    else:
-                        limit = upper_limit(profile, level=level)
-                    columns[i, 4:] = limit.observed, *limit.expected
-                    problems += [f"{mass:g} GeV: {problem}" for problem in limit.problems]
+                found = infer(
+                    profile,
+                    self._expected(i, model),
+                    level=level,
+                    calculator=calculator,
+                    toys=toys,
+                    seed=seed + i,
+                    limits=limits,
+                )
+                chosen.append(found.calculator)
+                columns[i, :4] = found.z, found.p0, found.mu_hat, found.mu_hat_error
+                if found.limit is not None:
+                    columns[i, 4:] = found.limit.observed, *found.limit.expected
+                problems += [f"{mass:g} GeV: {problem}" for problem in found.problems]
             except HepflowError as error:
                 chosen += ["none"] * (i + 1 - len(chosen))
                 problems.append(f"{mass:g} GeV: {error}")
@@ -228,15 +230,6 @@ class MassScan:
         order = np.argsort(-signal)
         needed = int(np.searchsorted(np.cumsum(signal[order]), _CORE * signal.sum())) + 1
         return float(model.background[order[:needed]].sum())
-
-
-def _significance(profile: Profile, calculator: str, seed: int) -> Sequence[float]:
-    found = discovery(profile)
-    z, p0 = found.z, found.p0
-    if calculator == "toys":
-        toys = p0_toys(profile, seed=seed)
-        z, p0 = toys.z, toys.p
-    return z, p0, found.mu_hat, found.mu_hat_error
 
 
 def _plain(values: FloatArray | None) -> Any:

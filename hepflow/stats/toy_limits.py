@@ -16,7 +16,7 @@ from hepflow.stats.limits import CLsScan, UpperLimit, check_level, upper_limit
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 from hepflow.stats.toys import check_toys, free_value, mixture_weights, q_mu_many, tail, throw
 
-TOYS = 4_000  # of each hypothesis, at each signal strength
+TOYS = 2_000  # of each hypothesis, at each signal strength
 _AROUND = (0.85, 1.1, 1.4)  # strengths tried, in units of the asymptotic limits
 _EXTENSIONS = 6
 
@@ -144,4 +144,4 @@ def _crossing(mu: FloatArray, values: FloatArray, errors: FloatArray, size: floa
         line = np.polynomial.Polynomial.fit(mu[last : last + 2], y[last : last + 2], 1)
         x = mu[last : last + 2]
     root = float(optimize.brentq(line, x[0], x[-1]))
-    return root, float(1.0 / (abs(line.deriv()(root)) * np.sqrt(np.sum(sigma**-2.0 * (np.abs(y_near) < 1)))))
+    return root, float(1.0 / (abs(line.deriv()(root)) * np.sqrt(np.sum(np.exp(-0.5 * y_near**2) / sigma**2))))

@@ -124,8 +124,8 @@ def p0_toys(
 ) -> ToyPValue:
     """Return the p-value of the background-only hypothesis from toys of it.
 
-    A small p-value needs no huge number of toys: a share of them is thrown with a signal of half and of the full
-    fitted strength, and each toy is weighted by how likely it is without one (importance sampling from a mixture).
+    A small p-value needs no huge number of toys: a share of them is thrown from the best fit with a signal and from
+    half-way to it, and each toy is weighted by how likely it is without one (importance sampling from a mixture).
 
     Parameters
     ----------
@@ -147,12 +147,11 @@ def p0_toys(
     profile, rng = as_profile(model, data), np.random.default_rng(seed)
     likelihood, null = profile.model, profile.conditional(0.0).x
     observed = profile.rise(0.0) if profile.mu_hat > 0 else 0.0
-    strengths = [0.0]
+    points = [null]
     if observed > _RARE**2:
-        strengths += [0.5 * profile.mu_hat, profile.mu_hat]
-    sizes = np.full(len(strengths), toys // len(strengths))
+        points += [0.5 * (null + profile.free.x), profile.free.x]
+    sizes = np.full(len(points), toys // len(points))
     sizes[0] += toys - sizes.sum()
-    points = [_with(null, likelihood.poi, mu) for mu in strengths]
     thrown = np.concatenate([throw(likelihood, x, n, rng) for x, n in zip(points, sizes, strict=True)])
     weights = mixture_weights(likelihood, thrown, points, sizes.tolist())[0]
     q = q0_many(likelihood, thrown, null)

@@ -23,7 +23,7 @@ from hepflow.selection import (
     validate,
     validate_in_simulation,
 )
-from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, dijet_spectrum
+from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, smooth_spectrum
 from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method, open_input
 from hepflow.workflow.cache import RunFolder, fingerprint, stage_key
@@ -236,7 +236,7 @@ def _hunt(cut: Cut, config: Config, blind: bool) -> BumpHunt:
         signal = SignalTemplate.of(cut.signal, spectrum.edges)
     try:
         if config.fit.background == "dijet" and cut.threshold is not None:
-            spectrum, _ = dijet_spectrum(
+            spectrum, _ = smooth_spectrum(
                 spectrum.edges, spectrum.observed, spectrum.windows, sqrt_s=config.fit.sqrt_s
             )
         if blind and cut.threshold is not None:

@@ -102,7 +102,7 @@ def test_abcd(counting, scale):
         for name, (_, signal, factors) in regions.items()
     ]
     spec["observations"] = [{"name": name, "data": [n]} for name, (n, *_) in regions.items()]
-    found = hunt_workspace(spec)
+    found = hunt_workspace(spec, calculator="asymptotic")
     assert found.z == pytest.approx(3.944, abs=5e-4)
     assert found.mu_up_obs == pytest.approx(1.408, abs=5e-4)
     assert found.n_obs == 28
