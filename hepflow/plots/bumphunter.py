@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from hepflow.plots import artists
+from hepflow.plots.distribution import binning, draw_toys, mark_observed
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.mjj import MASS
-from hepflow.plots.style import DATA, EXPECTED, SIGNAL, WIDTH, styled
+from hepflow.plots.p_values import p_text, power_text, toys_text, z_text
+from hepflow.plots.style import DATA, EXPECTED, WIDTH, styled
 
 if TYPE_CHECKING:
     from hepflow.stats.bumphunter import BumpHunterResult
 
 APART = 0.95  # inches between the two columns
-BINS = 50
-FARTHEST = 2.5  # times the largest toy: an observed statistic beyond is an arrow at the edge
 # Below text, which the borders of the window may cross
 PAPER: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
@@ -66,7 +65,7 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
             f"{low:g} to {high:g} GeV",
             rf"$n_{{\mathrm{{obs}}}}$ = {result.n_obs:,.0f}",
             rf"$n_{{\mathrm{{exp}}}}$ = {result.n_exp:,.{1 if result.n_exp < 100 else 0}f}",
-            rf"Local $p$ = {_power_of_ten(-result.statistic / log(10))}",
+            rf"Local $p$ = {power_text(-result.statistic / log(10))}",
         ]
     legend = upper.legend(entries.values(), entries.keys(), loc="upper right", frameon=True)
     legend.get_frame().set(**PAPER)
@@ -82,41 +81,13 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
 
 
 def _draw_toys(ax: Axes, result: BumpHunterResult) -> None:
-    thrown, observed = result.toy_statistics, result.statistic
-    largest = max(float(thrown.max()), 1.0)
-    reach = 1.08 * max(largest, min(observed, FARTHEST * largest))
-    counts, edges = np.histogram(thrown, np.linspace(0, reach, BINS + 1))
-    ax.stairs(counts, edges, fill=True, facecolor=(EXPECTED, 0.3), edgecolor=EXPECTED, linewidth=1.1)
-    height: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "color": SIGNAL}
-    if observed < reach:
-        (mark,) = ax.plot([observed, observed], [0, 0.62], linewidth=1.6, **height)
-    else:
-        (mark,) = ax.plot([0.97 * reach], [0.3], linestyle="none", marker=">", markersize=7, **height)
-    entries = {
-        f"{len(thrown):,} toys of the background": Patch(facecolor=(EXPECTED, 0.3), edgecolor=EXPECTED),
-        f"Observed, {observed:.1f}": mark,
-    }
+    entries = draw_toys(ax, result.toy_statistics, binning(result.toy_statistics, result.statistic), log=True)
+    entries |= mark_observed(ax, result.statistic)
     ax.legend(entries.values(), entries.keys(), loc="upper right")
-    z = rf"{result.global_z:.1f}$\,\sigma$"
-    if np.any(thrown >= observed):
-        summary = f"Global $p$ = {_with_error(result.global_p, result.global_p_error)}\n$Z$ = {z}"
+    if np.any(result.toy_statistics >= result.statistic):
+        p = toys_text(result.global_p, result.global_p_error, len(result.toy_statistics))
+        summary = f"Global $p$ {p}\n$Z$ = {z_text(result.global_z)}"
     else:
-        summary = f"Global $p$ < {_power_of_ten(np.log10(result.global_p))}\n$Z$ > {z}"
+        summary = f"Global $p$ < {p_text(result.global_p)}\n$Z$ > {z_text(result.global_z)}"
     ax.text(0.955, 0.77, summary, transform=ax.transAxes, va="top", ha="right", size=9, linespacing=1.35)
-    artists.set_range(ax, counts.astype(np.float64), 0.62, floor=0.5, log=True)
-    ax.set_xlim(0, reach)
     ax.set_xlabel(r"Statistic of the most significant window, $-\ln\,p$")
-    ax.set_ylabel(f"Toys / {edges[1]:.2g}")
-
-
-def _power_of_ten(exponent: float) -> str:
-    """Return a p-value from its decimal logarithm, which may be far below what a float can hold."""
-    if exponent > -3:
-        return f"{10**exponent:.2g}"
-    power = int(np.floor(exponent))
-    return rf"${10 ** (exponent - power):.1f} \times 10^{{{power}}}$"
-
-
-def _with_error(p: float, error: float) -> str:
-    """Return a p-value and its error, rounded to two digits of the error."""
-    return f"{p:.{1 - int(np.floor(np.log10(error)))}f} ± {error:.2g}" if error > 0 else f"{p:g}"

@@ -13,6 +13,7 @@ from hepflow.plots.style import EXPECTED, SIGNAL
 from hepflow.sample import FloatArray
 
 BINS = 50
+LEAST = 1.0  # range of the axis, where all toys are the same
 FARTHEST = 2.5  # times the range of the toys: an observed value beyond is an arrow at the edge
 FILLED = 0.66  # share of the height below the highest bin; legend and text stand above
 MARKED = 0.6  # height of the mark
@@ -21,7 +22,7 @@ MARKED = 0.6  # height of the mark
 def binning(toys: FloatArray, observed: float) -> FloatArray:
     """Return edges of bins that hold all toys (T,), and what was observed unless it is far beyond."""
     low, high = min(float(np.min(toys)), observed), float(np.max(toys))
-    reach = max(high - low, 1e-6)
+    reach = max(high - low, LEAST)
     low = min(low, max(low - 0.04 * reach, 0.0))
     return np.linspace(low, low + 1.08 * max(reach, min(observed - low, FARTHEST * reach)), BINS + 1)
 
@@ -46,4 +47,5 @@ def mark_observed(ax: Axes, observed: float) -> dict[str, Any]:
     else:
         at = low + 0.97 * (high - low)
         (mark,) = ax.plot([at], [0.5 * MARKED], linestyle="none", marker=">", markersize=7, **height)
-    return {f"Observed, {observed:.3g}": mark}
+    value = f"{observed:,.0f}" if observed >= 100 else f"{observed:.3g}"
+    return {f"Observed, {value}": mark}

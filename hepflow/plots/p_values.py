@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hepflow.stats.global_p import GlobalSignificance
 
 PLAIN = -3  # p-values below this power of ten are written as powers of ten
+ROUNDED_UP = -log10(0.995)  # 9.95 is written as 1.0 times the next power
 SMALLEST = 1e-180  # that an axis shows (28 sigma), with room below that a float can hold
 
 
@@ -24,9 +25,9 @@ def p_text(p: float) -> str:
 
 def power_text(exponent: float) -> str:
     """Return ``10^exponent`` as `p_text` does; a p-value may be smaller than a float can be."""
-    power = floor(exponent)
-    if power >= PLAIN:
+    if exponent >= PLAIN:
         return f"{10**exponent:.2g}"
+    power = floor(exponent + ROUNDED_UP)
     return rf"$\mathdefault{{{10 ** (exponent - power):.1f} \times 10^{{{power}}}}}$"
 
 
@@ -34,7 +35,9 @@ def toys_text(p: float, error: float, toys: int) -> str:
     """Return what toys say of a p-value, with the sign before it: its value and error, or below what it is."""
     if not p > 0:
         return f"< {p_text(1 / toys)}"
-    digits = 1 - floor(log10(error)) if error > 0 else 2
+    if not error > 0:
+        return f"= {p_text(p)}"
+    digits = 1 - floor(log10(error))
     return f"= {p:.{digits}f} ± {error:.{digits}f}"
 
 

@@ -15,6 +15,8 @@ from hepflow.plots.p_values import p_text, power_text, set_p_axis, toys_text
         (0.0228, "0.023"),
         (0.001, "0.001"),
         (3.44e-6, r"$\mathdefault{3.4 \times 10^{-6}}$"),
+        (9.96e-5, r"$\mathdefault{1.0 \times 10^{-4}}$"),
+        (9.94e-5, r"$\mathdefault{9.9 \times 10^{-5}}$"),
         (0, "0"),
     ],
 )
@@ -31,7 +33,7 @@ def test_a_p_value_that_no_float_holds():
     [
         (0.002, 0.0014, "= 0.0020 ± 0.0014"),
         (0.794, 0.0128, "= 0.794 ± 0.013"),
-        (1, 0, "= 1.00 ± 0.00"),
+        (1, 0, "= 1"),
         (0, 0, "< 0.002"),
     ],
 )
