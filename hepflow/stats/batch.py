@@ -20,7 +20,9 @@ from hepflow.stats.minimise import minimise
 Mask = NDArray[np.bool_]
 
 TOLERANCE = 1e-7  # of the estimated distance to the minimum, in -2 ln L
+SLOW = 1e-3  # taken, too, where many rounds lead no closer: no p-value of toys feels it
 _MAX_ROUNDS = 60
+_FLAT = 1e-100  # curvature of a parameter that nothing holds: it stays where it is
 _CHUNK = 2_000_000  # array elements of a chunk: about what a processor's cache takes
 
 
@@ -105,6 +107,7 @@ class _Solver:
             done = distance < TOLERANCE
             valid[rows[done]] = True
             going = ~done & (scale > 1e-6)
+            valid[rows[~going]] |= distance[~going] < SLOW
             rows, step, scale, distance = rows[going], step[going], scale[going], distance[going]
             if not len(rows):
                 break
@@ -122,6 +125,7 @@ class _Solver:
                     there.gradient[better],
                 )
                 step[better], distance[better] = self._step(trial[better], _rows(there, better))
+        valid[rows] |= distance < SLOW
         for row in np.flatnonzero(~valid):
             self._one_by_one(int(row), data, start, x, value, gradient, valid)
         return Minima(x, value, gradient, valid)
@@ -152,7 +156,8 @@ class _Solver:
             held = (outward | blocked)[again]
             step[again] = self._solve(_rows(at, again), ~held)
             np.putmask(step, ((x <= self.low) & (step < 0)) | ((x >= self.high) & (step > 0)), 0.0)
-        return step, np.abs(0.5 * np.sum(at.gradient * step, axis=1))
+        distance = np.abs(0.5 * np.sum(at.gradient * step, axis=1))
+        return step, np.where(np.isfinite(at.value), distance, np.inf)
 
     def _solve(self, at: Expansion, moving: Mask) -> FloatArray:
         step = np.zeros_like(at.gradient)
@@ -160,30 +165,28 @@ class _Solver:
         right = -at.gradient * moving
         jacobian = at.jacobian[:, :, shared]
         matrix = (np.swapaxes(jacobian, 1, 2) * at.weight[:, None, :]) @ jacobian
+        diagonal = np.arange(len(shared))
+        matrix[:, diagonal, diagonal] += at.prior[:, shared]
+        felt = matrix[:, diagonal, diagonal]  # by the data or a constraint
+        active = moving[:, shared] & (felt > _FLAT)
+        size = np.sqrt(np.where(active, felt, 1.0))
         wanted = right[:, shared]
         if len(local):
             slope = at.jacobian[:, bins, local] * moving[:, local]
             weighted = at.weight[:, bins] * slope
-            own = np.where(moving[:, local], weighted * slope + at.prior[:, local], 1.0)
+            own = weighted * slope + at.prior[:, local]
+            own = np.where(moving[:, local] & (own > _FLAT), own, np.inf)
             coupling = weighted[:, :, None] * jacobian[:, bins, :]
             scaled = coupling / own[:, :, None]
             matrix = matrix - np.swapaxes(coupling, 1, 2) @ scaled
             wanted = wanted - (right[:, None, local] @ scaled)[:, 0]
-        active = moving[:, shared]
-        diagonal = np.arange(len(shared))
-        matrix[:, diagonal, diagonal] += at.prior[:, shared]
         matrix *= active[:, :, None] & active[:, None, :]
-        size = np.sqrt(np.maximum(matrix[:, diagonal, diagonal], 1e-300))
-        size = np.where(active, size, 1.0)
         matrix /= size[:, :, None] * size[:, None, :]
-        matrix[:, diagonal, diagonal] += 1e-10
-        matrix[:, diagonal, diagonal] = np.where(active, matrix[:, diagonal, diagonal], 1.0)
-        solved = np.linalg.solve(matrix, (wanted * active / size)[..., None])[..., 0] / size * active
+        matrix[:, diagonal, diagonal] += np.where(active, 1e-10, 1.0)
+        solved = np.linalg.solve(matrix, (wanted * active / size)[..., None])[..., 0] / size
         step[:, shared] = solved
         if len(local):
-            step[:, local] = (
-                (right[:, local] - (coupling @ solved[..., None])[..., 0]) / own * moving[:, local]
-            )
+            step[:, local] = (right[:, local] - (coupling @ solved[..., None])[..., 0]) / own
         return step
 
 
