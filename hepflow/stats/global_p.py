@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
 from hepflow.stats.batch import fit_many
+from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.smooth_toys import SmoothToys
 from hepflow.stats.toys import check_toys, q0_many, tail
 
@@ -129,7 +130,7 @@ def toy_scans(
 ) -> FloatArray:
     """Return the local significance of each mass in each toy, shape ``(T, M)``; with `signed`, of deficits, too."""
     rng = np.random.default_rng(seed)
-    whole = scan.background(np.ones(len(scan.counts), dtype=bool))
+    whole = scan.background()
     mean = whole.expected(scan.edges)
     windows: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
     for i, mass in enumerate(scan.masses):
@@ -139,21 +140,24 @@ def toy_scans(
         (SmoothToys(scan.edges, mean, whole, bins, max_shape=scan.max_shape, f_test=f_test), members)
         for bins, members in windows.values()
     ]
+    # one draw for all masses: what shifts a signal, or fakes one, changes little from one to the next
+    constrained = 1 + max(len(signal.variations) for signal in scan.signals)
     z = np.zeros((toys, len(scan.masses)))
     with tqdm(total=toys, desc="toys", leave=False, disable=None) as bar:
         for first in range(0, toys, _TOGETHER):
             part = slice(first, min(first + _TOGETHER, toys))
             counts = rng.poisson(mean, (part.stop - part.start, len(mean))).astype(float)
+            pulls = rng.standard_normal((len(counts), constrained))
             for one, members in fits:
-                z[part, members] = _scan_toys(scan, one, members, counts, signed)
+                z[part, members] = _scan_toys(scan, one, members, counts, pulls, signed)
             bar.update(part.stop - part.start)
     return z
 
 
 def _scan_toys(
-    scan: MassScan, fits: SmoothToys, members: list[int], counts: FloatArray, signed: bool
+    scan: MassScan, fits: SmoothToys, members: list[int], counts: FloatArray, pulls: FloatArray, signed: bool
 ) -> FloatArray:
-    """Return the local significance of toys (T, B) at some masses (T, m)."""
+    """Return the local significance at some masses (T, m) of toys (T, B) with auxiliary data `pulls` (T, A)."""
     z = np.zeros((len(counts), len(members)))
     for group in fits.fit(counts):
         data = counts[group.rows][:, fits.bins]
@@ -161,29 +165,30 @@ def _scan_toys(
             model = scan.model(index, group.smooth)
             start = np.broadcast_to(model.init, (len(data), len(model.names))).copy()
             start[:, 1 : 1 + group.coefficients.shape[1]] = group.coefficients
-            if scan.spurious:
-                q = q0_many(model, model.data(data), start, signed=signed)
+            seen = np.concatenate([data, pulls[group.rows, : len(model.auxiliary)]], axis=1)
+            if scan.spurious[index]:
+                q = q0_many(model, seen, start, signed=signed)
             else:
-                q = _q0(model.rates(start), data, model, start, group.value, signed)
+                q = _q0(model, seen, start, group.value, signed)
             z[group.rows, column] = np.sign(q) * np.sqrt(np.abs(q))
     return z
 
 
 def _q0(
-    rates: tuple[FloatArray, FloatArray],
+    model: SmoothModel,
     data: FloatArray,
-    model: Any,
     start: FloatArray,
     background: FloatArray,
     signed: bool,
 ) -> FloatArray:
     """Return the signed discovery statistic where the fit without signal is the same for all masses."""
-    slope = np.sum((1.0 - data / rates[0]) * rates[1][..., model.poi], axis=1)
+    rates, jacobian = model.rates(start)
+    slope = np.sum((1.0 - data[:, : model.n_bins] / rates) * jacobian[..., model.poi], axis=1)
     excess = slope < 0
     fitted = excess | signed
     q = np.zeros(len(data))
     if np.any(fitted):
-        free = fit_many(model, model.data(data[fitted]), start[fitted])
+        free = fit_many(model, data[fitted], start[fitted])
         q[fitted] = np.maximum(background[fitted] - free.value, 0.0)
     return np.where(excess, q, -q)
 

@@ -96,14 +96,15 @@ class MassScan:
     half_range
         Fit only bins within this fraction of the mass on either side (a sliding window); None for all bins.
     spurious
-        Events of spurious signal (one standard deviation), for example from `bias_test`.
+        Strength of the spurious signal (one standard deviation), one number or one for each of the masses, rising:
+        the `size` of a `bias_test`.
     unit
         What strength one stands for, in words.
 
     Raises
     ------
     ConfigError
-        If no mass is given, or one lies outside the spectrum.
+        If no mass is given, one lies outside the spectrum, or `spurious` is negative or of another length.
     InputError, FitError
         As for `fit_smooth`.
     """
@@ -119,7 +120,7 @@ class MassScan:
         sqrt_s: float = SQRT_S,
         max_shape: int | None = None,
         half_range: float | None = None,
-        spurious: float = 0.0,
+        spurious: ArrayLike = 0.0,
         unit: str = "signal events",
     ) -> None:
         self.edges, self.counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
@@ -131,7 +132,8 @@ class MassScan:
                 f"{what}: expected masses inside the spectrum, {self.edges[0]:g} to {self.edges[-1]:g} GeV"
             )
         self.function, self.sqrt_s, self.max_shape = function, sqrt_s, max_shape
-        self.half_range, self.spurious, self.unit = half_range, spurious, unit
+        self.half_range, self.unit = half_range, unit
+        self.spurious = _of_each_mass(spurious, len(self.masses))
         self.signals = [signal(float(mass))(self.edges) for mass in self.masses]
         self._fits: dict[bytes, SmoothFit] = {}
 
@@ -142,8 +144,9 @@ class MassScan:
         low, high = mass * (1 - self.half_range), mass * (1 + self.half_range)
         return (self.edges[:-1] >= low - 1e-6) & (self.edges[1:] <= high + 1e-6)
 
-    def background(self, bins: NDArray[np.bool_]) -> SmoothFit:
-        """Return the fit without signal to some of the bins."""
+    def background(self, bins: NDArray[np.bool_] | None = None) -> SmoothFit:
+        """Return the fit without signal to some of the bins, by default to all of them."""
+        bins = np.ones(len(self.counts), dtype=bool) if bins is None else bins
         key = bins.tobytes()
         if key not in self._fits:
             self._fits[key] = fit_smooth(
@@ -160,7 +163,9 @@ class MassScan:
         """Return the model of one of the masses, on its own background fit or on another."""
         bins = self.bins(float(self.masses[index]))
         smooth = self.background(bins) if smooth is None else smooth
-        return SmoothModel(smooth, self.edges, self.signals[index], bins=bins, spurious=self.spurious)
+        signal = self.signals[index]
+        events = float(self.spurious[index] * signal.counts.sum())
+        return SmoothModel(smooth, self.edges, signal, bins=bins, spurious=events)
 
     def run(
         self,
@@ -230,6 +235,16 @@ class MassScan:
         order = np.argsort(-signal)
         needed = int(np.searchsorted(np.cumsum(signal[order]), _CORE * signal.sum())) + 1
         return float(model.background[order[:needed]].sum())
+
+
+def _of_each_mass(spurious: ArrayLike, masses: int) -> FloatArray:
+    strengths = np.asarray(spurious, dtype=np.float64)
+    if strengths.shape not in ((), (masses,)) or not np.all((strengths >= 0) & np.isfinite(strengths)):
+        raise ConfigError(
+            f"spurious signal {strengths.tolist()}: expected a strength of zero or more, or one for each of the "
+            f"{masses} masses"
+        )
+    return np.broadcast_to(strengths, (masses,))
 
 
 def _plain(values: FloatArray | None) -> Any:
