@@ -24,7 +24,7 @@ class GoodnessOfFit:
     statistic
         -2 ln of the likelihood over that of the saturated model, in which every rate equals its datum.
     ndf
-        Bins and auxiliary data less fitted parameters.
+        Bins and auxiliary data of free parameters, less fitted parameters.
     p
         p-value from the chi2 distribution, right where many events are expected in every bin.
     toys, p_toys, p_toys_error
@@ -79,7 +79,8 @@ def goodness_of_fit(
     likelihood = profile.model
     fitted = profile.free if mu is None else profile.conditional(mu)
     free = int(np.sum(~likelihood.fixed)) - (mu is not None)
-    ndf = max(likelihood.n_bins + len(likelihood.auxiliary) - free, 0)
+    measured = int(np.sum(~likelihood.fixed[likelihood.constraints.index]))
+    ndf = max(likelihood.n_bins + measured - free, 0)
     p = float(stats.chi2.sf(fitted.value, ndf)) if ndf else 1.0
     if not toys:
         return GoodnessOfFit(fitted.value, ndf, p)

@@ -19,6 +19,8 @@ from hepflow.stats.toys import check_toys, free_value, mixture_weights, q_mu_man
 TOYS = 2_000  # of each hypothesis, at each signal strength
 _AROUND = (0.85, 1.1, 1.4)  # strengths tried, in units of the asymptotic limits
 _EXTENSIONS = 6
+_BANDS = (2, 1, 0, -1, -2)  # of q~mu without signal, for limits expected at -2 to 2 sigma
+_LIMITS = ("observed", *(f"expected at {-band} sigma" for band in _BANDS))
 
 
 def upper_limit_toys(
@@ -32,7 +34,8 @@ def upper_limit_toys(
     """Return observed and expected upper limits on the signal strength from toys.
 
     CLs is computed at strengths around the asymptotic limits; a limit is where a parabola through the logarithms of
-    the nearest CLs crosses ``1 - level``.
+    the nearest CLs crosses ``1 - level``. The error of an expected limit holds that of the quantile, which is large
+    where few events are expected and the limit jumps from one count to the next.
 
     Parameters
     ----------
@@ -50,7 +53,8 @@ def upper_limit_toys(
     ConfigError
         If `level` is not between 0 and 1, or fewer than a hundred toys are asked for.
     FitError
-        If a fit to the data does not converge, or no signal strength is excluded.
+        If a fit to the data does not converge, or no signal strength is excluded. Where only some of the limits are
+        not found, they are NaN, and `problems` says why.
     """
     check_level(level)
     check_toys(toys)
@@ -70,12 +74,26 @@ def upper_limit_toys(
         points[mu] = scan.cls(mu)
     grid = np.array(sorted(points))
     values, errors = (np.array([points[mu][k] for mu in grid]) for k in (0, 1))
-    found = [_crossing(grid, values[:, k], errors[:, k], 1 - level) for k in range(6)]
-    limits = [value for value, _ in found]
+    crossings, problems = np.full((values.shape[1], 2), np.nan), []
+    for k in range(values.shape[1]):
+        try:
+            crossings[k] = _crossing(grid, values[:, k], errors[:, k], 1 - level)
+        except FitError as error:
+            if k < len(_LIMITS):
+                problems.append(f"{_LIMITS[k]} limit: {error}")
+    limits, spread = crossings[:6, 0], crossings[:6, 1]
+    if not np.any(np.isfinite(limits)):
+        raise FitError(problems[0])
+    spread[1:] = np.hypot(spread[1:], 0.5 * np.abs(crossings[11:, 0] - crossings[6:11, 0]))
     limit = UpperLimit(
-        limits[0], tuple(limits[1:]), level, calculator="toys", errors=tuple(error for _, error in found)
+        float(limits[0]),
+        tuple(limits[1:].tolist()),
+        level,
+        calculator="toys",
+        errors=tuple(spread.tolist()),
+        problems=tuple(problems),
     )
-    return CLsScan(grid, values, limit, errors)
+    return CLsScan(grid, values[:, :6], limit, errors[:, :6])
 
 
 class _Toys:
@@ -86,10 +104,14 @@ class _Toys:
         self.null = profile.conditional(0.0).x
         self.background = throw(self.model, self.null, toys, rng)
         self.best = free_value(self.model, self.background, self.null)
+        ranks = stats.norm.cdf(_BANDS)
+        error = np.sqrt(ranks * (1.0 - ranks) / toys)
+        self.ranks = np.clip(np.concatenate([ranks, ranks - error, ranks + error]), 0.0, 1.0)
 
     def cls(self, mu: float) -> tuple[FloatArray, FloatArray]:
-        """Return CLs, observed and expected, and its errors at a signal strength, each ``(6,)``.
+        """Return CLs at a signal strength, and its errors, each ``(16,)``.
 
+        That observed, those expected, and those expected with the ranks of the quantiles an error lower and higher.
         Both p-values use the toys of both hypotheses, weighted: those without signal fill the tail of the other.
         """
         there = self.profile.conditional(mu).x
@@ -103,7 +125,7 @@ class _Toys:
         weights = mixture_weights(
             self.model, np.concatenate([signal, self.background]), [there, self.null], [self.toys] * 2
         )
-        quantiles = np.quantile(q[self.toys :], stats.norm.cdf([2, 1, 0, -1, -2]), method="nearest")
+        quantiles = np.quantile(q[self.toys :], self.ranks, method="nearest")
         seen = np.concatenate([[self._observed(mu)], quantiles])
         (both, both_error), (alone, alone_error) = (tail(q, weight, seen) for weight in weights)
         both, alone = np.maximum(both, 1e-12), np.maximum(alone, 0.5 / self.toys)

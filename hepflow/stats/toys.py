@@ -71,6 +71,8 @@ def throw(model: Likelihood, x: FloatArray, toys: int, rng: np.random.Generator)
     auxiliary[:, ~held.poisson] = rng.normal(
         mean[~held.poisson], width[~held.poisson], (toys, int(np.sum(~held.poisson)))
     )
+    fixed = model.fixed[held.index]  # no fit could follow what they fluctuate to
+    auxiliary[:, fixed] = model.auxiliary[fixed]
     return data
 
 
