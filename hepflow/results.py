@@ -76,6 +76,12 @@ class CutResult:
     mu_hat, mu_hat_error, mu_up_obs, mu_up_exp
         Signal strength, and its 95 % CLs limits: observed, and expected at -2 to 2 sigma. None where none of the
         signal sample passes the cut.
+    p0_error
+        Statistical error of p0, where toys gave it.
+    calculator, calculator_reason
+        "asymptotic" or "toys", and why.
+    problems
+        What could not be computed, and why.
     sideband_factor, sideband_factor_error
         Data over template behind this cut in the sidebands, and its statistical error; None for the inclusive one.
     non_closure, non_closure_error
@@ -107,6 +113,10 @@ class CutResult:
     mu_up_obs: float | None
     mu_up_exp: Maybe
     spectrum: SpectrumRecord
+    p0_error: float | None = None
+    calculator: str = "asymptotic"
+    calculator_reason: str = ""
+    problems: tuple[str, ...] = ()
     sideband_factor: float | None = None
     sideband_factor_error: float | None = None
     non_closure: float | None = None
@@ -181,6 +191,10 @@ class Results:
         The sideband fit: orders tried, chi2, p-values.
     timing
         Seconds per stage.
+    trials
+        The largest excess of all selections, with the trials of looking behind each: ``background_efficiency``,
+        ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``, ``factor``, ``extrapolated`` and ``toys``; None where
+        cuts are blinded.
     unblinded
         Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
     """
@@ -204,6 +218,7 @@ class Results:
     smooth: Mapping[str, Any]
     timing: Mapping[str, float]
     warnings: tuple[str, ...] = ()
+    trials: Mapping[str, Any] | None = None
     unblinded: tuple[Unblinding, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -36,6 +36,7 @@ def summary(results: Mapping[str, Any]) -> str:
     lines += ["", *_aligned(rows)]
     if any(noisy):
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
+    lines += _toys(cuts)
     for one in results.get("unblinded", ()):
         lines += ["", f"unblinded by {one['by']}, {one['at']}, configuration {one['config_hash']}"]
     if blind:
@@ -45,10 +46,27 @@ def summary(results: Mapping[str, Any]) -> str:
             "`hepflow run CONFIG --unblind` shows the data, and records who asked",
         ]
         return "\n".join(lines)
-    best = max(cuts, key=lambda named: _number(named[1].get("z")), default=None)
-    if best is not None and best[1].get("z") is not None:
-        lines += ["", f"largest local significance: Z = {best[1]['z']:.2f} ({best[0]})"]
+    lines += _largest(cuts, results.get("trials"))
     return "\n".join(lines)
+
+
+def _toys(cuts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Say which numbers come from toys, and why."""
+    named = [f"{name} ({cut['calculator_reason']})" for name, cut in cuts if cut.get("calculator") == "toys"]
+    return [f"Z, p0 and limits from toys: {'; '.join(named)}"] if named else []
+
+
+def _largest(cuts: Sequence[tuple[str, Mapping[str, Any]]], trials: Mapping[str, Any] | None) -> list[str]:
+    best = max(cuts, key=lambda named: _number(named[1].get("z")), default=None)
+    if best is None or best[1].get("z") is None:
+        return []
+    lines = ["", f"largest local significance: Z = {best[1]['z']:.2f} ({best[0]})"]
+    if trials is not None:
+        lines += [
+            f"with the trials of {len(cuts)} selections (factor {trials['factor']:.2g}): Z = {trials['z']:.2f}, "
+            f"p = {_plus_minus(trials['p'], trials['p_error'], '.2g')}"
+        ]
+    return lines
 
 
 def _cells(cut: Mapping[str, Any], truth: bool, noisy: bool) -> list[str]:

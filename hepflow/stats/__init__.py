@@ -44,6 +44,7 @@ from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.spectra import is_workspace, read_spectrum
 from hepflow.stats.toy_limits import upper_limit_toys
 from hepflow.stats.toys import ToyPValue, p0_toys
+from hepflow.stats.trials import Trials, trials_of_cuts
 
 __all__ = [
     "BiasTest",
@@ -73,6 +74,7 @@ __all__ = [
     "SignalTemplate",
     "SmoothModel",
     "ToyPValue",
+    "Trials",
     "UpperLimit",
     "Yields",
     "bias_test",
@@ -101,6 +103,7 @@ __all__ = [
     "read_spectrum",
     "smooth_spectrum",
     "toy_scans",
+    "trials_of_cuts",
     "upper_limit",
     "upper_limit_toys",
     "with_luminosity",

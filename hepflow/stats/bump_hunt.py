@@ -99,6 +99,7 @@ class BumpHunt:
             "blind": self.blind,
             **{name: getattr(self, name) for name in (*names, *others)},
             "mu_up_exp": [limit if np.isfinite(limit) else None for limit in self.mu_up_exp],
+            "problems": list(self.problems),
         }
 
     def __str__(self) -> str:

@@ -75,11 +75,7 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
             f"signal template {signal.name!r} has no event in the signal region {low:g}-{high:g} GeV; move "
             "the region or loosen the cut"
         )
-    bins = {"signal_region": _joined(spectrum, [np.array([i]) for i in inside], "signal region")}
-    if spectrum.sidebands_in_fit:
-        centres = spectrum.centres
-        bands = [np.flatnonzero((centres >= a) & (centres < b)) for a, b in spectrum.windows.sidebands]
-        bins["sidebands"] = _joined(spectrum, bands, "sidebands")
+    bins = channel_bins(spectrum)
     modes = _felt_modes(spectrum, np.concatenate([i for groups in bins.values() for i in groups]))
     return {
         "channels": [
@@ -94,6 +90,23 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
         ],
         "version": "1.0.0",
     }
+
+
+def channel_bins(spectrum: Spectrum) -> dict[str, list[IndexArray]]:
+    """Return which bins of a spectrum make each bin of each channel of its workspace.
+
+    Raises
+    ------
+    InputError
+        If no background is expected where events are observed.
+    """
+    inside = np.flatnonzero(spectrum.in_signal)
+    bins = {"signal_region": _joined(spectrum, [np.array([i]) for i in inside], "signal region")}
+    if spectrum.sidebands_in_fit:
+        centres = spectrum.centres
+        bands = [np.flatnonzero((centres >= a) & (centres < b)) for a, b in spectrum.windows.sidebands]
+        bins["sidebands"] = _joined(spectrum, bands, "sidebands")
+    return bins
 
 
 def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:

@@ -23,7 +23,7 @@ from hepflow.selection import (
     validate,
     validate_in_simulation,
 )
-from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, smooth_spectrum
+from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, smooth_spectrum, trials_of_cuts
 from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method, open_input
 from hepflow.workflow.cache import RunFolder, fingerprint, stage_key
@@ -178,7 +178,8 @@ def run(
         record_unblinding(out, who, config.hash())
     with stages.timed("fit"):
         hunts = [_hunt(cut, config, blind) for cut in selections]
-    results = summarise(config, data, scores, selections, hunts, stages.timing, unblindings(out))
+        trials = None if blind else trials_of_cuts(hunts, seed=seed)
+    results = summarise(config, data, scores, selections, hunts, trials, stages.timing, unblindings(out))
     (out / "workspaces").mkdir(exist_ok=True)
     for cut, hunt in zip(selections, hunts, strict=True):
         write_json(out / "workspaces" / f"{cut_name(cut.background_efficiency)}.json", hunt.workspace)
@@ -241,7 +242,9 @@ def _hunt(cut: Cut, config: Config, blind: bool) -> BumpHunt:
             )
         if blind and cut.threshold is not None:
             spectrum = spectrum.blinded()
-        return bump_hunt(spectrum, signal)
+        return bump_hunt(
+            spectrum, signal, calculator=config.fit.calculator, toys=config.fit.toys, seed=config.seed
+        )
     except HepflowError as error:
         raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumReco
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
 from hepflow.spectrum import Spectrum
-from hepflow.stats import BumpHunt, SignalTemplate
+from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
 
 PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
@@ -32,10 +33,14 @@ def summarise(
     scores: Scores,
     selections: Sequence[Cut],
     hunts: Sequence[BumpHunt],
+    trials: Trials | None,
     timing: Mapping[str, float],
     unblinded: tuple[Unblinding, ...] = (),
 ) -> Results:
-    """Return the results of a run; `selections` and `hunts` go together, the inclusive one first."""
+    """Return the results of a run; `selections` and `hunts` go together, the inclusive one first.
+
+    `trials` are those of all hunts, None where some are blinded.
+    """
     blind = any(hunt.blind for hunt in hunts)
     scores = _blinded(scores) if blind else scores
     truth = Truth.of(scores)
@@ -80,9 +85,23 @@ def summarise(
             "tests": [vars(test) for test in smooth.tests],
         },
         timing=dict(timing),
-        warnings=tuple(_warnings(config, scores, selections)),
+        warnings=(*_warnings(config, scores, selections), *_problems(hunts, selections)),
+        trials=None if trials is None else _trials(trials, selections),
         unblinded=unblinded,
     )
+
+
+def _trials(trials: Trials, selections: Sequence[Cut]) -> dict[str, Any]:
+    numbers = trials.to_dict()
+    return {"background_efficiency": selections[numbers.pop("largest")].background_efficiency, **numbers}
+
+
+def _problems(hunts: Sequence[BumpHunt], selections: Sequence[Cut]) -> list[str]:
+    return [
+        f"{cut_name(cut.background_efficiency)}: {problem}"
+        for cut, hunt in zip(selections, hunts, strict=True)
+        for problem in hunt.problems
+    ]
 
 
 def _blinded(scores: Scores) -> Scores:
@@ -103,6 +122,7 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
         sic = significance_improvement(signal_efficiency, background_efficiency)
     simulated = cut.non_closure_simulation
     numbers = hunt.to_dict()
+    numbers["problems"] = tuple(numbers["problems"])
     lost = cut.signal is not None and not cut.signal_passes
     if lost:  # a strength in units of events would be misread
         numbers |= {"mu_hat": None, "mu_hat_error": None, "mu_up_obs": None, "mu_up_exp": (None,) * 5}

@@ -255,6 +255,17 @@ class Fit(Block):
         description="Show no data of the signal region behind a cut, only what is expected; "
         "`hepflow run --unblind` shows them.",
     )
+    calculator: Literal["auto", "asymptotic", "toys"] = Field(
+        "auto",
+        description="What gives p-values and limits: asymptotic formulae, toys, or `auto`: toys where fewer than 20 "
+        "events are expected.",
+    )
+    toys: int | None = Field(
+        None,
+        ge=100,
+        le=10_000_000,
+        description="Toys of each hypothesis; as many as each number needs if left out.",
+    )
     bin_width: float = Field(
         50.0,
         gt=0,
