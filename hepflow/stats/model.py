@@ -79,14 +79,14 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
     modes = _felt_modes(spectrum, np.concatenate([i for groups in bins.values() for i in groups]))
     return {
         "channels": [
-            {"name": name, "samples": _samples(spectrum, signal, modes, name, groups)}
+            {"name": name, "samples": channel_samples(spectrum, signal, modes, name, groups)}
             for name, groups in bins.items()
         ],
         "observations": [
             {"name": name, "data": _sums(spectrum.observed, groups)} for name, groups in bins.items()
         ],
         "measurements": [
-            {"name": BLINDED if spectrum.blind else "bump_hunt", "config": _measurement(spectrum, signal)}
+            {"name": BLINDED if spectrum.blind else "bump_hunt", "config": measurement(spectrum, signal)}
         ],
         "version": "1.0.0",
     }
@@ -181,13 +181,14 @@ def _felt_modes(spectrum: Spectrum, bins: IndexArray) -> dict[str, FloatArray]:
     }
 
 
-def _samples(
+def channel_samples(
     spectrum: Spectrum,
     signal: SignalTemplate,
     modes: Mapping[str, FloatArray],
     channel: str,
     groups: list[IndexArray],
 ) -> list[dict[str, Any]]:
+    """Return background and signal of a channel, whose bins are groups of those of the spectrum."""
     nominal = _sums(spectrum.expected, groups)
     background: list[dict[str, Any]] = []
     for name, shift in modes.items():
@@ -225,7 +226,7 @@ def _sums(values: FloatArray, groups: list[IndexArray]) -> list[float]:
     return [float(np.sum(values[group])) for group in groups]
 
 
-def _measurement(spectrum: Spectrum, signal: SignalTemplate) -> dict[str, Any]:
+def measurement(spectrum: Spectrum, signal: SignalTemplate) -> dict[str, Any]:
     """Bound mu by ten deviations above the largest excess: pyhf's own (0, 10) clips without a word."""
     inside = spectrum.in_signal
     expected, error = spectrum.expected_in_signal()

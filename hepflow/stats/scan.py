@@ -13,12 +13,16 @@ from tqdm import tqdm
 from hepflow.errors import ConfigError, HepflowError
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
-from hepflow.stats.calculators import Calculator
+from hepflow.stats.calculators import Calculator, choose
 from hepflow.stats.global_p import GlobalSignificance
 from hepflow.stats.inference import infer
+from hepflow.stats.limits import check_level
+from hepflow.stats.linearised import linearised_workspace
+from hepflow.stats.model import Workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalShape
 from hepflow.stats.smooth_model import SmoothModel
+from hepflow.stats.toys import check_toys
 
 _CORE = 0.9  # share of the signal whose bins tell how many events are expected
 
@@ -104,9 +108,8 @@ class MassScan:
     Raises
     ------
     ConfigError
-        If no mass is given, one lies outside the spectrum, or `spurious` is negative or of another length.
-    InputError, FitError
-        As for `fit_smooth`.
+        If no mass is given, one lies outside the spectrum, edges and counts do not match, `half_range` is not above
+        zero, or `spurious` is negative or of another length.
     """
 
     def __init__(
@@ -125,7 +128,13 @@ class MassScan:
     ) -> None:
         self.edges, self.counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
         self.masses = np.unique(np.asarray(masses, dtype=np.float64))
-        outside = self.masses[(self.masses < self.edges[0]) | (self.masses > self.edges[-1])]
+        if self.edges.ndim != 1 or self.counts.shape != (len(self.edges) - 1,):
+            raise ConfigError(
+                f"a scan expects edges (B + 1,) and counts (B,); got {self.edges.shape} and {self.counts.shape}"
+            )
+        if half_range is not None and not half_range > 0:
+            raise ConfigError(f"half_range {half_range}: expected a fraction of the mass above zero, or None")
+        outside = self.masses[~((self.masses >= self.edges[0]) & (self.masses <= self.edges[-1]))]
         if not len(self.masses) or len(outside):
             what = "no mass to scan" if not len(outside) else f"mass {outside[0]:g} GeV"
             raise ConfigError(
@@ -167,6 +176,28 @@ class MassScan:
         events = float(self.spurious[index] * signal.counts.sum())
         return SmoothModel(smooth, self.edges, signal, bins=bins, spurious=events)
 
+    def profile(self, index: int) -> Profile:
+        """Return the profile likelihood of one of the masses on the data."""
+        return Profile(self.model(index), self.counts[self.bins(float(self.masses[index]))])
+
+    def workspaces(self) -> list[tuple[float, Workspace]]:
+        """Return each mass with its pyhf workspace, the background linearised (`linearised_workspace`).
+
+        They differ in their signals alone, as a patchset wants; a spurious signal is left out.
+
+        Raises
+        ------
+        ConfigError
+            If each mass has a window of its own, and so another background.
+        """
+        if self.half_range is not None:
+            raise ConfigError("workspaces of a scan need one background: leave half_range out")
+        smooth = self.background(np.ones(len(self.counts), dtype=bool))
+        return [
+            (float(mass), linearised_workspace(smooth, self.edges, self.counts, signal))
+            for mass, signal in zip(self.masses, self.signals, strict=True)
+        ]
+
     def run(
         self,
         *,
@@ -191,16 +222,24 @@ class MassScan:
             that hold 90 % of the signal.
         toys, seed
             As for `hepflow.stats.inference.infer`.
+
+        Raises
+        ------
+        ConfigError
+            If `level` is not between 0 and 1, the calculator is unknown, or fewer than a hundred toys are asked for.
         """
+        check_level(level)
+        choose(calculator, 0.0)
+        if toys is not None:
+            check_toys(toys)
         columns = np.full((len(self.masses), 10), np.nan)
         chosen, problems = [], []
         for i, mass in enumerate(tqdm(self.masses, desc="masses", leave=False, disable=None)):
             try:
-                model = self.model(i)
-                profile = Profile(model, self.counts[self.bins(float(mass))])
+                profile = self.profile(i)
                 found = infer(
                     profile,
-                    self._expected(i, model),
+                    self._expected(i, profile),
                     level=level,
                     calculator=calculator,
                     toys=toys,
@@ -213,7 +252,7 @@ class MassScan:
                     columns[i, 4:] = found.limit.observed, *found.limit.expected
                 problems += [f"{mass:g} GeV: {problem}" for problem in found.problems]
             except HepflowError as error:
-                chosen += ["none"] * (i + 1 - len(chosen))
+                chosen.append("none")
                 problems.append(f"{mass:g} GeV: {error}")
         return Scan(
             mass=self.masses,
@@ -229,12 +268,12 @@ class MassScan:
             problems=tuple(problems),
         )
 
-    def _expected(self, index: int, model: SmoothModel) -> float:
+    def _expected(self, index: int, profile: Profile) -> float:
         """Return the background in the bins that hold most of the signal."""
         signal = self.signals[index].counts[self.bins(float(self.masses[index]))]
         order = np.argsort(-signal)
         needed = int(np.searchsorted(np.cumsum(signal[order]), _CORE * signal.sum())) + 1
-        return float(model.background[order[:needed]].sum())
+        return float(profile.model.background[order[:needed]].sum())
 
 
 def _of_each_mass(spurious: ArrayLike, masses: int) -> FloatArray:
