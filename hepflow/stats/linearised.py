@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hepflow.regions import Windows
-from hepflow.sample import FloatArray
 from hepflow.smooth import SmoothFit
 from hepflow.spectrum import Spectrum
 from hepflow.stats.model import Workspace, channel_samples, measurement
@@ -41,8 +40,8 @@ def linearised_workspace(
         of its fit, and half a percent stronger for the constraints.
     """
     edges = np.asarray(edges, dtype=np.float64)
-    inside: FloatArray = edges[[1, -2]]
-    windows = Windows(inside, [(edges[0], inside[0]), (inside[1], edges[-1])])  # for the bounds of mu alone
+    low, high = float(edges[1]), float(edges[-2])
+    windows = Windows((low, high), [(edges[0], low), (high, edges[-1])])  # for the bounds of mu alone
     modes = {f"{smooth.function.name}_{k}": LOOSE * mode for k, mode in enumerate(smooth.modes(edges))}
     spectrum = Spectrum(edges, np.asarray(counts, dtype=np.float64), smooth.expected(edges), windows, modes)
     groups = [np.array([i]) for i in range(len(edges) - 1)]

@@ -5,10 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from hepflow.classifiers import BoostedTrees
 from hepflow.flows import Density, spline_autoregressive
 from hepflow.methods import Cathode
 from hepflow.readers import Source, read
+from hepflow.sample import FloatArray, Sample
+from hepflow.stats import SignalShape, SignalTemplate, with_luminosity, with_mass_scale, with_resolution
 from hepflow.training import TrainingPlan
 from hepflow.workflow.config import Config, Input
 
@@ -62,6 +66,19 @@ def build_classifier(config: Config) -> BoostedTrees:
         min_samples_leaf=chosen.min_samples_leaf,
         learning_rate=chosen.learning_rate,
     )
+
+
+def signal_template(signal: Sample, edges: FloatArray, config: Config) -> SignalTemplate:
+    """Return the histogram of the signal behind a cut, with the errors that the configuration gives it."""
+    errors = config.fit
+    shape: SignalShape = partial(SignalTemplate.of, signal)
+    if errors.mass_scale_error:
+        shape = with_mass_scale(shape, errors.mass_scale_error)
+    if errors.resolution_error:
+        peak = float(np.average(signal.mass, weights=signal.weight))
+        shape = with_resolution(shape, errors.resolution_error, peak)
+    template = shape(edges)
+    return with_luminosity(template, errors.luminosity_error) if errors.luminosity_error else template
 
 
 def _columns(value: str | tuple[str, ...]) -> str | list[str]:

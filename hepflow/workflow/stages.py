@@ -23,9 +23,10 @@ from hepflow.selection import (
     validate,
     validate_in_simulation,
 )
-from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, smooth_spectrum, trials_of_cuts
+from hepflow.stats import BumpHunt, bump_hunt, smooth_spectrum, trials_of_cuts
+from hepflow.stats.trials import TOYS as TRIALS
 from hepflow.storage import write_json, write_text
-from hepflow.workflow.build import build_classifier, build_method, open_input
+from hepflow.workflow.build import build_classifier, build_method, open_input, signal_template
 from hepflow.workflow.cache import RunFolder, fingerprint, stage_key
 from hepflow.workflow.config import Config
 from hepflow.workflow.kept import (
@@ -178,7 +179,7 @@ def run(
         record_unblinding(out, who, config.hash())
     with stages.timed("fit"):
         hunts = [_hunt(cut, config, blind) for cut in selections]
-        trials = None if blind else trials_of_cuts(hunts, seed=seed)
+        trials = None if blind else trials_of_cuts(hunts, toys=config.fit.toys or TRIALS, seed=seed)
     results = summarise(config, data, scores, selections, hunts, trials, stages.timing, unblindings(out))
     (out / "workspaces").mkdir(exist_ok=True)
     for cut, hunt in zip(selections, hunts, strict=True):
@@ -234,7 +235,7 @@ def _hunt(cut: Cut, config: Config, blind: bool) -> BumpHunt:
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
     if cut.signal is not None and cut.signal_passes:
-        signal = SignalTemplate.of(cut.signal, spectrum.edges)
+        signal = signal_template(cut.signal, spectrum.edges, config)
     try:
         if config.fit.background == "dijet" and cut.threshold is not None:
             spectrum, _ = smooth_spectrum(

@@ -266,6 +266,15 @@ class Fit(Block):
         le=10_000_000,
         description="Toys of each hypothesis; as many as each number needs if left out.",
     )
+    luminosity_error: float = Field(
+        0.0, ge=0, lt=1, description="Relative error of the integrated luminosity, on the signal's yield."
+    )
+    mass_scale_error: float = Field(
+        0.0, ge=0, lt=1, description="Relative error of the scale of the signal's m_jj (jet energy scale)."
+    )
+    resolution_error: float = Field(
+        0.0, ge=0, lt=1, description="Relative error of the width of the signal's peak in m_jj."
+    )
     bin_width: float = Field(
         50.0,
         gt=0,

@@ -36,7 +36,7 @@ SETTINGS = {
     },
     "classifier": {"name": "bdt", "folds": 2, "ensemble": 1, "max_iter": 5, "min_samples_leaf": 20},
     "selection": {"background_efficiency": [0.1, 0.03]},
-    "fit": {"bin_width": 100},
+    "fit": {"bin_width": 100, "calculator": "asymptotic", "toys": 100},
 }
 
 

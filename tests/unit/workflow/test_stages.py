@@ -188,6 +188,31 @@ def test_until(finished, folder, configure, until, forbid):
     assert not (folder / "figures").exists()
 
 
+def test_toys_where_few_events_are_expected(folder, configure):
+    run(configure("fit.calculator=auto", "selection.background_efficiency=[0.03]"), folder, until="fit")
+    results = Results.from_json(folder / "results.json")
+    tight = results.cuts[-1]
+    assert (results.inclusive.calculator, tight.calculator) == ("asymptotic", "toys")
+    assert tight.calculator_reason.endswith("events expected, fewer than 20")
+    assert tight.p0_error is not None
+
+
+def test_trials_of_the_cuts_are_counted(finished):
+    results = Results.from_json(finished / "results.json")
+    largest = max((results.inclusive, *results.cuts), key=lambda cut: cut.z)
+    assert results.trials["background_efficiency"] == largest.background_efficiency
+    assert results.trials["z"] <= results.trials["z_local"] == pytest.approx(largest.z, abs=1e-6)
+
+
+def test_errors_of_the_signal_enter_the_fit(finished, folder, configure):
+    errors = ("fit.luminosity_error=0.2", "fit.mass_scale_error=0.02", "fit.resolution_error=0.1")
+    run(configure(*errors), folder, until="fit")
+    plain, wide = (Results.from_json(one / "results.json").cuts[0] for one in (finished, folder))
+    assert wide.mu_up_exp[4] > plain.mu_up_exp[4]
+    text = (folder / "workspaces" / "eps0.1.json").read_text(encoding="utf-8")
+    assert all(f'"{name}"' in text for name in ("luminosity", "signal_mass_scale", "signal_resolution"))
+
+
 def test_until_stops_there_and_goes_on_later(configure, tmp_path, forbid):
     assert run(configure(), tmp_path, until="features") is None
     assert {path.name for path in (tmp_path / "stages").iterdir()} == {
@@ -280,7 +305,7 @@ def test_a_cut_that_is_too_tight_names_itself(folder, configure):
 
 
 def test_a_fit_that_fails_names_its_cut(folder, configure, monkeypatch):
-    def fails(spectrum, signal):
+    def fails(*args, **options):
         raise FitError("no minimum")
 
     monkeypatch.setattr(stages, "bump_hunt", fails)
