@@ -102,7 +102,8 @@ def bias_test(
     Raises
     ------
     ConfigError
-        If fewer than a hundred toys are asked for, or there is no alternative.
+        If fewer than a hundred toys are asked for, there is no alternative, or `injected` has another length than
+        the masses.
     FitError
         If no alternative describes the data.
     """
@@ -111,6 +112,13 @@ def bias_test(
         alternatives = [function for function in FUNCTIONS.values() if function.name != scan.function.name]
     if not alternatives:
         raise ConfigError("a bias test needs an alternative function: give one of hepflow.smooth.FUNCTIONS")
+    strengths = np.asarray(injected, dtype=np.float64)
+    if strengths.shape not in ((), scan.masses.shape) or not np.all(np.isfinite(strengths)):
+        raise ConfigError(
+            f"injected signal {strengths.tolist()}: expected a strength, or one for each of the "
+            f"{len(scan.masses)} masses"
+        )
+    strengths = np.broadcast_to(strengths, scan.masses.shape)
     everywhere = np.ones(len(scan.counts), dtype=bool)
     fits, left_out = {}, []
     for function in alternatives:
@@ -128,7 +136,6 @@ def bias_test(
             f"none of the functions {', '.join(left_out)} describes the spectrum: no bias can be measured; narrow "
             "the fit's range, or give other alternatives"
         )
-    strengths = np.broadcast_to(np.asarray(injected, dtype=np.float64), scan.masses.shape).copy()
     rng = np.random.default_rng(seed)
     shape = (len(fits), len(scan.masses))
     spurious, pull, pull_error = np.empty(shape), np.empty(shape), np.empty(shape)

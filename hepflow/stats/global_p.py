@@ -18,6 +18,7 @@ from tqdm import tqdm
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
 from hepflow.stats.batch import fit_many
+from hepflow.stats.fit import discovery
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.smooth_toys import SmoothToys
 from hepflow.stats.toys import check_toys, q0_many, tail
@@ -44,7 +45,8 @@ class GlobalSignificance:
     max_z
         Largest local significance of each toy, shape ``(T,)``.
     upcrossings, upcrossings_error
-        Mean number of upcrossings of half a standard deviation in a toy, and its error.
+        Mean number of upcrossings of half a standard deviation between the first mass and the last in a toy, and its
+        error.
     p_upcrossings, z_upcrossings
         Global p-value and significance from them.
     """
@@ -96,17 +98,16 @@ def global_significance(
         If no mass of the scan has a significance.
     """
     check_toys(toys)
-    if not np.any(np.isfinite(result.z)):
+    found = np.isfinite(result.z)
+    if not np.any(found):
         raise FitError("the scan holds no significance: every fit failed; see its problems")
     best = int(np.nanargmax(result.z))
-    curves = toy_scans(scan, toys, f_test=f_test, seed=seed)
+    curves = toy_scans(scan, toys, masses=found, f_test=f_test, seed=seed)
     max_z = curves.max(axis=1)
     z_local, p_local = float(result.z[best]), float(result.p0[best])
-    p, error = (float(each[0]) for each in tail(max_z, np.ones(toys), np.array([z_local])))
+    p, error = (float(each[0]) for each in tail(max_z, np.ones(toys), np.array([_largest(scan, result)])))
     p_error = max(error, 1.0 / toys)  # where no toy reaches it
-    crossings = np.sum((curves[:, 1:] >= CROSSING) & (curves[:, :-1] < CROSSING), axis=1) + (
-        curves[:, 0] >= CROSSING
-    )
+    crossings = np.sum((curves[:, 1:] >= CROSSING) & (curves[:, :-1] < CROSSING), axis=1)
     mean = float(np.mean(crossings))
     by_crossings = p_local + mean * np.exp(-0.5 * (z_local**2 - CROSSING**2))
     by_crossings = float(min(by_crossings, 1.0))
@@ -126,15 +127,25 @@ def global_significance(
 
 
 def toy_scans(
-    scan: MassScan, toys: int, *, f_test: bool = True, signed: bool = False, seed: int
+    scan: MassScan,
+    toys: int,
+    *,
+    masses: NDArray[np.bool_] | None = None,
+    f_test: bool = True,
+    signed: bool = False,
+    seed: int,
 ) -> FloatArray:
-    """Return the local significance of each mass in each toy, shape ``(T, M)``; with `signed`, of deficits, too."""
+    """Return the local significance of each mass in each toy, shape ``(T, M)``; with `signed`, of deficits, too.
+
+    `masses` is a mask (of the scan's masses) of those to scan, by default all.
+    """
     rng = np.random.default_rng(seed)
+    chosen = range(len(scan.masses)) if masses is None else np.flatnonzero(masses).tolist()
     whole = scan.background()
     mean = whole.expected(scan.edges)
     windows: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
-    for i, mass in enumerate(scan.masses):
-        bins = scan.bins(float(mass))
+    for i in chosen:
+        bins = scan.bins(float(scan.masses[i]))
         windows.setdefault(bins.tobytes(), (bins, []))[1].append(i)
     fits = [
         (SmoothToys(scan.edges, mean, whole, bins, max_shape=scan.max_shape, f_test=f_test), members)
@@ -151,7 +162,7 @@ def toy_scans(
             for one, members in fits:
                 z[part, members] = _scan_toys(scan, one, members, counts, pulls, signed)
             bar.update(part.stop - part.start)
-    return z
+    return z[:, chosen]
 
 
 def _scan_toys(
@@ -191,6 +202,14 @@ def _q0(
         free = fit_many(model, data[fitted], start[fitted])
         q[fitted] = np.maximum(background[fitted] - free.value, 0.0)
     return np.where(excess, q, -q)
+
+
+def _largest(scan: MassScan, result: Scan) -> float:
+    """Return the largest root of q0 in the data: what toys show, also where p-values are not asymptotic."""
+    z = result.z.copy()
+    for i in np.flatnonzero(np.isfinite(z) & (np.array(result.calculator) == "toys")):
+        z[i] = discovery(scan.profile(int(i))).z
+    return float(np.nanmax(z))
 
 
 def _z(p: float) -> float:

@@ -176,8 +176,8 @@ class Likelihood(ABC):
                 first = np.where(below, (rate - n) / floor, first)
                 toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
                 second = np.where(below, rate / floor**2 + toward, second)
+            gradient = 2.0 * (first[..., None, :] @ jacobian)[..., 0, :]  # undefined where a rate is zero
         value = 2.0 * np.sum(deviance, axis=-1)
-        gradient = 2.0 * (first[..., None, :] @ jacobian)[..., 0, :]
         weight = np.where(below | (rate > 0), 2.0 * second, 0.0)
         prior = np.zeros_like(gradient)
         value = value + self._constrain(x, data[..., self.n_bins :], gradient, prior)
@@ -185,6 +185,7 @@ class Likelihood(ABC):
         if np.any(undefined):
             value = np.where(undefined, np.inf, value)
             gradient[undefined], weight[undefined], prior[undefined] = 0.0, 0.0, 1.0
+            jacobian = np.where(undefined[..., None, None], 0.0, jacobian)  # it may be infinite there
         return Expansion(value, gradient, jacobian, weight, prior)
 
     def saturated(self, data: FloatArray) -> float:

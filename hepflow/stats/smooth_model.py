@@ -38,10 +38,13 @@ class SmoothModel(Likelihood):
     Raises
     ------
     ConfigError
-        If signal or mask have another number of bins than the spectrum, or `spurious` is negative.
+        If signal or mask have another number of bins than the spectrum, the mask is not bool, or `spurious` is
+        negative.
     InputError
         If no signal falls into the fitted bins.
     """
+
+    samples = ("background", "signal")
 
     def __init__(
         self,
@@ -59,6 +62,8 @@ class SmoothModel(Likelihood):
                 f"signal template {signal.name!r} has {len(signal.counts)} bins and the mask {len(kept)}; the "
                 f"spectrum has {len(pairs)}"
             )
+        if kept.dtype != np.bool_:
+            raise ConfigError(f"the mask of the fitted bins must be bool; got {kept.dtype}")
         if not spurious >= 0:
             raise ConfigError(f"spurious signal of {spurious} events: expected zero or more")
         self._signal = signal.counts[kept]
@@ -90,6 +95,11 @@ class SmoothModel(Likelihood):
         self.high = np.full(len(self.init), np.inf)
         filled = self._signal > 0
         self.low[0] = -float(np.min(self.background[filled] / self._signal[filled]))
+
+    def sample_rates(self, x: FloatArray) -> FloatArray:
+        """Return the expected events of background and signal in each bin, shape ``(..., 2, N)``."""
+        background, _ = self._integrals(self._basis, x[..., 1 : self._nuisances.start])
+        return np.stack([background, self.rates(x)[0] - background], axis=-2)
 
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""

@@ -1,10 +1,13 @@
 """Spectra and workspaces that the statistics tests share."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from hepflow import Spectrum, Windows
+from hepflow.stats import gaussian_signal
 
 WINDOWS = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
 EDGES = WINDOWS.edges(50.0)
@@ -126,3 +129,18 @@ def workspace(draw, most_channels=3, most_bins=4, most_events=1e4):
 def workspaces():
     """Return the strategy that draws workspaces."""
     return workspace
+
+
+@pytest.fixture(scope="session")
+def dijet():
+    """Return bin edges in GeV, and a function that makes a dijet spectrum of some events in them, without noise."""
+    edges = np.linspace(2500, 5500, 61)
+    x = 0.5 * (edges[1:] + edges[:-1]) / 13_000
+    density = (1 - x) ** 17 / x**2
+    return edges, lambda events: events * density / density.sum()
+
+
+@pytest.fixture(scope="session")
+def gaussian():
+    """Return the shape of a Gaussian resonance of 3 % width at a mass in GeV."""
+    return lambda mass: partial(gaussian_signal, mass=mass, width=0.03 * mass)
