@@ -8,6 +8,8 @@ The Newton iteration of `minimise` on arrays, one row a data set. A parameter th
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +25,7 @@ TOLERANCE = 1e-7  # of the estimated distance to the minimum, in -2 ln L
 SLOW = 1e-3  # taken, too, where many rounds lead no closer: no p-value of toys feels it
 _MAX_ROUNDS = 60
 _FLAT = 1e-100  # curvature of a parameter that nothing holds: it stays where it is
-_CHUNK = 2_000_000  # array elements of a chunk: about what a processor's cache takes
+_CHUNK = 200_000  # array elements of a chunk: what the cache of a processor takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,9 @@ def fit_many(
     starts = np.broadcast_to(starts, (len(data), len(model.names)))
     solver = _Solver(model, free, low, high)
     size = max(1, _CHUNK // (len(model.names) * model.n_bins))
-    parts = [solver.fit(data[i : i + size], starts[i : i + size]) for i in range(0, len(data), size)]
+    chunks = [slice(i, i + size) for i in range(0, len(data), size)]
+    with ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1) or 1) as pool:  # numpy lets go of the GIL
+        parts = list(pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks))
     columns = zip(*((part.x, part.value, part.gradient, part.valid) for part in parts), strict=True)
     return Minima(*(np.concatenate(column) for column in columns))
 
