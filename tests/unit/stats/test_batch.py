@@ -3,7 +3,7 @@
 import numpy as np
 import pyhf
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis import strategies as st
 from scipy.special import xlogy
 
@@ -12,7 +12,15 @@ from hepflow.stats.batch import errors, fit_many
 from hepflow.stats.minimise import minimise
 from hepflow.stats.toys import conditional, throw
 
-SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+QUICK = settings(
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
 
 
 def compiled(spec):
@@ -33,7 +41,7 @@ def several(counting):
     return toys_of(counting([3.0, 8.0, 2.0], [40.0, 12.0, 4.0], [5.0, 3.0, 1.5], [44, 20, 3]), 60)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=SLOW)
+@settings(QUICK, max_examples=12)
 @given(draw=st.data())
 def test_fits_are_those_of_a_profile(workspaces, draw):
     likelihood, toys, x = toys_of(draw.draw(workspaces()), 8)
@@ -141,7 +149,7 @@ def test_errors_are_those_of_the_covariance(several):
 def careful_pyhf():
     """Let pyhf fit as well as it can."""
     before = pyhf.get_backend()
-    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-3, strategy=2))
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-3))
     yield
     pyhf.set_backend(*before)
 
@@ -156,11 +164,14 @@ def agrees_with_pyhf(spec):
     bounds = [wide.get(tuple(pair), tuple(pair)) for pair in model.config.suggested_bounds()]
     bounds[model.config.poi_index] = (0.0, highest)
     start, fixed = model.config.suggested_init(), model.config.suggested_fixed()
-    q0 = float(pyhf.infer.test_statistics.q0(0.0, data, model, start, bounds, fixed))
+    try:
+        q0 = float(pyhf.infer.test_statistics.q0(0.0, data, model, start, bounds, fixed))
+        observed, expected = pyhf.infer.hypotest(
+            limit.observed, data, model, par_bounds=bounds, return_expected_set=True
+        )
+    except pyhf.exceptions.FailedMinimization:  # of pyhf's fit; ours was done
+        reject()
     assert discovery(profile).q0 == pytest.approx(q0, rel=1e-4, abs=1e-4)
-    observed, expected = pyhf.infer.hypotest(
-        limit.observed, data, model, par_bounds=bounds, return_expected_set=True
-    )
     ours = cls(profile, mu=limit.observed)
     assert ours.expected == pytest.approx([float(value) for value in expected], abs=1e-4)
     assert ours.observed == pytest.approx(0.05, abs=1e-6)
@@ -168,14 +179,17 @@ def agrees_with_pyhf(spec):
     assert above - 1e-6 < float(observed) < below + 1e-6
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[*SLOW, HealthCheck.function_scoped_fixture])
+@settings(QUICK, max_examples=4)
 @given(draw=st.data())
 def test_statistics_are_those_of_pyhf(workspaces, careful_pyhf, draw):
-    agrees_with_pyhf(draw.draw(workspaces(2, 2).filter(has_nuisances)))
+    agrees_with_pyhf(draw.draw(workspaces(1, 2).filter(has_nuisances)))
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=[*SLOW, HealthCheck.function_scoped_fixture])
+@pytest.mark.timeout(1800)
+@settings(
+    QUICK, max_examples=100, derandomize=False, phases=[Phase.reuse, Phase.generate]
+)  # shrinking takes hours
 @given(draw=st.data())
 def test_statistics_are_those_of_pyhf_on_many_workspaces(workspaces, careful_pyhf, draw):
     agrees_with_pyhf(draw.draw(workspaces(3, 4).filter(has_nuisances)))
