@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, export, flows, methods, plots, selection, stats
+    from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.features import features
@@ -50,12 +50,13 @@ __all__ = [
     "save_sample",
     "score",
     "selection",
+    "smooth",
     "stats",
     "validate",
     "validate_in_simulation",
 ]
 
-_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "stats")
+_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats")
 _HOMES = {
     "ConfigError": "errors",
     "FitError": "errors",

@@ -1,6 +1,7 @@
 """The scripts in analyses/: they run on the public API as it is, with settings small enough for a test."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import h5py
@@ -15,13 +16,23 @@ SCRIPTS = Path(__file__).parents[2] / "analyses"
 JET = ("px", "py", "pz", "m", "tau1", "tau2", "tau3")
 
 
-@pytest.fixture(scope="module")
-def script():
-    """Import analyses/lhco_bump_hunt.py, which belongs to no package."""
-    spec = importlib.util.spec_from_file_location("lhco_bump_hunt", SCRIPTS / "lhco_bump_hunt.py")
+def imported(name):
+    """Import a script, which belongs to no package."""
+    spec = importlib.util.spec_from_file_location(name, SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for it
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script():
+    return imported("lhco_bump_hunt")
+
+
+@pytest.fixture(scope="module")
+def dijets():
+    return imported("dijet_bump_hunt")
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +96,41 @@ def test_lhco_bump_hunt_help(script):
     shown = CliRunner().invoke(script.main, ["--help"])
     assert shown.exit_code == 0
     assert "--injected" in shown.output
+
+
+def test_dijet_bump_hunt_finds_the_generated_bump(dijets, tmp_path, monkeypatch):
+    edges, counts = dijets.generate(seed=1, signal=300)
+    found = dijets.hunt(edges, counts, masses=np.arange(3500, 4501, 250.0), toys=100, seed=1)
+    excess = found.scan.global_significance
+    assert excess.mass == 4000
+    assert excess.z_local > 4
+    assert excess.p_upcrossings < 0.01
+    assert excess.p_upcrossings > excess.p_local
+    assert found.scan.mu_hat[2] == pytest.approx(300, abs=4 * found.scan.mu_hat_error[2])
+    low, high = found.window.window
+    assert low < 4000 < high
+    assert found.bias.functions == ("ua2", "modified-exponential")
+    assert np.max(np.abs(found.bias.pull)) < 1
+    drawn = []  # and not written, which is slow and tested elsewhere
+    monkeypatch.setattr(hf.plots.Figure, "save", lambda figure, path: drawn.append(path))
+    dijets.draw(edges, counts, found, tmp_path / "figures")
+    assert len(set(drawn)) == 7
+    assert (tmp_path / "figures").is_dir()
+    text = dijets.summary(found)
+    assert "largest excess of 5 masses at 4000 GeV" in text
+    assert "BumpHunter: largest excess" in text
+
+
+def test_dijet_bump_hunt_generates_a_spectrum_that_its_function_describes(dijets):
+    edges, counts = dijets.generate(seed=2, signal=1e-9)
+    fit = hf.smooth.fit_smooth(edges, counts, np.ones(len(counts), dtype=bool))
+    assert counts.sum() == pytest.approx(100_000, rel=0.02)
+    assert fit.p_value > 0.01
+
+
+def test_dijet_bump_hunt_names_what_is_wrong_with_a_spectrum(dijets, tmp_path):
+    path = tmp_path / "mjj.csv"
+    path.write_text("low,high,count\n2500,2600,40\n2700,2800,20\n", encoding="utf-8")
+    shown = CliRunner().invoke(dijets.main, [str(path), "--out", str(tmp_path)])
+    assert shown.exit_code == 1
+    assert "leaves a gap" in shown.output
