@@ -102,7 +102,19 @@ class Profile:
             background = self.conditional(max(0.0, float(self._low[self.model.poi])))
             self._free = self._fit(self._guess(background.x), self.movable(fix_poi=False))
             self._refuse_bounds(self._free)
+            self._improve(background)
         return self._free
+
+    def _improve(self, first: Minimum) -> None:
+        """Fit the first signal strength again from where the free fit ended: it may have met a local minimum."""
+        start, mu = self.free.x.copy(), float(first.x[self.model.poi])
+        start[self.model.poi] = mu
+        try:
+            again = self._fit(start, self.movable(fix_poi=True))
+        except FitError:
+            return
+        if again.value < first.value - _BETTER:
+            self._conditional[mu] = again
 
     def conditional(self, mu: float) -> Minimum:
         """Return the fit with the signal strength fixed to `mu`."""
