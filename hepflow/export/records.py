@@ -14,10 +14,7 @@ from hepflow.storage import write_json
 
 
 def write_record(path: str | Path, result: object) -> None:
-    """Write a result as JSON: what its `to_dict` gives, or the fields of a dataclass without one.
-
-    The file also says ``kind`` (the name of the class) and ``hepflow`` (the version). A number that is not finite,
-    as of a fit that failed, becomes null.
+    """Write a result as JSON: what `record` returns.
 
     Parameters
     ----------
@@ -33,11 +30,25 @@ def write_record(path: str | Path, result: object) -> None:
     InputError
         If the file cannot be written.
     """
+    write_json(path, record(result))
+
+
+def record(result: object) -> dict[str, Any]:
+    """Return a result as plain values: what its `to_dict` gives, or the fields of a dataclass without one.
+
+    There is also ``kind`` (the name of the class) and ``hepflow`` (the version). A number that is not finite, as of
+    a fit that failed, is None.
+
+    Raises
+    ------
+    ConfigError
+        If `result` is no result.
+    """
     if isinstance(result, type) or not (hasattr(result, "to_dict") or is_dataclass(result)):
         raise ConfigError(
             f"{type(result).__name__} is no result of hepflow: expected a record such as BumpHunt"
         )
-    write_json(path, {"kind": type(result).__name__, "hepflow": __version__, **_plain(result)})
+    return {"kind": type(result).__name__, "hepflow": __version__, **_plain(result)}
 
 
 def _plain(value: Any) -> Any:

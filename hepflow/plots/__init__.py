@@ -6,7 +6,7 @@ from hepflow.plots.bumphunter import bumphunter
 from hepflow.plots.cls_scan import cls_scan
 from hepflow.plots.correlations import correlations
 from hepflow.plots.f_test import f_test
-from hepflow.plots.figure import Figure
+from hepflow.plots.figure import Figure, save_all
 from hepflow.plots.global_toys import global_toys
 from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
@@ -34,6 +34,7 @@ __all__ = [
     "p_scan",
     "post_fit",
     "pulls",
+    "save_all",
     "smooth_fits",
     "spectrum",
 ]

@@ -27,7 +27,8 @@ POINTS: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 3, "elinew
 def cls_scan(result: CLsScan, *, label: str = "hepflow", right: str = "") -> Figure:
     """Draw observed and expected CLs against the signal strength, and mark both limits.
 
-    Where CLs comes from toys, points with their statistical errors are the strengths at which toys were thrown.
+    Where CLs comes from toys, points with their statistical errors are the strengths at which toys were thrown. Of a
+    blinded result, whose observed values are NaN, only what is expected is drawn.
 
     Parameters
     ----------
@@ -40,11 +41,7 @@ def cls_scan(result: CLsScan, *, label: str = "hepflow", right: str = "") -> Fig
     ax = figure.subplots()
     mu, values = _interpolated(result)
     bands = draw_bands(ax, mu, values[:, 1:])
-    ax.plot(mu, values[:, 0], color=DATA, zorder=5)
-    entries: dict[str, Any] = {"Observed": Line2D([], [], color=DATA)} | bands
-    if result.errors is not None:
-        ax.errorbar(result.mu, result.values[:, 0], result.errors[:, 0], linestyle="none", zorder=6, **POINTS)
-        entries["Observed"] = Line2D([], [], color=DATA, marker="o", markersize=3)
+    entries = _draw_observed(ax, result, mu, values[:, 0]) | bands
     _draw_limits(ax, result.limit)
     ax.legend(entries.values(), entries.keys(), loc="upper right")
     summary = rf"{100 * result.limit.level:g}% CL limit on $\mu$" + "\n" + _summary(result.limit)
@@ -60,13 +57,25 @@ def cls_scan(result: CLsScan, *, label: str = "hepflow", right: str = "") -> Fig
     return finished(figure)
 
 
+def _draw_observed(ax: Axes, result: CLsScan, mu: FloatArray, values: FloatArray) -> dict[str, Any]:
+    if np.all(np.isnan(values)):
+        return {}
+    ax.plot(mu, values, color=DATA, zorder=5)
+    if result.errors is None:
+        return {"Observed": Line2D([], [], color=DATA)}
+    ax.errorbar(result.mu, result.values[:, 0], result.errors[:, 0], linestyle="none", zorder=6, **POINTS)
+    return {"Observed": Line2D([], [], color=DATA, marker="o", markersize=3)}
+
+
 def _interpolated(result: CLsScan) -> tuple[FloatArray, FloatArray]:
     """Return strengths (N,) from 0, where CLs is 1, and CLs (N, 6) along them: smooth in its logarithm, as it is."""
     mu, logarithm = result.mu, np.log(np.maximum(result.values, SMALLEST))
     if mu[0] > 0:
         mu, logarithm = np.append(0.0, mu), np.concatenate([np.zeros((1, 6)), logarithm])
-    fine = np.linspace(0.0, mu[-1], FINE)
-    return fine, np.exp(PchipInterpolator(mu, logarithm)(fine))
+    fine, values = np.linspace(0.0, mu[-1], FINE), np.full((FINE, 6), np.nan)
+    known = np.isfinite(logarithm).all(axis=0)
+    values[:, known] = np.exp(PchipInterpolator(mu, logarithm[:, known])(fine))
+    return fine, values
 
 
 def _draw_limits(ax: Axes, limit: UpperLimit) -> None:
@@ -90,7 +99,7 @@ def _draw_limits(ax: Axes, limit: UpperLimit) -> None:
 
 def _summary(limit: UpperLimit) -> str:
     _, low, median, high, _ = limit.expected
-    return (
-        f"Observed {limit.observed:.3g} ({limit.calculator})\n"
-        rf"Expected {median:.3g}$^{{+{high - median:.2g}}}_{{-{median - low:.2g}}}$"
-    )
+    expected = rf"Expected {median:.3g}$^{{+{high - median:.2g}}}_{{-{median - low:.2g}}}$"
+    if np.isnan(limit.observed):
+        return f"{expected} ({limit.calculator})"
+    return f"Observed {limit.observed:.3g} ({limit.calculator})\n{expected}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, InputError
 from hepflow.plots.style import DPI, NEUTRAL, style
 from hepflow.storage import atomic_write
 
@@ -62,6 +62,26 @@ class Figure:
         with style():
             self.canvas.savefig(stream, format="png", dpi=DPI // 2)
         return stream.getvalue()
+
+
+def save_all(
+    figures: Iterable[tuple[str, Figure]], folder: str | Path, formats: Sequence[str] = ("pdf", "png")
+) -> list[Path]:
+    """Write figures, each by its name in every format, to a folder that is made if need be; return the files.
+
+    Raises
+    ------
+    ConfigError
+        If a format is unknown.
+    InputError
+        If the folder cannot be made or written to.
+    """
+    formats, folder = [file_format(name, "formats") for name in formats], Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made a folder for figures ({error.strerror})") from None
+    return [figure.save(folder / f"{name}.{suffix}") for name, figure in figures for suffix in formats]
 
 
 def file_format(name: str, where: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hepflow.plots.closure import closure
-from hepflow.plots.figure import Figure, file_format
+from hepflow.plots.figure import Figure, save_all
 from hepflow.plots.limits import limits
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
@@ -47,14 +47,7 @@ def draw_run(
     InputError
         If the folder cannot be written to.
     """
-    formats = [file_format(name, "formats") for name in formats]
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return [
-        figure.save(folder / f"{name}.{suffix}")
-        for name, figure in figures(results, label=label)
-        for suffix in formats
-    ]
+    return save_all(figures(results, label=label), folder, formats)
 
 
 def figures(results: Results, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:

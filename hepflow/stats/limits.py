@@ -8,7 +8,7 @@ Where few events are expected these limits are too strong: by 22 % at no event o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -126,7 +126,8 @@ def cls_scan(
     ConfigError
         If a strength is negative or not a number, there are fewer than two, or `level` is not between 0 and 1.
     FitError
-        If a fit does not converge, or none of the limits is found.
+        If the fits to the data do not converge, or none of the limits is found. A strength at which a fit fails is
+        left out, and `problems` of the limits says so.
     """
     profile = as_profile(model, data)
     limit = upper_limit(profile, level=level)
@@ -138,8 +139,22 @@ def cls_scan(
             f"CLs along {strengths.tolist()}: expected two signal strengths or more, none negative"
         )
     scan = _Scan(profile)
-    found = [scan.cls(float(strength)) for strength in strengths]
-    return CLsScan(strengths, np.array([(one.observed, *one.expected) for one in found]), limit)
+    values, failures = np.full((len(strengths), 6), np.nan), []
+    for row, strength in enumerate(strengths):
+        try:
+            one = scan.cls(float(strength))
+            values[row] = one.observed, *one.expected
+        except FitError as error:
+            failures.append(f"CLs at {strength:g}: {error}")
+    if len(failures) == len(strengths):
+        raise FitError(failures[0])
+    if failures:
+        more = (
+            f" (and at {len(failures) - 1} more of {len(strengths)} signal strengths)" if failures[1:] else ""
+        )
+        limit = replace(limit, problems=(*limit.problems, failures[0] + more))
+    fitted = np.isfinite(values).all(axis=1)
+    return CLsScan(strengths[fitted], values[fitted], limit)
 
 
 def upper_limit(model: AnyModel | Profile, data: ArrayLike | None = None, level: float = 0.95) -> UpperLimit:

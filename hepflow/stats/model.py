@@ -115,16 +115,22 @@ def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:
     Raises
     ------
     InputError
-        If pyhf refuses the workspace.
+        If pyhf refuses the workspace, or it is of another version than pyhf's schema.
     ConfigError
         If a shapefactor floats every bin of a channel that alone holds it: the signal could never be told
         from it.
     """
+    version = spec.get("version", pyhf.schema.version)
+    if version != pyhf.schema.version:
+        raise InputError(
+            f"workspace of version {version!r}: pyhf {pyhf.__version__} reads version {pyhf.schema.version!r}; write "
+            "it anew in that one"
+        )
     try:
-        _refuse_lone_shapefactors(spec)
         with warnings.catch_warnings():  # pyhf 0.7 validates with a part of jsonschema that is being retired
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyhf|jsonschema")
             opened = pyhf.Workspace(dict(spec))
+            _refuse_lone_shapefactors(spec)
             model = opened.model()
         return model, list(opened.data(model))
     except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel, KeyError) as error:

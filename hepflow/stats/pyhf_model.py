@@ -7,7 +7,8 @@ from abc import abstractmethod
 import numpy as np
 import pyhf
 
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import FloatArray
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.terms import UnknownModelError, constraints
 
@@ -29,6 +30,8 @@ class PyhfLikelihood(Likelihood):
     ConfigError
         If pyhf runs another backend, the model has no parameter of interest, or that parameter changes no
         rate.
+    InputError
+        If fewer than zero events are expected in a bin without signal.
     UnknownModelError
         If the likelihood is not that of the model.
     """
@@ -54,7 +57,7 @@ class PyhfLikelihood(Likelihood):
         self._prepare(model)
         bounds = [_LIFTED.get((float(a), float(b)), (a, b)) for a, b in config.suggested_bounds()]
         self.low, self.high = np.array(bounds, dtype=np.float64).T
-        self.background = np.maximum(self.rates(self.at(0.0))[0], 0.0)
+        self.background = self._without_signal()
         self.low[self.poi], self.high[self.poi] = self._lowest_signal(), np.inf
         self._agree_with(model)
 
@@ -66,6 +69,17 @@ class PyhfLikelihood(Likelihood):
     @abstractmethod
     def _prepare(self, model: pyhf.Model) -> None:
         """Get ready to compute rates."""
+
+    def _without_signal(self) -> FloatArray:
+        rates = self.rates(self.at(0.0))[0]
+        bad = np.flatnonzero(~(rates >= 0))
+        if len(bad):
+            where = next(name for name, bins in self._channels.items() if bins.start <= bad[0] < bins.stop)
+            raise InputError(
+                f"channel {where!r}: its samples add up to {rates[bad[0]]:g} events without signal in bin "
+                f"{bad[0] - self._channels[where].start}; expected zero or more: join bins until no sum is negative"
+            )
+        return rates
 
     def _lowest_signal(self) -> float:
         signal = self.rates(self.at(1.0))[0] - self.background

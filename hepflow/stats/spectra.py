@@ -16,6 +16,7 @@ from hepflow.sample import FloatArray
 Bins = tuple[FloatArray, FloatArray]
 
 _COLUMNS = ("low", "high", "count")
+_WORKSPACE = ("channels", "measurements", "observations")
 
 
 def read_spectrum(path: str | Path) -> Bins:
@@ -46,7 +47,30 @@ def read_spectrum(path: str | Path) -> Bins:
         )
     if not where.is_file():
         raise InputError(f"{where}: no such file")
-    edges, counts = _READERS[where.suffix.lower()](where, name)
+    return _checked(_READERS[where.suffix.lower()](where, name), where)
+
+
+def parse_json(text: str, where: str) -> dict[str, Any] | Bins:
+    """Return what JSON holds: a pyhf workspace as it is, or edges and counts of a histogram as `read_spectrum` does.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    where
+        What messages call it.
+
+    Raises
+    ------
+    InputError
+        If it holds neither, or a count is negative or not finite.
+    """
+    content = _json(text, where)
+    return dict(content) if _is_workspace(content) else _checked(_histogram(content, where), where)
+
+
+def _checked(bins: Bins, where: str | Path) -> Bins:
+    edges, counts = bins
     if len(counts) == 0:
         raise InputError(f"{where}: no bin in it")
     bad = np.flatnonzero(~np.isfinite(counts) | (counts < 0))
@@ -61,10 +85,13 @@ def read_spectrum(path: str | Path) -> Bins:
 def is_workspace(path: str | Path) -> bool:
     """Return whether a file is a pyhf workspace: JSON with channels, observations and measurements."""
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        return _is_workspace(json.loads(Path(path).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and {"channels", "observations", "measurements"} <= content.keys()
+
+
+def _is_workspace(content: Any) -> bool:
+    return isinstance(content, dict) and content.keys() >= set(_WORKSPACE)
 
 
 def _read_csv(path: Path, _: str) -> Bins:
@@ -104,22 +131,34 @@ def _read_csv(path: Path, _: str) -> Bins:
 
 
 def _read_json(path: Path, _: str) -> Bins:
-    import hist
-    import uhi.io.json
-
-    if is_workspace(path):
+    content = _json(path.read_text(encoding="utf-8"), path)
+    if _is_workspace(content):
         raise InputError(
             f"{path} is a pyhf workspace, not a spectrum; fit it with hepflow.stats.hunt_workspace"
         )
+    return _histogram(content, str(path))
+
+
+def _json(text: str, where: str | Path) -> Any:
+    import uhi.io.json
+
     try:
-        histogram = hist.Hist(
-            json.loads(path.read_text(encoding="utf-8"), object_hook=uhi.io.json.object_hook)
-        )
+        return json.loads(text, object_hook=uhi.io.json.object_hook)
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error}); expected a histogram or a pyhf workspace") from error
+
+
+def _histogram(content: Any, where: str) -> Bins:
+    import hist
+
+    try:
+        histogram = hist.Hist(content)
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(
-            f"{path}: not a histogram in UHI JSON ({error}); write it with uhi.io.json"
+            f"{where}: neither a histogram as uhi.io.json writes it ({error}) nor a pyhf workspace, which has "
+            f"{', '.join(_WORKSPACE)}"
         ) from error
-    return _one_axis(histogram, str(path))
+    return _one_axis(histogram, where)
 
 
 def _read_root(path: Path, name: str) -> Bins:

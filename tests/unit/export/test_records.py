@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hepflow import ConfigError, InputError, __version__
-from hepflow.export import write_record
+from hepflow.export import record, write_record
 from hepflow.stats import UpperLimit, bump_hunt
 
 
@@ -40,6 +40,11 @@ def test_dataclass_arrays_and_missing_numbers(tmp_path):
     content = written(Pair(UpperLimit(2.0, ()), np.array([[1.0, np.nan], [3.0, 4.0]])), tmp_path)
     assert content["values"] == [[1.0, None], [3.0, 4.0]]
     assert content["limit"].items() >= {"observed": 2.0, "expected": [], "level": 0.95}.items()
+
+
+def test_the_file_holds_the_record(tmp_path):
+    limit = UpperLimit(1.5, (0.5, 0.7, 1.0, 1.4, np.inf))
+    assert written(limit, tmp_path) == json.loads(json.dumps(record(limit)))
 
 
 @pytest.mark.parametrize("result", [3.0, {"z": 3.0}, UpperLimit, None])

@@ -83,6 +83,12 @@ def test_unknown_format(results, tmp_path):
     assert not (tmp_path / "figures").exists()
 
 
+def test_a_folder_that_cannot_be_made(results, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made a folder for figures"):
+        draw_run(results, tmp_path / "file")
+
+
 def test_a_failed_save_leaves_the_old_file(results, tmp_path, monkeypatch):
     (_, figure), *_ = figures(small(results))
     path = tmp_path / "spectra.png"

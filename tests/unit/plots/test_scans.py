@@ -193,6 +193,18 @@ def test_cls_from_toys_has_points_with_errors(strengths, render):
     assert ax.get_lines()[1].get_ydata()[0] == 1  # at strength zero
 
 
+def test_cls_of_a_blinded_result_shows_no_observed_values(strengths, render, texts):
+    values = strengths.values.copy()
+    values[:, 0] = np.nan
+    limit = dataclasses.replace(strengths.limit, observed=np.nan)
+    for errors in (None, 0.1 * values):
+        figure = cls_scan(dataclasses.replace(strengths, values=values, limit=limit, errors=errors))
+        assert not any("Observed" in text for text in texts(figure))
+        median = figure.canvas.axes[0].get_lines()[0]
+        np.testing.assert_allclose(np.interp(2.0, *median.get_xydata().T), values[20, 3], rtol=1e-3)
+        render(figure)
+
+
 def test_a_limit_that_was_not_found(strengths, render):
     render(cls_scan(dataclasses.replace(strengths, limit=UpperLimit(np.nan, strengths.limit.expected))))
 

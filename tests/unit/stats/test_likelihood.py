@@ -250,3 +250,9 @@ def test_refuses_yields_that_are_not_numbers(counting):
     model, _ = open_workspace(counting([1.0], [float("nan")], [], [11.0]))
     with pytest.raises(InputError, match="sample 'background' of channel 'bins' holds"):
         HistFactory(model)
+
+
+def test_refuses_a_background_below_zero(counting):
+    model, _ = open_workspace(counting([1.0, 1.0], [5.0, -2.0], [], [11.0, 3.0]))
+    with pytest.raises(InputError, match="'bins': its samples add up to -2 events without signal in bin 1"):
+        HistFactory(model)

@@ -15,6 +15,7 @@ from hepflow.stats import (
     cls,
     cls_scan,
     gaussian_signal,
+    limits,
     open_workspace,
     upper_limit,
 )
@@ -196,3 +197,21 @@ def test_default_strengths_show_all_limits(model):
 def test_strengths_that_cls_cannot_take(model, mu):
     with pytest.raises(ConfigError, match="expected two signal strengths or more"):
         cls_scan(model([10.0], [50.0], [7.0]), [55], mu=mu)
+
+
+def test_a_strength_whose_fit_fails_costs_no_other(model, monkeypatch):
+    at = limits._Scan.cls
+
+    def failing(self, mu):
+        if 0.4 < mu < 1.2:
+            raise FitError("no minimum")
+        return at(self, mu)
+
+    monkeypatch.setattr(limits._Scan, "cls", failing)
+    one = model([10.0], [50.0], [7.0])
+    scan = cls_scan(one, [55], mu=[0.0, 0.5, 1.0, 2.0])
+    assert scan.mu.tolist() == [0.0, 2.0]
+    assert np.all(np.isfinite(scan.values))
+    assert scan.limit.problems == ("CLs at 0.5: no minimum (and at 1 more of 4 signal strengths)",)
+    with pytest.raises(FitError, match=r"CLs at 0\.5: no minimum"):
+        cls_scan(one, [55], mu=[0.5, 1.0])

@@ -177,6 +177,11 @@ def test_not_a_workspace(spec):
         open_workspace(spec)
 
 
+def test_workspace_of_another_version(counting):
+    with pytest.raises(InputError, match=r"version '9\.9': pyhf .* reads version '1\.0\.0'"):
+        open_workspace(counting([1.0], [10.0], [], [11.0]) | {"version": "9.9"})
+
+
 def with_all_nuisances(edges):
     """Return a signal with an error of its mass scale, its resolution and the luminosity."""
     shape = partial(gaussian_signal, mass=3450, width=80, events=20)

@@ -64,6 +64,18 @@ def test_gradients_are_the_derivatives(spectrum, varied):
             assert gradient[i] == pytest.approx((up - down) / (2 * step[i]), rel=1e-4, abs=1e-2)
 
 
+def test_samples_add_up_to_the_rates(spectrum, varied):
+    edges, _, smooth = spectrum
+    model = SmoothModel(smooth, edges, varied)
+    x = model.at(50.0)
+    background, signal = model.sample_rates(x)
+    np.testing.assert_allclose(background, smooth.expected(edges), rtol=1e-9)
+    np.testing.assert_allclose(signal, 50.0 * varied.counts, atol=1e-9)
+    np.testing.assert_allclose(
+        model.sample_rates(np.stack([x, x])).sum(axis=1), model.rates(np.stack([x, x]))[0]
+    )
+
+
 def test_many_points_are_points_one_by_one(spectrum, varied):
     edges, _, smooth = spectrum
     model = SmoothModel(smooth, edges, varied, spurious=20.0)

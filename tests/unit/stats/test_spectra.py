@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hepflow.errors import InputError
 from hepflow.stats import is_workspace, read_spectrum
+from hepflow.stats.spectra import parse_json
 
 EDGES = np.array([2500.0, 2600.0, 2750.0, 3000.0])
 COUNTS = np.array([10.0, 0.0, 2.5])
@@ -112,8 +113,21 @@ def test_two_axes_are_refused(write):
 
 @pytest.mark.parametrize("text", ["{}", "[1, 2]", "not json"])
 def test_json_without_a_histogram(write, text):
-    with pytest.raises(InputError, match="not a histogram in UHI JSON"):
+    with pytest.raises(InputError, match=r"nor a pyhf workspace|not JSON"):
         read_spectrum(write(text, "h.json"))
+
+
+def test_json_that_is_no_file():
+    histogram = hist.Hist(hist.axis.Variable(EDGES), storage=hist.storage.Double(), data=COUNTS)
+    edges, counts = parse_json(json.dumps(histogram, default=uhi.io.json.default), "here")
+    np.testing.assert_array_equal(edges, EDGES)
+    np.testing.assert_array_equal(counts, COUNTS)
+    content = {"channels": [], "observations": [], "measurements": []}
+    assert parse_json(json.dumps(content), "here") == content
+    with pytest.raises(InputError, match="here: not JSON"):
+        parse_json("{", "here")
+    with pytest.raises(InputError, match="here: -10"):
+        parse_json(json.dumps(-1 * histogram, default=uhi.io.json.default), "here")
 
 
 def test_workspace_is_told_apart(write):
