@@ -19,7 +19,9 @@ from hepflow.cli import console
 from hepflow.cli.about import environment, show_citation
 from hepflow.cli.features import features
 from hepflow.cli.fit import fit
+from hepflow.cli.limit import limit
 from hepflow.cli.run import demo, plot, run
+from hepflow.cli.scan import scan
 from hepflow.cli.start import check, init
 from hepflow.errors import HepflowError
 
@@ -53,7 +55,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
         context.with_resource(console.without_bars())
 
 
-for command in (demo, init, check, features, run, fit, plot, environment):
+for command in (demo, init, check, features, run, fit, limit, scan, plot, environment):
     cli.add_command(command)
 
 

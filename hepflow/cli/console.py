@@ -6,13 +6,13 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from typing import Any, TextIO, TypeVar, cast
 
 import click
 
-from hepflow.errors import HepflowError
+from hepflow.errors import FitError, HepflowError
 
 INTERRUPTED = 130
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -89,6 +89,12 @@ def example(*lines: str) -> str:
 def print_json(values: Any) -> None:
     """Write JSON to standard output."""
     click.echo(json.dumps(values, indent=2))
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise FitError (exit 3) if some numbers could not be computed, once those that could be are printed."""
+    if problems:
+        raise FitError("\n       ".join(problems))
 
 
 def overrides(function: Function) -> Function:

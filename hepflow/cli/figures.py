@@ -1,0 +1,108 @@
+"""The figures of fits and scans: each is computed and drawn on its own, so that one that fails costs no other."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+
+from hepflow.errors import HepflowError
+
+if TYPE_CHECKING:
+    from hepflow.plots import Figure
+    from hepflow.stats import BiasTest, BumpHunt, BumpHunterResult, MassScan, Profile, Scan
+
+Drawings: TypeAlias = "Mapping[str, Callable[[], Figure]]"
+
+TOYS = 1000  # of the goodness of fit
+
+
+def write_figures(folder: Path, drawings: Drawings) -> None:
+    """Draw figures into a folder, as PDF and PNG; one that cannot be drawn is named on standard error."""
+    from hepflow.plots import save_all
+
+    save_all(_drawn(drawings), folder)
+    click.echo(f"figures in {folder}", err=True)
+
+
+def _drawn(drawings: Drawings) -> Iterator[tuple[str, Figure]]:
+    for name, draw in drawings.items():
+        try:
+            figure = draw()
+        except HepflowError as error:
+            logging.getLogger("hepflow.cli").warning("no figure %s: %s", name, error)
+        else:
+            yield name, figure
+
+
+def fit_figures(hunt: BumpHunt, profile: Profile, *, toys: int | None, seed: int) -> Drawings:
+    """Return the figures of a bump hunt and of the fit behind it.
+
+    Of a blinded one, what is called data are the Asimov data that were fitted.
+    """
+    from hepflow import plots, stats
+
+    right = "Asimov data" if hunt.blind else ""
+    drawings: dict[str, Callable[[], Figure]] = {}
+    if hunt.spectrum is not None:
+        drawings["spectrum"] = lambda: plots.spectrum(hunt)
+    if hunt.spectrum is not None and hunt.smooth is not None:
+        edges, counts, fit = hunt.spectrum.edges, hunt.spectrum.data, hunt.smooth
+        drawings["f_test"] = lambda: plots.f_test(fit)
+        drawings["smooth_fit"] = lambda: plots.smooth_fits(edges, counts, [fit])
+    drawings |= {
+        "pulls": lambda: plots.pulls(stats.pulls(profile), right=right),
+        "impacts": lambda: plots.impacts(stats.impacts(profile), right=right),
+        "correlations": lambda: plots.correlations(stats.correlations(profile), right=right),
+        "likelihood_scan": lambda: plots.likelihood_scan(stats.likelihood_scan(profile), right=right),
+        "goodness": lambda: plots.goodness(
+            stats.goodness_of_fit(profile, mu=None, toys=TOYS if toys is None else toys, seed=seed),
+            right=right,
+        ),
+    }
+    for name, channel in stats.post_fit(profile).channels.items():
+        file = "post_fit_" + re.sub(r"[^\w.-]", "_", name)
+        drawings[file] = partial(
+            plots.post_fit, channel, right=right or None, **_mass_axis(hunt, len(channel.data))
+        )
+    return drawings
+
+
+def _mass_axis(hunt: BumpHunt, bins: int) -> dict[str, Any]:
+    """Return the bin edges of a channel with so many bins, where it is the signal region or the whole spectrum."""
+    if hunt.spectrum is None:
+        return {}
+    edges, (low, high) = hunt.spectrum.edges, hunt.spectrum.windows.signal
+    inside = edges[(edges >= low * (1 - 1e-9)) & (edges <= high * (1 + 1e-9))]
+    for found in (inside, edges):
+        if len(found) == bins + 1:
+            return {"edges": found, "axis": "$m_{jj}$ [GeV]"}
+    return {}
+
+
+def scan_figures(
+    scan: MassScan, found: Scan, bias: BiasTest | None, bump: BumpHunterResult | None
+) -> Drawings:
+    """Return the figures of a scan over masses, and of the tests beside it."""
+    from hepflow import plots
+
+    smooth, overall = scan.background(), found.global_significance
+    drawings: dict[str, Callable[[], Figure]] = {
+        "p_values": lambda: plots.p_scan(found),
+        "f_test": lambda: plots.f_test(smooth),
+        "smooth_fit": lambda: plots.smooth_fits(scan.edges, scan.counts, [smooth]),
+    }
+    if overall is not None:
+        drawings["global_toys"] = partial(plots.global_toys, overall)
+    if found.mu_up_obs is not None:
+        drawings["limits"] = lambda: plots.brazil(found)
+    if bias is not None:
+        drawings["bias"] = partial(plots.bias, bias)
+    if bump is not None:
+        drawings["bumphunter"] = partial(plots.bumphunter, bump)
+    return drawings
