@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hepflow.cli.tables import aligned, number
+
 HEADINGS = ("cut", "threshold", "n_obs", "n_exp", "Z", "p0", "mu_hat", "mu_up obs", "mu_up exp (68 %)")
 TRUTH = ("eff. S", "SIC")
 EXPECTED = "Z exp"
@@ -31,9 +33,9 @@ def summary(results: Mapping[str, Any]) -> str:
     least = (results.get("truth") or {}).get("minimum_background_efficiency") or 0.0
     noisy = [truth and (cut.get("true_background_efficiency") or 0.0) < least for _, cut in cuts]
     for (name, cut), noise in zip(cuts, noisy, strict=True):
-        expected = [_text(cut.get("z_expected"), ".2f")] if blind else []
+        expected = [number(cut.get("z_expected"), ".2f")] if blind else []
         rows.append([name, *_cells(cut, truth, noise), *expected])
-    lines += ["", *_aligned(rows)]
+    lines += ["", *aligned(rows)]
     if any(noisy):
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
     lines += _toys(cuts)
@@ -72,26 +74,26 @@ def _largest(cuts: Sequence[tuple[str, Mapping[str, Any]]], trials: Mapping[str,
 def _cells(cut: Mapping[str, Any], truth: bool, noisy: bool) -> list[str]:
     expected = cut.get("mu_up_exp") or [None] * 5
     band = (
-        f"{_text(expected[2])} ({_text(expected[1])}-{_text(expected[3])})"
+        f"{number(expected[2])} ({number(expected[1])}-{number(expected[3])})"
         if expected[2] is not None
         else "-"
     )
     cells = [
-        _text(cut.get("threshold")),
-        BLINDED if cut.get("blind") else _text(cut.get("n_obs"), ",.0f"),
+        number(cut.get("threshold")),
+        BLINDED if cut.get("blind") else number(cut.get("n_obs"), ",.0f"),
         _plus_minus(cut.get("n_exp"), cut.get("n_exp_error"), ",.1f"),
-        _text(cut.get("z"), ".2f"),
-        _text(cut.get("p0"), ".2g"),
-        _text(cut.get("mu_hat")),
-        _text(cut.get("mu_up_obs")),
+        number(cut.get("z"), ".2f"),
+        number(cut.get("p0"), ".2g"),
+        number(cut.get("mu_hat")),
+        number(cut.get("mu_up_obs")),
         band,
     ]
     if not truth:
         return cells
     return [
         *cells,
-        _text(cut.get("signal_efficiency")),
-        _text(cut.get("sic"), ".1f") + (NOISY if noisy else ""),
+        number(cut.get("signal_efficiency")),
+        number(cut.get("sic"), ".1f") + (NOISY if noisy else ""),
     ]
 
 
@@ -99,21 +101,5 @@ def _number(value: Any) -> float:
     return float("-inf") if value is None else float(value)
 
 
-def _text(value: Any, style: str = ".3g") -> str:
-    return "-" if value is None else format(value, style)
-
-
 def _plus_minus(value: Any, error: Any, style: str) -> str:
-    return _text(value, style) + ("" if error is None else f" +- {format(error, style)}")
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows with their columns aligned: the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    return number(value, style) + ("" if error is None else f" +- {format(error, style)}")
