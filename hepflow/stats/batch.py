@@ -9,6 +9,7 @@ The Newton iteration of `minimise` on arrays, one row a data set. A parameter th
 from __future__ import annotations
 
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,8 +23,9 @@ from hepflow.stats.minimise import minimise
 Mask = NDArray[np.bool_]
 
 TOLERANCE = 1e-7  # of the estimated distance to the minimum, in -2 ln L
-SLOW = 1e-3  # taken, too, where many rounds lead no closer: no p-value of toys feels it
+SLOW = 1e-2  # taken, too, where many rounds lead no closer: no p-value of toys feels it
 _MAX_ROUNDS = 60
+_TOLERATED = 0.01  # share of fits that may fail without a word
 _FLAT = 1e-100  # curvature of a parameter that nothing holds: it stays where it is
 _CHUNK = 200_000  # array elements of a chunk: what the cache of a processor takes
 
@@ -70,6 +72,11 @@ def fit_many(
         Which parameters move, shape ``(P,)``; by default those that the model does not fix.
     low, high
         Ends of the parameters, shapes ``(P,)``; by default the model's.
+
+    Warns
+    -----
+    UserWarning
+        If more than a hundredth of the fits do not converge.
     """
     free = ~model.fixed if free is None else free
     low, high = model.low if low is None else low, model.high if high is None else high
@@ -81,7 +88,15 @@ def fit_many(
     with ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1) or 1) as pool:  # numpy lets go of the GIL
         parts = list(pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks))
     columns = zip(*((part.x, part.value, part.gradient, part.valid) for part in parts), strict=True)
-    return Minima(*(np.concatenate(column) for column in columns))
+    found = Minima(*(np.concatenate(column) for column in columns))
+    lost = int(np.sum(~found.valid & np.isfinite(found.value)))
+    if lost > _TOLERATED * len(data):
+        warnings.warn(
+            f"{lost} of {len(data)} fits did not converge; the lowest values that they met are used. A mode that the "
+            "data do not feel, or asymmetric errors of more than half a yield, make fits unstable",
+            stacklevel=2,
+        )
+    return found
 
 
 def errors(model: Likelihood, data: FloatArray, x: FloatArray, index: int) -> FloatArray:

@@ -207,7 +207,8 @@ class Likelihood(ABC):
             at = x[..., index]
             if poisson:
                 value = value + 2.0 * np.sum(width * at - a + xlogy(a, a / (width * at)), axis=-1)
-                first, second = 2.0 * (width - a / at), 2.0 * a / at**2
+                # the expected curvature: its step ends at the constraint's minimum, a / width, from anywhere
+                first, second = 2.0 * (width - a / at), 2.0 * width / at
             else:
                 value = value + np.sum(((at - a) / width) ** 2, axis=-1)
                 first, second = 2.0 * (at - a) / width**2, np.broadcast_to(2.0 / width**2, at.shape)

@@ -24,6 +24,7 @@ _MAX_STEPS = 100
 _POLISH = 5
 _PATIENCE = 15
 _FLAT = 1e-10
+_UNFELT = 1e-100
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,8 +137,17 @@ def _descend(
 
 
 def solve_positive(matrix: FloatArray, vector: FloatArray) -> FloatArray:
-    """Solve for a symmetric matrix, with negative curvature turned positive and flat directions bounded."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(matrix)), 1e-300))
+    """Solve for a symmetric matrix, with negative curvature turned positive and flat directions bounded.
+
+    What has no curvature at all stays where it is.
+    """
+    felt = np.abs(np.diag(matrix)) > _UNFELT
+    if not np.all(felt):
+        step = np.zeros_like(vector)
+        if np.any(felt):
+            step[felt] = solve_positive(matrix[np.ix_(felt, felt)], vector[felt])
+        return step
+    scale = np.sqrt(np.abs(np.diag(matrix)))
     scaled, right = matrix / np.outer(scale, scale), vector / scale
     try:
         factor = linalg.cho_factor(scaled, check_finite=False)
