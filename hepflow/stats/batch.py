@@ -102,7 +102,14 @@ def fit_many(
 def errors(model: Likelihood, data: FloatArray, x: FloatArray, index: int) -> FloatArray:
     """Return the standard deviation of one parameter at minima (T, P), from the curvature there, shape ``(T,)``."""
     free = np.flatnonzero(~model.fixed)
-    curvature = model.expand(x, data).curvature[:, free[:, None], free]
+    matrix, held = model.expand(x, data).curvature, model.constraints
+    gammas, width = held.index[held.poisson], held.width[held.poisson]
+    at = x[:, gammas]
+    observed = (
+        data[:, model.n_bins :][:, held.poisson] / at**2
+    )  # in place of the expected curvature that steps take
+    matrix[:, gammas, gammas] += 2.0 * (observed - width / at)
+    curvature = matrix[:, free[:, None], free]
     unit = (free == index).astype(float)[:, None]
     inverse = np.linalg.solve(0.5 * curvature, np.broadcast_to(unit, (len(x), *unit.shape)))
     return np.sqrt(np.maximum(inverse[:, np.searchsorted(free, index), 0], 0.0))
