@@ -260,8 +260,11 @@ def _minuit_q0(model: Any, data: np.ndarray) -> float:
 
 def exact_limit(n: int, b: float) -> float:
     """Return the CLs limit of a counting experiment with known background."""
-    ratio = lambda s: stats.poisson.cdf(n, s + b) / stats.poisson.cdf(n, b) - 0.05  # noqa: E731
-    return float(optimize.brentq(ratio, 1e-6, 10 * (n + 10)))
+
+    def above(s: float) -> float:
+        return float(stats.poisson.cdf(n, s + b) / stats.poisson.cdf(n, b) - 0.05)
+
+    return float(optimize.brentq(above, 1e-6, 10 * (n + 10)))
 
 
 def exact_limits() -> float:

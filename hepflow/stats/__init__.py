@@ -1,7 +1,7 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
 from hepflow.stats.bias import BiasTest, bias_test
-from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, hunt_spectrum, hunt_workspace, smooth_spectrum
+from hepflow.stats.bump_hunt import BumpHunt, bump_hunt
 from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
 from hepflow.stats.diagnostics import (
     ChannelYields,
@@ -22,6 +22,8 @@ from hepflow.stats.fit import Discovery, FitOutcome, discovery, expected_signifi
 from hepflow.stats.global_p import GlobalSignificance, global_significance, toy_scans
 from hepflow.stats.goodness import GoodnessOfFit, goodness_of_fit
 from hepflow.stats.histfactory import HistFactory
+from hepflow.stats.hunt_spectrum import hunt_spectrum, smooth_spectrum
+from hepflow.stats.hunt_workspace import hunt_workspace
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, CLsScan, UpperLimit, cls, cls_scan, upper_limit
 from hepflow.stats.model import open_workspace, workspace

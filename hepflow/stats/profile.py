@@ -155,6 +155,15 @@ class Profile:
         other._conditional[mu] = other._free
         return other
 
+    def background(self, bins: Mask) -> tuple[float, float]:
+        """Return the background in a mask of bins (N,) as the best fit has it, and its error."""
+        x, poi = self.free.x.copy(), self.model.poi
+        x[poi] = 0.0
+        rates, jacobian = self.model.rates(x)
+        slope = np.delete(jacobian[bins].sum(axis=0), poi)
+        matrix = np.delete(np.delete(self.covariance, poi, axis=0), poi, axis=1)
+        return float(rates[bins].sum()), float(np.sqrt(slope @ matrix @ slope))
+
     def covariance_at(self, x: FloatArray, free: Mask) -> FloatArray:
         """Return the covariance (P, P) of the free parameters of a fit that ended at `x` (P,)."""
         return covariance(lambda at: self.model.evaluate(at, self.data), x, self._low, self._high, free)
