@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from tqdm import tqdm
 
-from hepflow.cli import cli, main
+from hepflow.cli import cli
 from hepflow.cli.run import STAGES
 from hepflow.cli.summary import summary
 from hepflow.errors import FitError, InputError
@@ -50,26 +50,6 @@ BLINDED = {
     "inclusive": {**RESULTS["inclusive"], "sic": None},
     "cuts": [{**CUT, **HIDDEN, "z_expected": 4.321, "blind": True}],
 }
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("HEPFLOW_DEBUG", raising=False)
-    yield
-    logging.getLogger("hepflow").handlers.clear()
-
-
-@pytest.fixture
-def hepflow(capsys):
-    """Run the command line; return exit code, standard output and standard error."""
-
-    def hepflow(*arguments):
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        return end.value.code, *capsys.readouterr()
-
-    return hepflow
 
 
 @pytest.fixture
