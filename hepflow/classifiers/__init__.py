@@ -1,6 +1,6 @@
 """Classifiers as density ratios, and their cross-fitting."""
 
 from hepflow.classifiers.bdt import BoostedTrees
-from hepflow.classifiers.crossfit import Classifier, CrossFit, crossfit
+from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal
 
-__all__ = ["BoostedTrees", "Classifier", "CrossFit", "crossfit"]
+__all__ = ["BoostedTrees", "Classifier", "CrossFit", "Folds", "crossfit", "deal"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from hepflow.sample import FloatArray
+from hepflow.sample import FloatArray, Sample
 
 BINS = 255  # the most that the trees can tell apart
 
@@ -37,21 +37,15 @@ class BoostedTrees:
     _edges: list[FloatArray] = field(default_factory=list, init=False, repr=False)
     _trees: list[HistGradientBoostingClassifier] = field(default_factory=list, init=False, repr=False)
 
-    def fit(
-        self,
-        numerator: FloatArray,
-        denominator: FloatArray,
-        weights: tuple[FloatArray, FloatArray],
-        seed: int,
-    ) -> BoostedTrees:
-        """Train on rows (N, D) against rows (M, D); each class's weights are scaled to the same sum."""
-        x = np.concatenate([numerator, denominator])
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> BoostedTrees:
+        """Train on the features of N events against those of M; their weights are scaled to the same sum."""
+        x = np.concatenate([numerator.features, denominator.features])
         # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
         self._edges = [np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1])) for column in x.T]
         x = self._binned(x)
         y = np.repeat([1, 0], [len(numerator), len(denominator)])
         half = 0.5 * len(x)
-        w = np.concatenate([half * each / each.sum() for each in weights])
+        w = np.concatenate([half * each.weight / each.weight.sum() for each in (numerator, denominator)])
         self._trees = []
         for member in range(self.members):
             tree = HistGradientBoostingClassifier(
@@ -67,9 +61,9 @@ class BoostedTrees:
             self._trees.append(tree.fit(x, y, sample_weight=w))
         return self
 
-    def log_ratio(self, x: FloatArray) -> FloatArray:
-        """Return the mean log density ratio, shape (N,), of rows (N, D)."""
-        x = self._binned(x)
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the mean log density ratio of each event, shape ``(N,)``."""
+        x = self._binned(sample.features)
         total = np.zeros(len(x))
         for tree in self._trees:
             total += tree.decision_function(x)

@@ -13,22 +13,18 @@ from tqdm import tqdm
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray, Sample
 
+Folds = NDArray[np.intp]
+
 
 class Classifier(Protocol):
     """A density ratio learned from two samples."""
 
-    def fit(
-        self,
-        numerator: FloatArray,
-        denominator: FloatArray,
-        weights: tuple[FloatArray, FloatArray],
-        seed: int,
-    ) -> Classifier:
-        """Train on rows (N, D) against rows (M, D) with weights (N,) and (M,), both classes counting the same."""
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> Classifier:
+        """Train on N events against M; weights are respected, and both samples count the same in total."""
         ...
 
-    def log_ratio(self, x: FloatArray) -> FloatArray:
-        """Return the log density ratio, shape (N,), of rows (N, D)."""
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the log density ratio of each event, shape ``(N,)``."""
         ...
 
 
@@ -46,17 +42,16 @@ class CrossFit:
     denominator: FloatArray
     _classifiers: tuple[Classifier, ...] = field(repr=False)
 
-    def score(self, sample: Sample, seed: int) -> FloatArray:
-        """Score events that no fold was trained on, shape (N,).
+    def score(self, sample: Sample, dealt: Folds) -> FloatArray:
+        """Score other events, shape ``(N,)``, each by the classifier that left its fold out.
 
-        They are dealt to the folds like the others, so that every score comes from an ensemble of the same size:
-        a mean over all folds would be sharper, and its quantiles others.
+        Events that no fold was trained on are dealt to the folds like the others (`deal`), so that every score comes
+        from an ensemble of the same size: a mean over all folds would be sharper, and its quantiles others.
         """
-        folds = _deal(len(sample), len(self._classifiers), seed)
-        scores = np.empty(len(sample))
+        scores = np.full(len(sample), np.nan)
         for fold, classifier in enumerate(self._classifiers):
-            if np.any(folds == fold):
-                scores[folds == fold] = classifier.log_ratio(sample.features[folds == fold])
+            if np.any(dealt == fold):
+                scores[dealt == fold] = classifier.log_ratio(sample.select(dealt == fold))
         return scores
 
 
@@ -67,6 +62,7 @@ def crossfit(
     *,
     folds: int = 5,
     training_ratio: float = 4.0,
+    dealt: tuple[Folds, Folds] | None = None,
     seed: int,
 ) -> CrossFit:
     """Train `folds` copies of a classifier, each on all events but one fold, and score that fold with it.
@@ -81,6 +77,9 @@ def crossfit(
         Number of parts that both samples are dealt into at random.
     training_ratio
         Largest number of denominator events per numerator event used in training. All are scored.
+    dealt
+        The fold of each event of both samples, shapes ``(N,)`` and ``(M,)``, where they are not independent: the same
+        event in both samples has the same fold. At random if left out.
     seed
         Deals the folds and seeds the classifiers.
 
@@ -104,25 +103,25 @@ def crossfit(
             f"crossfit: {len(numerator):,} and {len(denominator):,} events cannot be dealt into {folds} folds; "
             f"expected at least {20 * folds} in each sample"
         )
-    own = _deal(len(numerator), folds, seed)
-    other = _deal(len(denominator), folds, seed + 1)
+    if dealt is None:
+        dealt = deal(len(numerator), folds, seed), deal(len(denominator), folds, seed + 1)
+    own, other = dealt
     trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
         training_ratio * len(numerator)
     )
+    numerator, denominator = numerator.without_truth(), denominator.without_truth()
     scores = np.empty(len(numerator)), np.empty(len(denominator))
     classifiers = []
     for fold in tqdm(range(folds), desc="classifiers", unit="fold", disable=None):
         left = numerator.select(own != fold)
         right = denominator.select((other != fold) & trained_on)
-        fitted = copy.deepcopy(classifier).fit(
-            left.features, right.features, (left.weight, right.weight), seed + 1000 * (fold + 1)
-        )
-        scores[0][own == fold] = fitted.log_ratio(numerator.features[own == fold])
-        scores[1][other == fold] = fitted.log_ratio(denominator.features[other == fold])
+        fitted = copy.deepcopy(classifier).fit(left, right, seed + 1000 * (fold + 1))
+        scores[0][own == fold] = fitted.log_ratio(numerator.select(own == fold))
+        scores[1][other == fold] = fitted.log_ratio(denominator.select(other == fold))
         classifiers.append(fitted)
     return CrossFit(*scores, tuple(classifiers))
 
 
-def _deal(events: int, folds: int, seed: int) -> NDArray[np.intp]:
-    """Return a random fold for each event, the folds as equal in size as can be."""
+def deal(events: int, folds: int, seed: int) -> Folds:
+    """Return a random fold for each event, shape ``(events,)``, the folds as equal in size as can be."""
     return np.random.default_rng(seed).permutation(np.arange(events) % folds)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepflow.classifiers import Classifier
 from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SmoothFit
@@ -33,6 +35,11 @@ class Background:
         spread is the error that the training leaves.
     losses
         How the networks behind it learned, one entry each.
+    rows, validation_rows
+        Where template events are events of the data: which of them, shapes ``(N,)`` and ``(M,)``. No event is scored
+        by a classifier that saw it under either name.
+    scoring
+        Turns the analysis' classifier into this method's own, where it has one; None where it takes any as it is.
     """
 
     template: Sample
@@ -42,11 +49,15 @@ class Background:
     replica: NDArray[np.intp]
     validation_replica: NDArray[np.intp]
     losses: tuple[Losses, ...] = ()
+    rows: NDArray[np.intp] | None = None
+    validation_rows: NDArray[np.intp] | None = None
+    scoring: Callable[[Classifier], Classifier] | None = None
 
     def without(self, window: Window) -> Background:
         """Return the same background with no template in a window ``[low, high)`` (GeV)."""
         keep = (self.template.mass < window[0]) | (self.template.mass >= window[1])
-        return replace(self, template=self.template.select(keep), replica=self.replica[keep])
+        rows = None if self.rows is None else self.rows[keep]
+        return replace(self, template=self.template.select(keep), replica=self.replica[keep], rows=rows)
 
     @property
     def expected(self) -> tuple[float, float]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from hepflow.errors import ConfigError
 from hepflow.flows.density import Density
 from hepflow.methods.background import Background
+from hepflow.methods.sidebands import fit_sidebands, in_steps
 from hepflow.regions import Windows
-from hepflow.sample import FloatArray, Sample
-from hepflow.smooth import SQRT_S, SmoothFit, fit_smooth
+from hepflow.sample import Sample
+from hepflow.smooth import SQRT_S
 
 
 @dataclass
@@ -57,12 +57,8 @@ class Cathode:
             If a region lies outside the data, or the sidebands hold too few events to train a flow.
         """
         _, sidebands = windows.split(data)
-        if np.ptp(sidebands.weight) > 0:
-            raise ConfigError(
-                "Cathode.fit: the events of the data carry different weights, but the expected yield counts events"
-            )
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        self.density.fit(_in_steps(sidebands, windows.edges(self.bin_width)), seed)
+        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed)
         random = np.random.default_rng(seed)
         masses, weights = [], []
         for window in (windows.signal, *windows.sidebands):
@@ -83,26 +79,3 @@ class Cathode:
             validation_replica=replica[~inside],
             losses=tuple(training.losses for training in self.density.trainings),
         )
-
-
-def _in_steps(sample: Sample, edges: FloatArray) -> Sample:
-    """Return a sample without truth, each mass moved to the centre of its bin.
-
-    A bin is finer than the resolution of m_jj, and the flow loses nothing. But the same event, read from momenta in
-    one file and from angles in another, has masses that differ in the last digit, and a training would make another
-    network of that.
-    """
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    place = np.searchsorted(edges, sample.mass, side="right") - 1
-    return replace(sample.without_truth(), mass=centres[place])
-
-
-def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: float = SQRT_S) -> SmoothFit:
-    """Fit the dijet function to the sidebands' m_jj spectrum, in bins of about `bin_width` GeV.
-
-    Events are counted, as they are in every spectrum of data; their weights, equal by then, are not looked at.
-    """
-    edges = windows.edges(bin_width)
-    counts, _ = np.histogram(data.mass, edges)
-    centres = 0.5 * (edges[1:] + edges[:-1])
-    return fit_smooth(edges, counts, windows.in_sidebands(centres), sqrt_s=sqrt_s)

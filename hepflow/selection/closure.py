@@ -37,7 +37,7 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     enough = 4 * len(data)
     if len(template) > enough:
         template = template.select(np.random.default_rng(seed).choice(len(template), enough, replace=False))
-    fit = crossfit(BoostedTrees(members=2), data.without_truth(), template, folds=2, seed=seed)
+    fit = crossfit(BoostedTrees(members=2), data, template, folds=2, seed=seed)
     halves = np.concatenate([np.ones(len(data)), np.zeros(len(template))])
     auc = float(roc_auc_score(halves, np.concatenate([fit.numerator, fit.denominator])))
     return Closure(auc, auc_error(auc, len(data), len(template)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, crossfit
+from hepflow.classifiers import Classifier, Folds, crossfit, deal
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
 
@@ -86,13 +86,29 @@ def score(
     folds, seed
         Of the cross-fit.
     """
-    inside, outside = background.windows.split(data)
-    fit = crossfit(classifier, inside.without_truth(), background.template, folds=folds, seed=seed)
+    windows = background.windows
+    inside, outside = windows.split(data)
+    in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
+    fold_of = np.zeros(len(data), dtype=np.intp)
+    fold_of[in_signal] = deal(len(inside), folds, seed)
+    fold_of[in_sidebands] = deal(len(outside), folds, seed + 3)
+
+    def folds_of(template: Sample, rows: NDArray[np.intp] | None, seed: int) -> Folds:
+        return deal(len(template), folds, seed) if rows is None else fold_of[rows]
+
+    template, validation = background.template, background.validation
+    if background.scoring is not None:
+        classifier = background.scoring(classifier)
+    dealt = fold_of[in_signal], folds_of(template, background.rows, seed + 1)
+    fit = crossfit(classifier, inside, template, folds=folds, dealt=dealt, seed=seed)
+    beside = folds_of(validation, background.validation_rows, seed + 4)
     return Scores(
         data=Scored(inside, fit.numerator),
-        template=Scored(background.template, fit.denominator),
-        sidebands=Scored(outside, fit.score(outside, seed + 3)),
-        validation=Scored(background.validation, fit.score(background.validation, seed + 4)),
-        signal=None if signal is None else Scored(signal, fit.score(signal, seed + 5)),
+        template=Scored(template, fit.denominator),
+        sidebands=Scored(outside, fit.score(outside, fold_of[in_sidebands])),
+        validation=Scored(validation, fit.score(validation, beside)),
+        signal=None
+        if signal is None
+        else Scored(signal, fit.score(signal, deal(len(signal), folds, seed + 5))),
         background=background,
     )

@@ -80,6 +80,7 @@ def validate(
     data: Sample,
     windows: Windows,
     *,
+    simulation: Sample | None = None,
     width: float | None = None,
     folds: int = 5,
     seed: int,
@@ -94,6 +95,8 @@ def validate(
         All data; those in the signal region are put aside first.
     windows
         Those of the analysis.
+    simulation
+        Simulated background, for the methods that start from one.
     width
         Of each band, GeV; see `Windows.validation`.
     folds, seed
@@ -115,7 +118,8 @@ def validate(
     outside = data.select(~windows.in_signal(data.mass))
     wide = windows.validation(width)
     try:
-        background = method.fit(outside, wide, seed=seed + BANDS_SEED).without(windows.signal)
+        background = method.fit(outside, wide, simulation=simulation, seed=seed + BANDS_SEED)
+        background = background.without(windows.signal)
         scores = score(classifier, outside, background, folds=folds, seed=seed + BANDS_SEED)
     except InputError as error:
         raise InputError(

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from hepflow.classifiers import BoostedTrees, crossfit
+from hepflow.classifiers import BoostedTrees, crossfit, deal
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 
@@ -26,16 +26,18 @@ class Memory:
 
     seen: set = field(default_factory=set)
 
-    def fit(self, numerator, denominator, weights, seed):
+    def fit(self, numerator, denominator, seed):
         assert not self.seen, "a classifier that was trained already is trained again"
-        self.seen = {*numerator[:, 0].tolist(), *denominator[:, 0].tolist()}
-        FITS.append(
-            {"rows": (numerator[:, 0], denominator[:, 0]), "weights": weights, "seed": seed, "model": self}
-        )
+        assert numerator.label is None
+        assert denominator.label is None
+        rows = numerator.features[:, 0], denominator.features[:, 0]
+        self.seen = {*rows[0].tolist(), *rows[1].tolist()}
+        weights = numerator.weight, denominator.weight
+        FITS.append({"rows": rows, "weights": weights, "seed": seed, "model": self})
         return self
 
-    def log_ratio(self, x):
-        return np.array([float(value in self.seen) for value in x[:, 0]])
+    def log_ratio(self, sample):
+        return np.array([float(value in self.seen) for value in sample.features[:, 0]])
 
 
 def unique(events, start=0.0, **options):
@@ -149,23 +151,31 @@ def test_the_seed_decides_the_scores():
     data, template = gaussian(300, 1, 0.3), gaussian(600, 2)
     one, same, other = (crossfit(TREES, data, template, folds=2, seed=seed) for seed in (1, 1, 2))
     assert np.array_equal(one.numerator, same.numerator)
-    assert np.array_equal(one.score(data, 5), same.score(data, 5))
+    assert np.array_equal(one.score(data, deal(300, 2, 5)), same.score(data, deal(300, 2, 5)))
     assert not np.array_equal(one.numerator, other.numerator)
 
 
-def test_further_events_are_dealt_to_the_folds():
-    fit = crossfit(Memory(), unique(100), unique(100, start=1000), folds=2, seed=1)
-    scores = fit.score(unique(100), seed=4)  # seen by one of the two models, and scored by one of them
-    assert 0.3 < scores.mean() < 0.7
-    assert np.array_equal(scores, fit.score(unique(100), seed=4))
-    assert not np.array_equal(scores, fit.score(unique(100), seed=5))
-    assert not fit.score(unique(50, start=5000), seed=1).any()
+def test_further_events_are_scored_by_the_classifier_that_left_their_fold_out():
+    data, template = unique(100), unique(100, start=1000)
+    dealt = deal(100, 2, seed=7), deal(100, 2, seed=8)
+    fit = crossfit(Memory(), data, template, folds=2, dealt=dealt, seed=1)
+    assert not fit.score(data, dealt[0]).any()
+    assert fit.score(data, 1 - dealt[0]).all()
+    assert not fit.score(unique(50, start=5000), deal(50, 2, seed=1)).any()
+
+
+def test_an_event_in_both_samples_is_seen_in_neither():
+    data = unique(200)
+    dealt = deal(200, 4, seed=1)
+    fit = crossfit(Memory(), data, data.select(slice(100)), folds=4, dealt=(dealt, dealt[:100]), seed=1)
+    assert not fit.numerator.any()
+    assert not fit.denominator.any()
 
 
 @pytest.mark.parametrize("events", [0, 1, 2])
 def test_fewer_further_events_than_folds(events):
     fit = crossfit(TREES, gaussian(100, 1), gaussian(100, 2), folds=5, seed=1)
-    assert fit.score(gaussian(events, 3), seed=1).shape == (events,)
+    assert fit.score(gaussian(events, 3), deal(events, 5, seed=1)).shape == (events,)
 
 
 def test_log_ratio_is_the_log_of_the_density_ratio():
@@ -181,13 +191,12 @@ def test_log_ratio_is_the_log_of_the_density_ratio():
 
 
 def test_members_of_an_ensemble_differ_and_are_averaged():
-    x, y = gaussian(300, 1, 0.5).features, gaussian(300, 2).features
-    ones = np.ones(300), np.ones(300)
-    three = BoostedTrees(members=3, max_iter=10).fit(x, y, ones, seed=7)
-    each = [BoostedTrees(members=1, max_iter=10).fit(x, y, ones, seed=7 + k).log_ratio(x) for k in range(3)]
+    x, y = gaussian(300, 1, 0.5), gaussian(300, 2)
+    three = BoostedTrees(members=3, max_iter=10).fit(x, y, seed=7)
+    each = [BoostedTrees(members=1, max_iter=10).fit(x, y, seed=7 + k).log_ratio(x) for k in range(3)]
     np.testing.assert_allclose(three.log_ratio(x), np.mean(each, axis=0))
     assert not np.array_equal(each[0], each[1])
-    again = three.fit(x, y, ones, seed=7)  # a second fit starts anew
+    again = three.fit(x, y, seed=7)  # a second fit starts anew
     np.testing.assert_allclose(again.log_ratio(x), np.mean(each, axis=0))
 
 

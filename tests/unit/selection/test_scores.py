@@ -19,12 +19,12 @@ class Memory:
 
     seen: set = field(default_factory=set)
 
-    def fit(self, numerator, denominator, weights, seed):
-        self.seen = {*numerator[:, 0].tolist(), *denominator[:, 0].tolist()}
+    def fit(self, numerator, denominator, seed):
+        self.seen = {*numerator.features[:, 0].tolist(), *denominator.features[:, 0].tolist()}
         return self
 
-    def log_ratio(self, x):
-        return np.array([float(value in self.seen) for value in x[:, 0]])
+    def log_ratio(self, sample):
+        return np.array([float(value in self.seen) for value in sample.features[:, 0]])
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,40 @@ def test_no_event_is_scored_by_a_model_that_saw_it(small, background, toy):
         assert not scored.score.any()
     assert len(found.data.sample) + len(found.sidebands.sample) == len(small)
     assert found.template.sample is background.template
+
+
+def test_data_that_stand_in_a_template_are_scored_by_models_that_never_saw_them(small, background, toy):
+    """Events of the sidebands as the template, and of the signal region as the validation sample."""
+    beside, inside = (
+        np.flatnonzero(rows)
+        for rows in (toy.windows.in_sidebands(small.mass), toy.windows.in_signal(small.mass))
+    )
+    own = replace(
+        background,
+        template=small.select(beside),
+        rows=beside,
+        replica=np.zeros(len(beside), int),
+        validation=small.select(inside),
+        validation_rows=inside,
+    )
+    found = score(Memory(), small, own, folds=3, seed=1)
+    for scored in (found.data, found.template, found.sidebands, found.validation):
+        assert not scored.score.any()
+    elsewhere = score(Memory(), small, replace(own, rows=None, validation_rows=None), folds=3, seed=1)
+    assert elsewhere.sidebands.score.any()
+    assert elsewhere.validation.score.any()
+
+
+def test_a_method_may_bring_its_own_score(small, background):
+    given = []
+
+    def scoring(classifier):
+        given.append(classifier)
+        return Memory()
+
+    found = score(TREES, small, replace(background, scoring=scoring), folds=2, seed=1)
+    assert given == [TREES]
+    assert not found.data.score.any()
 
 
 def test_truth_is_not_looked_at_but_kept(small, background):

@@ -24,11 +24,11 @@ EFFICIENCY = 0.1
 class Fixed:
     """A classifier that has nothing to learn."""
 
-    def fit(self, numerator, denominator, weights, seed):
+    def fit(self, numerator, denominator, seed):
         return self
 
-    def log_ratio(self, x):
-        return x[:, 0] / 100 - 4 * x[:, 2]
+    def log_ratio(self, sample):
+        return sample.features[:, 0] / 100 - 4 * sample.features[:, 2]
 
 
 class Exact:

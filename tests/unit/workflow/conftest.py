@@ -73,12 +73,13 @@ class Linear:
     def __init__(self, members):
         pass
 
-    def fit(self, numerator, denominator, weights, seed):
-        self.axis = np.average(numerator, 0, weights[0]) - np.average(denominator, 0, weights[1])
+    def fit(self, numerator, denominator, seed):
+        means = (np.average(sample.features, 0, sample.weight) for sample in (numerator, denominator))
+        self.axis = np.subtract(*means)
         return self
 
-    def log_ratio(self, x):
-        return x @ self.axis
+    def log_ratio(self, sample):
+        return sample.features @ self.axis
 
 
 @pytest.fixture(scope="module")
