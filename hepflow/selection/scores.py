@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, Folds, crossfit, deal
+from hepflow.classifiers import Classifier, CrossFit, Folds, crossfit, deal
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
 
@@ -62,6 +62,26 @@ class Scores:
     background: Background
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Scores, and what scores more events in the same way.
+
+    Parameters
+    ----------
+    scores
+        The scored samples.
+    fit
+        The classifiers behind them.
+    template_folds, validation_folds
+        The fold of each template event, shapes ``(N,)`` and ``(M,)``.
+    """
+
+    scores: Scores
+    fit: CrossFit
+    template_folds: Folds
+    validation_folds: Folds
+
+
 def score(
     classifier: Classifier,
     data: Sample,
@@ -86,6 +106,22 @@ def score(
     folds, seed
         Of the cross-fit.
     """
+    return judge(classifier, data, background, signal=signal, folds=folds, seed=seed).scores
+
+
+def judge(
+    classifier: Classifier,
+    data: Sample,
+    background: Background,
+    *,
+    signal: Sample | None = None,
+    folds: int = 5,
+    seed: int,
+) -> Judged:
+    """Do what `score` does, and keep the classifiers.
+
+    The folds of data and signal depend on `folds` and `seed` alone: they are the same for every method.
+    """
     windows = background.windows
     inside, outside = windows.split(data)
     in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
@@ -102,7 +138,7 @@ def score(
     dealt = fold_of[in_signal], folds_of(template, background.rows, seed + 1)
     fit = crossfit(classifier, inside, template, folds=folds, dealt=dealt, seed=seed)
     beside = folds_of(validation, background.validation_rows, seed + 4)
-    return Scores(
+    scores = Scores(
         data=Scored(inside, fit.numerator),
         template=Scored(template, fit.denominator),
         sidebands=Scored(outside, fit.score(outside, fold_of[in_sidebands])),
@@ -112,3 +148,4 @@ def score(
         else Scored(signal, fit.score(signal, deal(len(signal), folds, seed + 5))),
         background=background,
     )
+    return Judged(scores, fit, dealt[1], beside)

@@ -12,7 +12,7 @@ from hepflow.errors import InputError
 from hepflow.methods import Method
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
-from hepflow.selection.scores import Scored, score
+from hepflow.selection.scores import Scored, Scores, score
 
 BANDS_SEED, SIMULATION_SEED = 10_000, 20_000  # between the seeds of an analysis and those of its validations
 
@@ -54,6 +54,17 @@ class Validation:
     sidebands: Scored
     validation: Scored
     windows: Windows
+
+    @classmethod
+    def of(cls, scores: Scores) -> Validation:
+        """Take the scores of a method that was tried where the background is known, regions as its background has."""
+        return cls(
+            data=_bare(scores.data),
+            template=_bare(scores.template),
+            sidebands=_bare(scores.sidebands),
+            validation=_bare(scores.validation),
+            windows=scores.background.windows,
+        )
 
     def non_closure(self, background_efficiency: float) -> NonClosure:
         """Return how many more events pass a cut than expected, relative to those expected.
@@ -125,13 +136,7 @@ def validate(
         raise InputError(
             f"validation bands: {error}; or do without the bands (regions.validation: 0)"
         ) from error
-    return Validation(
-        data=_bare(scores.data),
-        template=_bare(scores.template),
-        sidebands=_bare(scores.sidebands),
-        validation=_bare(scores.validation),
-        windows=wide,
-    )
+    return Validation.of(scores)
 
 
 def validate_in_simulation(
@@ -179,12 +184,10 @@ def validate_in_simulation(
         raise InputError(f"validation in simulation: {error}; or do without inputs.simulation") from error
     inside, outside = windows.in_signal(rest.mass), windows.in_sidebands(rest.mass)
     unseen = cast("Scored", scores.signal)  # the rest, scored like signal: no training saw it
-    return Validation(
+    return replace(
+        Validation.of(scores),
         data=_bare(scores.data, unseen.select(inside)),
-        template=_bare(scores.template),
         sidebands=_bare(scores.sidebands, unseen.select(outside)),
-        validation=_bare(scores.validation),
-        windows=windows,
     )
 
 
