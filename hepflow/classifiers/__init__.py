@@ -1,6 +1,18 @@
 """Classifiers as density ratios, and their cross-fitting."""
 
 from hepflow.classifiers.bdt import BoostedTrees
+from hepflow.classifiers.calibration import Calibration, calibrate
 from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal
+from hepflow.classifiers.mlp import NeuralNetwork
 
-__all__ = ["BoostedTrees", "Classifier", "CrossFit", "Folds", "crossfit", "deal"]
+__all__ = [
+    "BoostedTrees",
+    "Calibration",
+    "Classifier",
+    "CrossFit",
+    "Folds",
+    "NeuralNetwork",
+    "calibrate",
+    "crossfit",
+    "deal",
+]

@@ -36,11 +36,13 @@ class CrossFit:
     ----------
     numerator, denominator
         Scores (log density ratios) of the two samples, shapes ``(N,)`` and ``(M,)``.
+    classifiers
+        The k classifiers, in the order of the folds that they left out.
     """
 
     numerator: FloatArray
     denominator: FloatArray
-    _classifiers: tuple[Classifier, ...] = field(repr=False)
+    classifiers: tuple[Classifier, ...] = field(repr=False)
 
     def score(self, sample: Sample, dealt: Folds) -> FloatArray:
         """Score other events, shape ``(N,)``, each by the classifier that left its fold out.
@@ -49,7 +51,7 @@ class CrossFit:
         from an ensemble of the same size: a mean over all folds would be sharper, and its quantiles others.
         """
         scores = np.full(len(sample), np.nan)
-        for fold, classifier in enumerate(self._classifiers):
+        for fold, classifier in enumerate(self.classifiers):
             if np.any(dealt == fold):
                 scores[dealt == fold] = classifier.log_ratio(sample.select(dealt == fold))
         return scores

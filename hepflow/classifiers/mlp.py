@@ -1,0 +1,173 @@
+"""Multilayer perceptrons as a density ratio, an average over epochs and members (arXiv:2109.00546, section IV)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import FloatArray, Sample
+from hepflow.training import Losses, Members, State, TrainingPlan, train
+
+CHUNK = 4096  # events at a time: what all networks hold of them stays in the cache
+PLAN = TrainingPlan(
+    epochs=20, batch_size=512, learning_rate=3e-3, validation_fraction=0.2, best_epochs=10, patience=10
+)
+
+
+@dataclass
+class NeuralNetwork:
+    """An ensemble of multilayer perceptrons, which differ by their first weights and their validation split.
+
+    They learn by weighted binary cross-entropy, whose minimum is the log density ratio of the two samples where both
+    count the same. A network's score is the mean of the logits of its ``plan.best_epochs`` best epochs, which CATHODE
+    keeps ten of; the ensemble's is the mean over its members.
+
+    Parameters
+    ----------
+    members
+        Size of the ensemble.
+    hidden
+        Width of each hidden layer.
+    with_mass
+        Add m_jj to the features: for a ratio that is to be carried to other masses, as SALAD does. A classifier that
+        selects events must not know it.
+    plan
+        How they are trained.
+    """
+
+    members: int = 4
+    hidden: tuple[int, ...] = (64, 64, 64)
+    with_mass: bool = False
+    plan: TrainingPlan = PLAN
+
+    losses: tuple[Losses, ...] = field(default=(), init=False, repr=False)
+    _scale: _Scale | None = field(default=None, init=False, repr=False)
+    _networks: State = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.members < 1 or not self.hidden or min(self.hidden) < 1:
+            raise ConfigError(
+                f"NeuralNetwork: members {self.members} and hidden layers {self.hidden}; expected at least one of "
+                "each, no layer empty"
+            )
+
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> NeuralNetwork:
+        """Train on the features of N events against those of M; their weights are scaled to the same sum.
+
+        Raises
+        ------
+        InputError
+            If there are fewer events than two batches, a feature is not finite, or a sample's weights do not add up
+            to a positive number.
+        FitError
+            If the losses are not finite.
+        """
+        samples = numerator, denominator
+        for name, column in zip(numerator.names, np.vstack([s.features for s in samples]).T, strict=True):
+            if not np.isfinite(column).all():
+                raise InputError(f"feature {name!r} holds NaN or infinite values; drop those events first")
+        totals = [sample.weight.sum() for sample in samples]
+        if not min(totals) > 0:
+            raise InputError(
+                f"classifier: the weights of the two samples add up to {totals[0]:g} and {totals[1]:g}; expected "
+                "positive sums"
+            )
+        x = np.concatenate([self._inputs(sample) for sample in samples])
+        y = np.repeat([1.0, 0.0], [len(sample) for sample in samples])
+        weight = np.concatenate([s.weight / total for s, total in zip(samples, totals, strict=True)])
+        self._scale = _Scale.of(x)
+        trainings = train(
+            _Perceptrons([self._network(x.shape[1], seed + member) for member in range(self.members)]),
+            (_tensor(self._scale.apply(x)), _tensor(y)),
+            self.plan,
+            [seed + member for member in range(self.members)],
+            "network" if self.members == 1 else f"{self.members} networks",
+            weight=_tensor(weight * len(weight)),
+        )
+        states = list(itertools.chain.from_iterable(training.states for training in trainings))
+        self._networks = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+        self.losses = tuple(training.losses for training in trainings)
+        return self
+
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the mean log density ratio of each event, shape ``(N,)``.
+
+        Raises
+        ------
+        ConfigError
+            If there was no training yet.
+        """
+        if self._scale is None:
+            raise ConfigError("this NeuralNetwork has not been trained; call fit first")
+        x = _tensor(self._scale.apply(self._inputs(sample)))
+        count = len(next(iter(self._networks.values())))
+        with torch.no_grad():
+            parts = [
+                _logits(self._networks, part.expand(count, -1, -1)).mean(0) for part in torch.split(x, CHUNK)
+            ]
+        return torch.cat(parts).numpy().astype(np.float64)
+
+    def _inputs(self, sample: Sample) -> FloatArray:
+        return np.column_stack([sample.features, sample.mass]) if self.with_mass else sample.features
+
+    def _network(self, inputs: int, seed: int) -> torch.nn.Sequential:
+        widths = [inputs, *self.hidden, 1]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in itertools.pairwise(widths)))
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Standardises by median and central 68 %, then bends long tails: arsinh is linear first, a logarithm far out."""
+
+    middle: FloatArray
+    width: FloatArray
+
+    @classmethod
+    def of(cls, x: FloatArray) -> _Scale:
+        low, middle, high = np.quantile(x, [0.16, 0.5, 0.84], axis=0)
+        width = 0.5 * (high - low)
+        return cls(middle, np.where(width > 0, width, np.maximum(x.std(axis=0), 1e-12)))
+
+    def apply(self, x: FloatArray) -> FloatArray:
+        return np.arcsinh((x - self.middle) / self.width)
+
+
+class _Perceptrons(Members):
+    """Multilayer perceptrons side by side: one batched product in each layer serves all members."""
+
+    def __init__(self, networks: Sequence[torch.nn.Sequential]) -> None:
+        super().__init__(networks, _cross_entropy)
+
+    def losses(self, *rows: Tensor) -> Tensor:
+        """Return the cross-entropy (E, B) of inputs (E, B, D) and classes (E, B)."""
+        x, y = rows
+        return _cross_entropy(_logits(self.weights(), x), y)
+
+
+def _cross_entropy(logit: Tensor, y: Tensor) -> Tensor:
+    """Return ``log(1 + exp(logit)) - y logit``, the cross-entropy of classes ``y`` in {0, 1}."""
+    return softplus(logit) - y * logit
+
+
+def _logits(networks: State, x: Tensor) -> Tensor:
+    """Return the logits (E, B) of inputs (E, B, D): linear layers with ReLU between them."""
+    x = x.transpose(1, 2).contiguous()  # features first, so that sums over events run along the memory
+    names = list(networks)
+    for weight, bias in zip(names[::2], names[1::2], strict=True):
+        x = torch.baddbmm(networks[bias].unsqueeze(2), networks[weight], x)
+        if bias != names[-1]:
+            x = x.relu_()
+    return x.squeeze(1)
+
+
+def _tensor(values: FloatArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
