@@ -1,6 +1,7 @@
 """Selections: scores, cuts, the spectra behind them, and how well the template closes."""
 
-from hepflow.selection.closure import Closure, closure
+from hepflow.selection.closure import Closure, closure, closure_by_band
+from hepflow.selection.combination import score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.scores import Scored, Scores, score
 from hepflow.selection.truth import Truth, significance_improvement
@@ -21,10 +22,12 @@ __all__ = [
     "Truth",
     "Validation",
     "closure",
+    "closure_by_band",
     "cuts",
     "enough_simulation",
     "inclusive",
     "score",
+    "score_together",
     "significance_improvement",
     "validate",
     "validate_in_simulation",

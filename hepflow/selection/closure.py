@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from hepflow.classifiers import BoostedTrees, crossfit
+from hepflow.errors import InputError
+from hepflow.regions import Window
 from hepflow.sample import Sample
 
 
@@ -25,8 +28,8 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     Parameters
     ----------
     data, template
-        Background events and the template for the same masses; four times the data's number of template events are
-        used at most.
+        Background events and the template for the same masses, weights respected; four times the data's number of
+        template events are used at most.
     seed
         Of the folds and the trees.
 
@@ -39,11 +42,44 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
         template = template.select(np.random.default_rng(seed).choice(len(template), enough, replace=False))
     fit = crossfit(BoostedTrees(members=2), data, template, folds=2, seed=seed)
     halves = np.concatenate([np.ones(len(data)), np.zeros(len(template))])
-    auc = float(roc_auc_score(halves, np.concatenate([fit.numerator, fit.denominator])))
-    return Closure(auc, auc_error(auc, len(data), len(template)))
+    weights = np.concatenate([data.weight, template.weight])
+    scores = np.concatenate([fit.numerator, fit.denominator])
+    auc = float(roc_auc_score(halves, scores, sample_weight=weights))
+    worth = (sample.weight.sum() ** 2 / np.sum(sample.weight**2) for sample in (data, template))
+    return Closure(auc, auc_error(auc, *worth))
 
 
-def auc_error(auc: float, positives: int, negatives: int) -> float:
+def closure_by_band(
+    background: Sample, template: Sample, bands: Mapping[str, Window], seed: int
+) -> dict[str, Closure]:
+    """Return the closure in each of several bands of m_jj, such as OB1, SB1, SR, SB2 and OB2 (arXiv:2212.11285).
+
+    Parameters
+    ----------
+    background
+        Data without signal, in all bands.
+    template
+        What a method makes of it there.
+    bands
+        Name -> ``[low, high)`` in GeV.
+    seed
+        Of the folds and the trees.
+
+    Raises
+    ------
+    InputError
+        If a band holds too few events to train on; the message names it.
+    """
+    found = {}
+    for name, band in bands.items():
+        try:
+            found[name] = closure(background.window(*band), template.window(*band), seed)
+        except InputError as error:
+            raise InputError(f"closure in {name}, {band[0]:g}-{band[1]:g} GeV: {error}") from error
+    return found
+
+
+def auc_error(auc: float, positives: float, negatives: float) -> float:
     """Return the standard error of an AUC from two sample sizes (Hanley and McNeil 1982, eq. 2)."""
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)

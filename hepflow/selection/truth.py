@@ -50,6 +50,11 @@ class Truth:
         return signal, float(np.mean(self.background > threshold))
 
     @property
+    def signal_events(self) -> float:
+        """Number of signal events of equal weight that these are worth, ``sum(w)^2 / sum(w^2)``."""
+        return float(self.signal_weight.sum() ** 2 / np.sum(self.signal_weight**2))
+
+    @property
     def auc(self) -> float:
         """Area under the ROC curve."""
         labels = np.concatenate([np.ones(len(self.signal)), np.zeros(len(self.background))])
@@ -75,3 +80,8 @@ class Truth:
 def significance_improvement(signal_efficiency: float, background_efficiency: float) -> float | None:
     """Return ``eps_S / sqrt(eps_B)``; None where no background passes."""
     return signal_efficiency / float(np.sqrt(background_efficiency)) if background_efficiency > 0 else None
+
+
+def binomial_error(efficiency: float, events: float) -> float:
+    """Return the standard error of an efficiency measured with so many events."""
+    return float(np.sqrt(efficiency * (1 - efficiency) / events))

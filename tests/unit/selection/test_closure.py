@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from hepflow.errors import InputError
 from hepflow.sample import Sample
-from hepflow.selection import closure
+from hepflow.selection import closure, closure_by_band
 from hepflow.selection.closure import auc_error
 
 
@@ -65,3 +66,32 @@ def test_error_against_the_bootstrap(shift, positives, negatives):
 def test_error_of_one_event_each_way():
     assert auc_error(0.5, 1, 1) == pytest.approx(0.5)
     assert auc_error(1.0, 100, 100) == pytest.approx(0.0)
+
+
+def test_weights_count():
+    """A template of another density, weighted to the right one."""
+    data, other = gaussian(2000, 1), gaussian(6000, 2, 0.5)
+    weights = np.exp(np.sum(0.125 - 0.5 * other.features, axis=1))
+    plain, weighted = (closure(data, replace(other, weight=w), seed=1) for w in (np.ones(6000), weights))
+    assert plain.auc > 0.6
+    assert abs(weighted.auc - 0.5) < 3.5 * weighted.error
+    assert weighted.error > plain.error
+
+
+def test_closure_in_bands():
+    """Only the upper band's template is shifted."""
+    data, template = gaussian(2000, 1), gaussian(6000, 2)
+    data, template = (
+        replace(one, mass=np.linspace(3000, 4000, len(one), endpoint=False)) for one in (data, template)
+    )
+    shifted = template.features + (template.mass[:, None] >= 3500)
+    bands = {"SB1": (3000, 3500), "SB2": (3500, 4000)}
+    found = closure_by_band(data, replace(template, features=shifted), bands, seed=1)
+    assert list(found) == ["SB1", "SB2"]
+    assert abs(found["SB1"].auc - 0.5) < 3.5 * found["SB1"].error
+    assert found["SB2"].auc > 0.65
+
+
+def test_a_band_without_events():
+    with pytest.raises(InputError, match=r"closure in OB2, 4100-4500 GeV: .* 0 events"):
+        closure_by_band(gaussian(400, 1), gaussian(400, 2), {"OB2": (4100, 4500)}, seed=1)
