@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from hepflow.errors import InputError
+from hepflow.storage import read_record
 
 SCHEMA = "hepflow-results-1"
 Numbers = tuple[float, ...]
@@ -236,13 +235,7 @@ class Results:
         InputError
             If the file is missing, is not JSON, or is of another schema.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read as results of hepflow ({error})") from None
-        if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-            found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-            raise InputError(f"{path}: expected schema {SCHEMA!r}, found {found!r}")
+        content = read_record(path, SCHEMA)
         content["cutflow"] = tuple((row["cut"], row["events"]) for row in content["cutflow"])
         content["inclusive"] = _cut(content["inclusive"])
         content["cuts"] = tuple(_cut(cut) for cut in content["cuts"])

@@ -84,6 +84,24 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(_plain(value, "$"), indent=2, allow_nan=False) + "\n")
 
 
+def read_record(path: str | Path, schema: str) -> dict[str, Any]:
+    """Read a JSON file that carries its schema, and return its other entries.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not JSON, or is of another schema.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as {schema} ({error})") from None
+    found = content.pop("schema", None) if isinstance(content, dict) else type(content).__name__
+    if found != schema:
+        raise InputError(f"{path}: expected schema {schema!r}, found {found!r}")
+    return dict(content)
+
+
 def _plain(value: Any, where: str) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
