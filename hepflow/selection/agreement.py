@@ -32,7 +32,7 @@ class Agreement:
     error: FloatArray
 
 
-def overlap(scores: Mapping[str, Scores], background_efficiency: float) -> Agreement:
+def selection_overlap(scores: Mapping[str, Scores], background_efficiency: float) -> Agreement:
     r"""Return the share of the selected data events in the signal region that two methods have in common.
 
     Of the events A and B behind the two cuts it is :math:`|A \cap B| / |A \cup B|`, with a binomial error.
@@ -60,7 +60,7 @@ def overlap(scores: Mapping[str, Scores], background_efficiency: float) -> Agree
     return result
 
 
-def correlation(scores: Mapping[str, Scores]) -> Agreement:
+def score_correlation(scores: Mapping[str, Scores]) -> Agreement:
     """Return Spearman's rank correlation of the scores of background in the signal region.
 
     Data that labels call signal are left out; without labels all data count.

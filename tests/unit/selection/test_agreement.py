@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.errors import ConfigError
 from hepflow.selection import Scored
-from hepflow.selection.agreement import correlation, overlap
+from hepflow.selection.agreement import score_correlation, selection_overlap
 
 
 def scored(scores, data, template=None):
@@ -28,7 +28,7 @@ def test_overlap_of_selections_that_share_half_of_their_events(scores, uniform):
     events = len(scores.data.score)
     one, other = np.zeros(events), np.zeros(events)
     one[:40], other[20:60] = 0.95, 0.95
-    found = overlap(
+    found = selection_overlap(
         {"a": scored(scores, one, uniform), "b": scored(scores, other, uniform)}, background_efficiency=0.1
     )
     assert found.names == ("a", "b")
@@ -38,7 +38,7 @@ def test_overlap_of_selections_that_share_half_of_their_events(scores, uniform):
 
 def test_overlap_of_nothing(scores, uniform):
     nothing = scored(scores, np.zeros(len(scores.data.score)), uniform)
-    assert np.isnan(overlap({"a": nothing, "b": nothing}, 0.1).value[0, 1])
+    assert np.isnan(selection_overlap({"a": nothing, "b": nothing}, 0.1).value[0, 1])
 
 
 def test_independent_selections_overlap_by_chance(scores, uniform):
@@ -46,7 +46,7 @@ def test_independent_selections_overlap_by_chance(scores, uniform):
     random = np.random.default_rng(1)
     events = len(scores.data.score)
     both = {name: scored(scores, random.random(events), uniform) for name in "ab"}
-    found = overlap(both, 0.2)
+    found = selection_overlap(both, 0.2)
     assert abs(found.value[0, 1] - 0.04 / 0.36) < 4 * found.error[0, 1]
 
 
@@ -54,7 +54,7 @@ def test_independent_selections_overlap_by_chance(scores, uniform):
 def test_correlation_does_not_depend_on_the_scale(scores, rho):
     random = np.random.default_rng(2)
     x, y = random.multivariate_normal([0, 0], [[1, rho], [rho, 1]], len(scores.data.score)).T
-    found = correlation({"a": scored(scores, x), "b": scored(scores, np.exp(3 * y))})
+    found = score_correlation({"a": scored(scores, x), "b": scored(scores, np.exp(3 * y))})
     spearman = 6 / np.pi * np.arcsin(rho / 2)  # of a normal distribution
     assert abs(found.value[1, 0] - spearman) < 4 * found.error[1, 0]
     assert np.array_equal(found.value, found.value.T)
@@ -66,7 +66,7 @@ def test_correlation_error_against_many_samples(scores):
     few = np.arange(len(scores.data.score)) < 200
     small = replace(scores, data=scores.data.select(few))
     found = [
-        correlation({"a": scored(small, x), "b": scored(small, x + random.normal(0, 1, 200))})
+        score_correlation({"a": scored(small, x), "b": scored(small, x + random.normal(0, 1, 200))})
         for x in random.normal(0, 1, (300, 200))
     ]
     spread = np.std([one.value[0, 1] for one in found])
@@ -79,16 +79,16 @@ def test_signal_does_not_count_in_the_correlation(scores):
     label = (np.arange(events) < 100).astype(np.int8)
     x, y = random.normal(0, 1, (2, events)) + 50 * label  # which alone would correlate the scores
     labelled = replace(scores, data=Scored(replace(scores.data.sample, label=label), x))
-    found = correlation({"a": labelled, "b": scored(labelled, y)})
+    found = score_correlation({"a": labelled, "b": scored(labelled, y)})
     assert abs(found.value[0, 1]) < 0.1
 
 
 def test_scores_that_are_all_alike_correlate_with_nothing(scores):
     flat = scored(scores, np.zeros(len(scores.data.score)))
-    assert np.isnan(correlation({"a": scores, "b": flat}).value[0, 1])
+    assert np.isnan(score_correlation({"a": scores, "b": flat}).value[0, 1])
 
 
-@pytest.mark.parametrize("compare", [correlation, lambda scores: overlap(scores, 0.1)])
+@pytest.mark.parametrize("compare", [score_correlation, lambda scores: selection_overlap(scores, 0.1)])
 def test_other_data_are_refused(scores, compare):
     fewer = replace(scores, data=scores.data.select(scores.data.score > 0))
     with pytest.raises(ConfigError, match="b was run on other data than a"):
