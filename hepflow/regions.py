@@ -81,24 +81,47 @@ class Windows:
                 )
         return data.select(self.in_signal(data.mass)), data.select(self.in_sidebands(data.mass))
 
+    def check_sidebands(self) -> None:
+        """Refuse a signal region that is wider than all sidebands together: they hold too little to interpolate from.
+
+        Raises
+        ------
+        ConfigError
+            With both widths.
+        """
+        width, beside = self._widths()
+        if width > beside:
+            raise ConfigError(
+                f"regions: the signal region {_text(self.signal)} is wider than the sidebands: {width:g} GeV, and "
+                f"{beside:g} GeV in all. Widen the sidebands, or choose a narrower signal region or validation bands"
+            )
+
+    def _widths(self) -> tuple[float, float]:
+        """Return the widths of the signal region and of all sidebands together, GeV."""
+        return self.signal[1] - self.signal[0], sum(high - low for low, high in self.sidebands)
+
     def validation(self, width: float | None = None) -> Windows:
         """Return windows whose signal region reaches further: what it gains on both sides are the validation bands.
 
         Parameters
         ----------
         width
-            Of each band, GeV. By default half the signal region's, but at most half of the sideband it is taken from.
+            Of each band, GeV. By default half the signal region's, but at most half of the sideband it is taken from,
+            and never so much that the sidebands that are left would be narrower than what lies between them.
 
         Raises
         ------
         ConfigError
             If a band would swallow the sideband that it is taken from.
         """
+        if width is None:
+            self.check_sidebands()
         below = max(band for band in self.sidebands if band[1] <= self.signal[0])
         above = min(band for band in self.sidebands if band[0] >= self.signal[1])
         others = [band for band in self.sidebands if band not in (below, above)]
-        half = 0.5 * (self.signal[1] - self.signal[0])
-        widths = [min(half, 0.5 * (high - low)) if width is None else width for low, high in (below, above)]
+        inside, beside = self._widths()
+        most = min(0.5 * inside, 0.25 * (beside - inside))
+        widths = [min(most, 0.5 * (high - low)) if width is None else width for low, high in (below, above)]
         for band, taken in zip((below, above), widths, strict=True):
             if not 0 < taken < band[1] - band[0]:
                 raise ConfigError(

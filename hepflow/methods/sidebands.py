@@ -22,8 +22,10 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: floa
     Raises
     ------
     ConfigError
-        If the weights in the sidebands differ from event to event: a count is no yield then.
+        If the weights in the sidebands differ from event to event: a count is no yield then. If the signal region is
+        wider than the sidebands.
     """
+    windows.check_sidebands()
     if np.ptp(data.weight[windows.in_sidebands(data.mass)]) > 0:
         raise ConfigError(
             "the events of the data carry different weights, but the expected yield counts events"

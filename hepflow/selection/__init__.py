@@ -3,7 +3,9 @@
 from hepflow.selection.closure import Closure, closure, closure_by_band
 from hepflow.selection.combination import score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
+from hepflow.selection.overlap import check_no_overlap
 from hepflow.selection.scores import Scored, Scores, score
+from hepflow.selection.supervised import supervised
 from hepflow.selection.truth import Truth, significance_improvement
 from hepflow.selection.validation import (
     NonClosure,
@@ -21,6 +23,7 @@ __all__ = [
     "Scores",
     "Truth",
     "Validation",
+    "check_no_overlap",
     "closure",
     "closure_by_band",
     "cuts",
@@ -29,6 +32,7 @@ __all__ = [
     "score",
     "score_together",
     "significance_improvement",
+    "supervised",
     "validate",
     "validate_in_simulation",
 ]

@@ -122,30 +122,49 @@ def judge(
 
     The folds of data and signal depend on `folds` and `seed` alone: they are the same for every method.
     """
-    windows = background.windows
-    inside, outside = windows.split(data)
-    in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
-    fold_of = np.zeros(len(data), dtype=np.intp)
-    fold_of[in_signal] = deal(len(inside), folds, seed)
-    fold_of[in_sidebands] = deal(len(outside), folds, seed + 3)
-
-    def folds_of(template: Sample, rows: NDArray[np.intp] | None, seed: int) -> Folds:
-        return deal(len(template), folds, seed) if rows is None else fold_of[rows]
-
+    inside, outside = background.windows.split(data)
+    dealt = deal_all(data, background, folds, seed)
     template, validation = background.template, background.validation
     if background.scoring is not None:
         classifier = background.scoring(classifier)
-    dealt = fold_of[in_signal], folds_of(template, background.rows, seed + 1)
-    fit = crossfit(classifier, inside, template, folds=folds, dealt=dealt, seed=seed)
-    beside = folds_of(validation, background.validation_rows, seed + 4)
+    fit = crossfit(classifier, inside, template, folds=folds, dealt=(dealt.data, dealt.template), seed=seed)
     scores = Scores(
         data=Scored(inside, fit.numerator),
         template=Scored(template, fit.denominator),
-        sidebands=Scored(outside, fit.score(outside, fold_of[in_sidebands])),
-        validation=Scored(validation, fit.score(validation, beside)),
+        sidebands=Scored(outside, fit.score(outside, dealt.sidebands)),
+        validation=Scored(validation, fit.score(validation, dealt.validation)),
         signal=None
         if signal is None
         else Scored(signal, fit.score(signal, deal(len(signal), folds, seed + 5))),
         background=background,
     )
-    return Judged(scores, fit, dealt[1], beside)
+    return Judged(scores, fit, dealt.template, dealt.validation)
+
+
+@dataclass(frozen=True, eq=False)
+class Dealt:
+    """The fold of each event of the four samples, an event that stands in two of them in the same fold of both."""
+
+    data: Folds
+    template: Folds
+    sidebands: Folds
+    validation: Folds
+
+
+def deal_all(data: Sample, background: Background, folds: int, seed: int) -> Dealt:
+    """Deal all events of an analysis into folds, at random; template events that are data follow those."""
+    windows = background.windows
+    in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
+    fold_of = np.zeros(len(data), dtype=np.intp)
+    fold_of[in_signal] = deal(int(in_signal.sum()), folds, seed)
+    fold_of[in_sidebands] = deal(int(in_sidebands.sum()), folds, seed + 3)
+
+    def follow(template: Sample, rows: NDArray[np.intp] | None, seed: int) -> Folds:
+        return deal(len(template), folds, seed) if rows is None else fold_of[rows]
+
+    return Dealt(
+        data=fold_of[in_signal],
+        template=follow(background.template, background.rows, seed + 1),
+        sidebands=fold_of[in_sidebands],
+        validation=follow(background.validation, background.validation_rows, seed + 4),
+    )

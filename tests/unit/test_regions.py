@@ -92,6 +92,23 @@ def test_validation_bands_leave_half_of_a_narrow_sideband_and_all_others():
     assert windows == Windows((3100, 3900), [(2000, 2500), (3000, 3100), (3900, 5000)])
 
 
+def test_validation_bands_leave_sidebands_as_wide_as_what_lies_between_them():
+    narrow = Windows((3300, 3700), [(2900, 3300), (3700, 4100)])
+    assert narrow.validation() == Windows((3200, 3800), [(2900, 3200), (3800, 4100)])
+    narrow.validation().check_sidebands()
+
+
+def test_a_signal_region_wider_than_the_sidebands():
+    wide = Windows((3000, 4000), [(2500, 3000), (4000, 4400)])
+    for refused in (wide.check_sidebands, wide.validation):
+        with pytest.raises(
+            ConfigError, match="3000-4000 GeV is wider than the sidebands: 1000 GeV, and 900 GeV"
+        ):
+            refused()
+    WINDOWS.check_sidebands()
+    Windows((3000, 4000), [(2500, 3000), (4000, 4500)]).check_sidebands()
+
+
 @pytest.mark.parametrize("width", [800, 900, -10, 0])
 def test_validation_bands_that_leave_nothing(width):
     with pytest.raises(

@@ -1,0 +1,68 @@
+"""The supervised reference: a classifier of true signal against background, which no search has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hepflow.classifiers import Classifier, crossfit, deal
+from hepflow.methods import Background
+from hepflow.sample import Sample
+from hepflow.selection.overlap import check_no_overlap
+from hepflow.selection.scores import Scored, Scores, deal_all
+
+
+def supervised(
+    classifier: Classifier,
+    data: Sample,
+    background: Background,
+    signal: Sample,
+    *,
+    folds: int = 5,
+    seed: int,
+) -> Scores:
+    """Train a classifier on signal against background in the signal region, and score everything.
+
+    Parameters
+    ----------
+    classifier
+        An untrained classifier.
+    data
+        All data. They are scored, and not trained on unless they stand in the background.
+    background
+        Of the idealized method (`hepflow.methods.Idealized`): events that are background by truth.
+    signal
+        Signal events that are not among the data, those in the signal region cross-fitted: none is scored by a
+        classifier that saw it.
+    folds, seed
+        Of the cross-fit.
+
+    Raises
+    ------
+    InputError
+        If signal events stand in the data, or there are too few of them for so many folds.
+    """
+    check_no_overlap(signal, data)
+    windows = background.windows
+    inside, outside = windows.split(data)
+    dealt = deal_all(data, background, folds, seed)
+    signal_folds = deal(len(signal), folds, seed + 5)
+    resonant = windows.in_signal(signal.mass)
+    fit = crossfit(
+        classifier,
+        signal.select(resonant),
+        background.template,
+        folds=folds,
+        dealt=(signal_folds[resonant], dealt.template),
+        seed=seed,
+    )
+    score = np.empty(len(signal))
+    score[resonant] = fit.numerator
+    score[~resonant] = fit.score(signal.select(~resonant), signal_folds[~resonant])
+    return Scores(
+        data=Scored(inside, fit.score(inside, dealt.data)),
+        template=Scored(background.template, fit.denominator),
+        sidebands=Scored(outside, fit.score(outside, dealt.sidebands)),
+        validation=Scored(background.validation, fit.score(background.validation, dealt.validation)),
+        signal=Scored(signal, score),
+        background=background,
+    )
