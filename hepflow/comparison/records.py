@@ -43,7 +43,7 @@ class MethodCut:
         Local significance and p-value.
     sic
         Significance improvement at this efficiency of the *true* background, so that methods compare at the same
-        point of their ROC curves; None without truth labels, or where fewer than 25 background events pass.
+        point of their ROC curves; None without truth labels, or where fewer than five background events pass.
     signal_efficiency, true_background_efficiency
         Of the cut itself, where truth labels exist.
     non_closure
@@ -90,7 +90,7 @@ class MethodResult:
     closure
         Name of a band -> AUC of a classifier that tells the template from data without signal.
     background_efficiency, signal_efficiency
-        Points of the ROC curve, from loose to tight, down to where it is noise.
+        Points of the ROC curve, from loose to tight.
     seconds
         That the method and its classifiers took.
     warnings, problems
@@ -149,7 +149,7 @@ class Matrix:
     seed, injected
         Of the data set.
     names
-        The M titles of the methods.
+        The M methods.
     value, error
         M rows of M numbers; None where there is nothing to compare.
     background_efficiency

@@ -4,6 +4,7 @@ from hepflow.plots.bias import bias
 from hepflow.plots.brazil import brazil
 from hepflow.plots.bumphunter import bumphunter
 from hepflow.plots.cls_scan import cls_scan
+from hepflow.plots.comparison import draw_comparison
 from hepflow.plots.correlations import correlations
 from hepflow.plots.f_test import f_test
 from hepflow.plots.figure import Figure, save_all
@@ -25,6 +26,7 @@ __all__ = [
     "bumphunter",
     "cls_scan",
     "correlations",
+    "draw_comparison",
     "draw_run",
     "f_test",
     "global_toys",

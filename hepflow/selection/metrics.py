@@ -17,7 +17,7 @@ from hepflow.sample import FloatArray
 from hepflow.selection.truth import Truth, binomial_error
 from hepflow.spectrum import Spectrum
 
-LEAST_EXPECTED = 5.0  # events in a bin from which on chi2 holds
+LEAST_EXPECTED = 5.0  # events from which on their number is nearly normal
 
 
 def auc(truth: Truth) -> tuple[float, float]:
@@ -47,7 +47,7 @@ def sic(truth: Truth, background_efficiency: float) -> tuple[float, float] | Non
     Returns
     -------
     value, error
-        None where fewer than 25 background events pass: noise.
+        None where fewer than five background events pass: too few for an error.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def sic(truth: Truth, background_efficiency: float) -> tuple[float, float] | Non
         raise ConfigError(
             f"background efficiency {background_efficiency:g}: expected a number above 0, up to 1"
         )
-    if background_efficiency < truth.minimum_background_efficiency:
+    if background_efficiency * len(truth.background) < LEAST_EXPECTED:
         return None
     shift = binomial_error(background_efficiency, len(truth.background))
     here, tighter, looser = (

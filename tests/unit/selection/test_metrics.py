@@ -79,8 +79,8 @@ def test_weights_make_errors_larger_and_move_the_threshold(truth):
 
 
 def test_where_there_is_only_noise(truth):
-    assert metrics.sic(truth, 24 / 50_000) is None
-    assert metrics.sic(truth, 26 / 50_000) is not None
+    assert metrics.sic(truth, 4 / 50_000) is None
+    assert metrics.sic(truth, 6 / 50_000) is not None
     assert metrics.rejection(replace(truth, background=truth.background - 100), 0.2) is None
     few = replace(truth, background=truth.background[:20])
     assert metrics.max_sic(few) == (1.0, 0.0)
