@@ -1,9 +1,26 @@
 """Methods of background estimation, one file per paper."""
 
+from hepflow.methods.anode import Anode
 from hepflow.methods.background import Background, Method
 from hepflow.methods.cathode import Cathode
 from hepflow.methods.cwola import Cwola
+from hepflow.methods.flow_matching import FlowMatchingTemplate
+from hepflow.methods.lacathode import LaCathode
+from hepflow.methods.ranode import RAnode
 from hepflow.methods.reference import Idealized
+from hepflow.methods.salad import Salad
 from hepflow.methods.sidebands import fit_sidebands
 
-__all__ = ["Background", "Cathode", "Cwola", "Idealized", "Method", "fit_sidebands"]
+__all__ = [
+    "Anode",
+    "Background",
+    "Cathode",
+    "Cwola",
+    "FlowMatchingTemplate",
+    "Idealized",
+    "LaCathode",
+    "Method",
+    "RAnode",
+    "Salad",
+    "fit_sidebands",
+]
