@@ -17,6 +17,7 @@ import click
 from hepflow import __version__
 from hepflow.cli import console
 from hepflow.cli.about import environment, show_citation
+from hepflow.cli.compare import compare
 from hepflow.cli.features import features
 from hepflow.cli.fit import fit
 from hepflow.cli.limit import limit
@@ -55,7 +56,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
         context.with_resource(console.without_bars())
 
 
-for command in (demo, init, check, features, run, fit, limit, scan, plot, environment):
+for command in (demo, init, check, features, run, compare, fit, limit, scan, plot, environment):
     cli.add_command(command)
 
 

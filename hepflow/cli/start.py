@@ -33,8 +33,8 @@ def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     Opens the inputs and looks at keys, columns and regions; trains nothing.
     """
+    from hepflow.workflow.check import check as check_inputs
     from hepflow.workflow.config import load_config
-    from hepflow.workflow.stages import check as check_inputs
 
     messages = check_inputs(load_config(config, overrides))
     if as_json:

@@ -1,10 +1,11 @@
 """Selections: scores, cuts, the spectra behind them, and how well the template closes."""
 
+from hepflow.selection.agreement import Agreement, score_correlation, selection_overlap
 from hepflow.selection.closure import Closure, closure, closure_by_band
-from hepflow.selection.combination import score_together
+from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.overlap import check_no_overlap
-from hepflow.selection.scores import Scored, Scores, score
+from hepflow.selection.scores import Judged, Scored, Scores, judge, score
 from hepflow.selection.supervised import supervised
 from hepflow.selection.truth import Truth, significance_improvement
 from hepflow.selection.validation import (
@@ -16,8 +17,10 @@ from hepflow.selection.validation import (
 )
 
 __all__ = [
+    "Agreement",
     "Closure",
     "Cut",
+    "Judged",
     "NonClosure",
     "Scored",
     "Scores",
@@ -26,11 +29,15 @@ __all__ = [
     "check_no_overlap",
     "closure",
     "closure_by_band",
+    "combine",
     "cuts",
     "enough_simulation",
     "inclusive",
+    "judge",
     "score",
+    "score_correlation",
     "score_together",
+    "selection_overlap",
     "significance_improvement",
     "supervised",
     "validate",

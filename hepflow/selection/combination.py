@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +57,41 @@ def score_together(
     folds, seed
         Of each method's cross-fit.
     pooled, validation_pooled
-        Events of the combined template per expected event, in the signal region and in the sidebands: each is scored
-        by the classifiers of all methods.
+        See `combine`.
 
     Returns
     -------
     scores, combined
         Of each method what `hepflow.selection.score` returns, and the same of the combination.
+
+    Raises
+    ------
+    ConfigError
+        For fewer than two methods, or methods with different windows.
+    """
+    _check(backgrounds)
+    judged = {
+        name: judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
+        for name, background in backgrounds.items()
+    }
+    combined = combine(judged, seed=seed, pooled=pooled, validation_pooled=validation_pooled)
+    return {name: one.scores for name, one in judged.items()}, combined
+
+
+def combine(
+    judged: Mapping[str, Judged], *, seed: int, pooled: float = 10.0, validation_pooled: float = 2.0
+) -> Scores:
+    """Combine the scores of several methods on the same data.
+
+    Parameters
+    ----------
+    judged
+        At least two methods by name, from `hepflow.selection.judge` with the same data, folds and seed.
+    seed
+        Of that, and of the draw of the pooled template.
+    pooled, validation_pooled
+        Events of the combined template per expected event, in the signal region and in the sidebands: each is scored
+        by the classifiers of all methods.
 
     Raises
     ------
@@ -82,40 +110,34 @@ def score_together(
     own: no classifier saw it. Its replicas are those of all methods, so that the spread between the methods is part
     of the error.
     """
-    _check(backgrounds)
-    judged = [
-        judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
-        for background in backgrounds.values()
-    ]
-    voices = [Voice(one, _calibrated(one)) for one in judged]
+    _check({name: one.scores.background for name, one in judged.items()})
+    methods = list(judged.values())
+    voices = [Voice(one, _calibrated(one)) for one in methods]
     random = np.random.default_rng(seed + 6)
-    inside = [Part(one.scores.template, one.template_folds, one.scores.background.replica) for one in judged]
+    inside = [Part(one.scores.template, one.template_folds, one.scores.background.replica) for one in methods]
     beside = [
         Part(one.scores.validation, one.validation_folds, one.scores.background.validation_replica)
-        for one in judged
+        for one in methods
     ]
     template, replica = _pool(inside, voices, pooled, random)
     validation, validation_replica = _pool(beside, voices, validation_pooled, random)
-    first = judged[0].scores
-    background = Background(
-        template=template.sample,
-        validation=validation.sample,
-        smooth=first.background.smooth,
-        windows=first.background.windows,
-        replica=replica,
-        validation_replica=validation_replica,
-    )
-    combined = Scores(
-        data=_mean(voices, [one.scores.data for one in judged]),
+    first = methods[0].scores
+    signals = [one.scores.signal for one in methods if one.scores.signal is not None]
+    return Scores(
+        data=_mean(voices, [one.scores.data for one in methods]),
         template=template,
-        sidebands=_mean(voices, [one.scores.sidebands for one in judged]),
+        sidebands=_mean(voices, [one.scores.sidebands for one in methods]),
         validation=validation,
-        signal=None
-        if signal is None
-        else _mean(voices, [cast("Scored", one.scores.signal) for one in judged]),
-        background=background,
+        signal=_mean(voices, signals) if signals else None,
+        background=Background(
+            template=template.sample,
+            validation=validation.sample,
+            smooth=first.background.smooth,
+            windows=first.background.windows,
+            replica=replica,
+            validation_replica=validation_replica,
+        ),
     )
-    return {name: one.scores for name, one in zip(backgrounds, judged, strict=True)}, combined
 
 
 def _calibrated(judged: Judged) -> Callable[[FloatArray], FloatArray]:

@@ -34,8 +34,14 @@ class Scored:
         return self.select((self.sample.mass >= low) & (self.sample.mass < high))
 
     def quantile(self, fraction: float) -> float:
-        """Return the score above which a fraction of the events lies."""
-        return float(np.quantile(self.score, 1 - fraction))
+        """Return the score above which a fraction of the events lies, by weight."""
+        weight = self.sample.weight
+        if np.all(weight == weight[:1]):
+            return float(np.quantile(self.score, 1 - fraction))
+        order = np.argsort(-self.score, kind="stable")
+        above = np.cumsum(weight[order])
+        last = int(np.searchsorted(above, fraction * above[-1]))
+        return float(self.score[order[min(last, len(order) - 1)]])
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,17 +7,34 @@ from pathlib import Path
 
 import numpy as np
 
-from hepflow.classifiers import BoostedTrees
+from hepflow.classifiers import BoostedTrees, Classifier, NeuralNetwork
 from hepflow.flows import Density, spline_autoregressive
-from hepflow.methods import Cathode
+from hepflow.methods import (
+    Anode,
+    Cathode,
+    Cwola,
+    FlowMatchingTemplate,
+    Idealized,
+    LaCathode,
+    Method,
+    RAnode,
+    Salad,
+)
+
 from hepflow.readers import Source, read
 from hepflow.sample import FloatArray, Sample
 from hepflow.stats import SignalShape, SignalTemplate, with_luminosity, with_mass_scale, with_resolution
 from hepflow.training import TrainingPlan
-from hepflow.workflow.config import Config, Input
+from hepflow.workflow.config import Config, Input, Trees, methods
 
 
-def open_input(config: Config, entry: Input) -> Source:
+def open_inputs(config: Config) -> dict[str, Source]:
+    """Open the files of every input that is given: data, signal, simulation and reference."""
+    entries = {name: getattr(config.inputs, name) for name in ("data", "signal", "simulation", "reference")}
+    return {name: _open(config, entry) for name, entry in entries.items() if entry is not None}
+
+
+def _open(config: Config, entry: Input) -> Source:
     """Open the files of an input; relative paths start from the configuration's folder."""
     return read(
         config.files(entry),
@@ -32,9 +49,59 @@ def open_input(config: Config, entry: Input) -> Source:
     )
 
 
-def build_method(config: Config, checkpoint: Path | None = None) -> Cathode:
-    """Return the method of background estimation, untrained; its training is kept in `checkpoint` as it goes."""
+def build_method(config: Config, checkpoint: Path | None = None, reference: Sample | None = None) -> Method:
+    """Return the method of background estimation, untrained.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    checkpoint
+        Where its training is kept as it goes; a second one stands beside it, its name with more behind.
+    reference
+        True background, for the references alone.
+    """
     chosen = config.method
+    width, sqrt_s = config.fit.bin_width, config.fit.sqrt_s
+    match chosen:
+        case methods.Cathode():
+            return _cathode(config, chosen, checkpoint)
+        case methods.LaCathode():
+            return LaCathode(_cathode(config, chosen, checkpoint), chosen.spaces)
+        case methods.Anode():
+            return Anode(_cathode(config, chosen, checkpoint))
+        case methods.RAnode():
+            return RAnode(_cathode(config, chosen, checkpoint))
+        case methods.FlowMatching():
+            method = FlowMatchingTemplate(
+                oversampling=chosen.oversampling,
+                validation_oversampling=chosen.validation_oversampling,
+                bin_width=width,
+                sqrt_s=sqrt_s,
+            )
+            method.density.checkpoint = checkpoint
+            return method
+        case methods.Cwola():
+            return Cwola(chosen.width, bin_width=width, sqrt_s=sqrt_s)
+        case methods.Salad():
+            return Salad(bin_width=width, sqrt_s=sqrt_s)
+        case methods.Idealized() | methods.Supervised():
+            return Idealized(reference, bin_width=width, sqrt_s=sqrt_s)
+        case _:
+            raise NotImplementedError(chosen.name)
+
+
+def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -> Cathode:
+    return Cathode(
+        _density(chosen, checkpoint),
+        oversampling=chosen.oversampling,
+        validation_oversampling=chosen.validation_oversampling,
+        bin_width=config.fit.bin_width,
+        sqrt_s=config.fit.sqrt_s,
+    )
+
+
+def _density(chosen: methods.Splines, checkpoint: Path | None) -> Density:
     architecture = partial(
         spline_autoregressive, layers=chosen.layers, hidden=chosen.hidden, bins=chosen.bins
     )
@@ -46,26 +113,21 @@ def build_method(config: Config, checkpoint: Path | None = None) -> Cathode:
         warm_up=0.2 if chosen.schedule == "one-cycle" else 0.0,
         best_epochs=chosen.best_epochs,
     )
-    density = Density(architecture, plan, members=chosen.ensemble, checkpoint=checkpoint)
-    return Cathode(
-        density,
-        oversampling=chosen.oversampling,
-        validation_oversampling=chosen.validation_oversampling,
-        bin_width=config.fit.bin_width,
-        sqrt_s=config.fit.sqrt_s,
-    )
+    return Density(architecture, plan, members=chosen.ensemble, checkpoint=checkpoint)
 
 
-def build_classifier(config: Config) -> BoostedTrees:
+def build_classifier(config: Config) -> Classifier:
     """Return the classifier, untrained."""
     chosen = config.classifier
-    return BoostedTrees(
-        members=chosen.ensemble,
-        max_iter=chosen.max_iter,
-        max_leaf_nodes=chosen.max_leaf_nodes,
-        min_samples_leaf=chosen.min_samples_leaf,
-        learning_rate=chosen.learning_rate,
-    )
+    if isinstance(chosen, Trees):
+        return BoostedTrees(
+            members=chosen.ensemble,
+            max_iter=chosen.max_iter,
+            max_leaf_nodes=chosen.max_leaf_nodes,
+            min_samples_leaf=chosen.min_samples_leaf,
+            learning_rate=chosen.learning_rate,
+        )
+    return NeuralNetwork(members=chosen.ensemble, hidden=chosen.hidden)
 
 
 def signal_template(signal: Sample, edges: FloatArray, config: Config) -> SignalTemplate:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
 
-from hepflow.errors import ConfigError, HepflowError
+from hepflow.errors import ConfigError
 from hepflow.features import features
+from hepflow.methods import Background
 from hepflow.results import Results
 from hepflow.sample import Sample, inject
 from hepflow.selection import (
-    Cut,
+    Scores,
     Validation,
     cuts,
     enough_simulation,
@@ -23,12 +20,15 @@ from hepflow.selection import (
     validate,
     validate_in_simulation,
 )
-from hepflow.stats import BumpHunt, bump_hunt, smooth_spectrum, trials_of_cuts
+from hepflow.stats import trials_of_cuts
 from hepflow.stats.trials import TOYS as TRIALS
 from hepflow.storage import write_json, write_text
-from hepflow.workflow.build import build_classifier, build_method, open_input, signal_template
+from hepflow.workflow.build import build_classifier, build_method, open_inputs
 from hepflow.workflow.cache import RunFolder, fingerprint, stage_key
 from hepflow.workflow.config import Config
+from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
+from hepflow.workflow.fits import hunt
+from hepflow.workflow.keep import Stages
 from hepflow.workflow.kept import (
     load_background,
     load_samples,
@@ -42,7 +42,6 @@ from hepflow.workflow.kept import (
 from hepflow.workflow.provenance import is_blinded, record_unblinding, unblindings, user_name
 from hepflow.workflow.summary import cut_name, summarise
 
-T = TypeVar("T")
 STAGES = ("features", "background", "scores", "validation", "selection", "fit", "figures")
 
 
@@ -86,14 +85,12 @@ def run(
     who = (by or user_name()) if unblind else None  # before the hours that a run may take
     settings = config.model_dump(mode="json")
     identity = {key: settings[key] for key in ("name", "seed", "inputs", "injection")}
-    stages = _Stages(RunFolder(out, identity))
+    stages = Stages(RunFolder(out, identity))
     write_text(out / "config.yaml", config.to_yaml(out))
     wanted = STAGES if until is None else STAGES[: STAGES.index(until) + 1]
     windows, seed, width = config.regions.windows, config.seed, config.fit.bin_width
 
-    inputs = config.inputs
-    entries = {"data": inputs.data, "signal": inputs.signal, "simulation": inputs.simulation}
-    sources = {name: open_input(config, entry) for name, entry in entries.items() if entry is not None}
+    sources = open_inputs(config)
     prints = {name: fingerprint(source.files) for name, source in sources.items()}
     key = stage_key("", [settings["inputs"], settings["injection"], settings["features"], prints])
 
@@ -108,33 +105,37 @@ def run(
     if "background" not in wanted:
         return None
 
+    method, folds = config.method.name, config.classifier.folds
+
+    @cache
+    def simulation() -> Sample | None:  # read only where a method starts from it, or is tried on it
+        return features(sources["simulation"], config.features) if "simulation" in sources else None
+
+    def estimate() -> Background:
+        estimator = build_method(config, stages.checkpoint("background", trained))
+        given = simulation() if method in NEEDS_SIMULATION else None
+        return estimator.fit(data, windows, simulation=given, seed=seed)
+
     smooth = [width, config.fit.sqrt_s]  # all of `fit` that is learned from: to unblind trains nothing anew
-    key = stage_key(key, [settings["regions"], settings["method"], smooth, seed])
-    background = stages.keep(
-        "background",
-        key,
-        lambda: build_method(config, stages.checkpoint("background", key)).fit(data, windows, seed=seed),
-        save_background,
-        lambda folder: load_background(folder, data, windows, width, config.fit.sqrt_s),
+    trained = stage_key(key, [settings["regions"], settings["method"], smooth, seed])
+    load_kept = partial(
+        load_background, data=data, windows=windows, bin_width=width, sqrt_s=config.fit.sqrt_s
     )
+    background = stages.keep("background", trained, estimate, save_background, load_kept)
     if "scores" not in wanted:
         return None
 
-    key = stage_key(key, settings["classifier"])
+    def give_scores() -> Scores:
+        # networks that score are no part of what was kept, and quick to make again of the checkpoint
+        known = background.scoring is not None or method not in BRINGS_SCORE
+        own = background if known else estimate()
+        return score(build_classifier(config), data, own, signal=signal, folds=folds, seed=seed)
+
+    key = stage_key(trained, settings["classifier"])
     scores = stages.keep(
-        "scores",
-        key,
-        lambda: score(
-            build_classifier(config),
-            data,
-            background,
-            signal=signal,
-            folds=config.classifier.folds,
-            seed=seed,
-        ),
-        save_scores,
-        lambda folder: load_scores(folder, data, signal, background),
+        "scores", key, give_scores, save_scores, lambda folder: load_scores(folder, data, signal, background)
     )
+    stages.forget("background")
     if "validation" not in wanted:
         return None
 
@@ -143,27 +144,35 @@ def run(
     def try_beside() -> Validation | None:
         if bands == 0:
             return None
-        method = build_method(config, stages.checkpoint("validation", key))
-        classifier = build_classifier(config)
+        estimator = build_method(config, stages.checkpoint("validation", key))
+        given = simulation() if method in NEEDS_SIMULATION else None
         return validate(
-            method, classifier, data, windows, width=bands, folds=config.classifier.folds, seed=seed
+            estimator,
+            build_classifier(config),
+            data,
+            windows,
+            simulation=given,
+            width=bands,
+            folds=folds,
+            seed=seed,
         )
 
     def try_in_simulation() -> Validation | None:
-        simulation = features(sources["simulation"], config.features)
-        if not enough_simulation(simulation, data, windows):
+        given = simulation()
+        if given is None or not enough_simulation(given, data, windows):
             return None
-        method = build_method(config, stages.checkpoint("simulation", key))
-        classifier = build_classifier(config)
+        estimator = build_method(config, stages.checkpoint("simulation", key))
         return validate_in_simulation(
-            method, classifier, simulation, data, windows, folds=config.classifier.folds, seed=seed
+            estimator, build_classifier(config), given, data, windows, folds=folds, seed=seed
         )
 
     save, load = partial(save_validation, "bands"), partial(load_validation, "bands")
     beside, simulated = stages.keep("validation", key, try_beside, save, load), None
-    if inputs.simulation is not None:
+    stages.forget("validation")
+    if "simulation" in sources and method not in NEEDS_SIMULATION:  # those would stand on both sides
         save, load = partial(save_validation, "simulated"), partial(load_validation, "simulated")
         simulated = stages.keep("simulation", key, try_in_simulation, save, load)
+        stages.forget("simulation")
     if "selection" not in wanted:
         return None
 
@@ -178,12 +187,12 @@ def run(
     if who is not None:
         record_unblinding(out, who, config.hash())
     with stages.timed("fit"):
-        hunts = [_hunt(cut, config, blind) for cut in selections]
+        hunts = [hunt(cut, config, blind=blind) for cut in selections]
         trials = None if blind else trials_of_cuts(hunts, toys=config.fit.toys or TRIALS, seed=seed)
     results = summarise(config, data, scores, selections, hunts, trials, stages.timing, unblindings(out))
     (out / "workspaces").mkdir(exist_ok=True)
-    for cut, hunt in zip(selections, hunts, strict=True):
-        write_json(out / "workspaces" / f"{cut_name(cut.background_efficiency)}.json", hunt.workspace)
+    for cut, found in zip(selections, hunts, strict=True):
+        write_json(out / "workspaces" / f"{cut_name(cut.background_efficiency)}.json", found.workspace)
     write_json(out / "results.json", results.to_dict())
 
     if "figures" in wanted:
@@ -192,103 +201,3 @@ def run(
 
         draw_run(results, out / "figures")
     return results
-
-
-def check(config: Config) -> list[str]:
-    """Open what an analysis reads, and report what can be known before it runs.
-
-    Returns
-    -------
-    list of str
-        One line per finding.
-
-    Raises
-    ------
-    HepflowError
-        If the analysis could not start.
-    """
-    lines = []
-    inputs = config.inputs
-    for name, entry in (
-        ("data", inputs.data),
-        ("signal", inputs.signal),
-        ("simulation", inputs.simulation),
-    ):
-        if entry is None:
-            continue
-        source = open_input(config, entry)
-        lines.append(
-            f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {entry.format}"
-        )
-        sample = features(source, config.features)
-        lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
-        windows = config.regions.windows
-        if name != "signal":  # which may well be narrower than the regions
-            windows.split(sample)
-        inside, outside = windows.in_signal(sample.mass).sum(), windows.in_sidebands(sample.mass).sum()
-        lines.append(f"  signal region: {inside:,} events; sidebands: {outside:,} events")
-    return lines
-
-
-def _hunt(cut: Cut, config: Config, blind: bool) -> BumpHunt:
-    """Fit one cut's spectrum; of the inclusive one nothing is blinded."""
-    spectrum = cut.spectrum
-    signal = None  # where none of the signal passes, events are counted: a significance, but no limit
-    if cut.signal is not None and cut.signal_passes:
-        signal = signal_template(cut.signal, spectrum.edges, config)
-    try:
-        if config.fit.background == "dijet" and cut.threshold is not None:
-            spectrum, _ = smooth_spectrum(
-                spectrum.edges, spectrum.observed, spectrum.windows, sqrt_s=config.fit.sqrt_s
-            )
-        if blind and cut.threshold is not None:
-            spectrum = spectrum.blinded()
-        return bump_hunt(
-            spectrum, signal, calculator=config.fit.calculator, toys=config.fit.toys, seed=config.seed
-        )
-    except HepflowError as error:
-        raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error
-
-
-class _Stages:
-    """The results of stages in a run folder, and the seconds that each took."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-        self.timing: dict[str, float] = {}
-
-    def keep(
-        self,
-        stage: str,
-        key: str,
-        make: Callable[[], T],
-        save: Callable[[RunFolder, T], None],
-        load: Callable[[RunFolder], T],
-    ) -> T:
-        """Read the result of a stage if it is there, else make and keep it."""
-        if self.folder.is_done(stage, key):
-            self.timing[stage] = self.folder.seconds(stage)
-            return load(self.folder)
-        self.folder.begin(stage)
-        with self.timed(stage):
-            result = make()
-            save(self.folder, result)
-        self.folder.finish(stage, key, self.timing[stage])
-        for checkpoint in self.folder.file("").glob(f"{stage}-*.safetensors"):
-            checkpoint.unlink()
-        return result
-
-    def checkpoint(self, stage: str, key: str) -> Path:
-        """Return where a stage keeps its training as it goes; one with other settings is forgotten."""
-        path = self.folder.file(f"{stage}-{key[:12]}.safetensors")
-        for other in path.parent.glob(f"{stage}-*.safetensors"):
-            if other != path:
-                other.unlink()
-        return path
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Note the seconds that a stage takes."""
-        start = time.perf_counter()
-        yield
-        self.timing[stage] = round(time.perf_counter() - start, 3)

@@ -1,30 +1,29 @@
-"""The configuration of an analysis: one YAML file, whose schema is the models of `blocks.py` and `top.py`."""
+"""The configuration of an analysis: one YAML file, whose schema is the models in this folder, joined in `top.py`."""
 
-from hepflow.workflow.config.blocks import (
-    Cathode,
-    Classifier,
-    Fit,
-    Injection,
-    Input,
-    Inputs,
-    Regions,
-    Selection,
-)
+from hepflow.workflow.config import methods
+from hepflow.workflow.config.blocks import Fit, Injection, Input, Inputs, Regions, Selection
+from hepflow.workflow.config.classifiers import Classifier, Network, Trees
+from hepflow.workflow.config.compare import Compare
 from hepflow.workflow.config.load import load_config
+from hepflow.workflow.config.methods import Method
 from hepflow.workflow.config.reference import config_reference, example_yaml
 from hepflow.workflow.config.top import Config
 
 __all__ = [
-    "Cathode",
     "Classifier",
+    "Compare",
     "Config",
     "Fit",
     "Injection",
     "Input",
     "Inputs",
+    "Method",
+    "Network",
     "Regions",
     "Selection",
+    "Trees",
     "config_reference",
     "example_yaml",
     "load_config",
+    "methods",
 ]

@@ -6,11 +6,9 @@ models. A key with `examples` stands live in that file; the others stand there a
 
 from __future__ import annotations
 
-import types
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
 from hepflow.errors import ConfigError
@@ -56,13 +54,6 @@ def each_once(values: tuple[T, ...]) -> tuple[T, ...]:
     if twice:
         raise ValueError(f"{twice[0]!r} stands there twice")
     return values
-
-
-def models_of(field: FieldInfo) -> list[type[BaseModel]]:
-    """Return the blocks that a key may hold: none for a plain value, several for a union."""
-    annotation = field.annotation
-    parts = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    return [part for part in parts if isinstance(part, type) and issubclass(part, BaseModel)]
 
 
 class Block(BaseModel):
@@ -126,6 +117,11 @@ class Inputs(Block):
         description="Simulated background: the method is tried on it, where it holds as many events as the data; the "
         "methods that start from one (FETA, SALAD) need it.",
     )
+    reference: Input | None = Field(
+        None,
+        description="A second sample of true background, for the idealized and supervised references of "
+        "`hepflow compare`; left out, they take the labelled background of the data.",
+    )
 
 
 class Injection(Block):
@@ -167,62 +163,6 @@ class Regions(Block):
     def windows(self) -> Windows:
         """The regions as the physics rooms take them."""
         return Windows(self.signal, self.sidebands)
-
-
-class Cathode(Block):
-    """CATHODE (arXiv:2109.00546): a density learned in the sidebands, sampled in the signal region."""
-
-    name: Literal["cathode"] = Field("cathode", examples=["cathode"], description="The method.")
-    layers: int = Field(5, ge=1, le=64, description="Spline layers of the flow.")
-    hidden: int = Field(64, ge=4, le=4096, description="Width of the hidden layers.")
-    bins: int = Field(8, ge=2, le=128, description="Bins of each rational-quadratic spline.")
-    epochs: int = Field(6, ge=1, le=10_000, description="Passes over the sidebands in a training.")
-    batch_size: int = Field(1024, ge=16, le=1_000_000, description="Events in a training step.")
-    learning_rate: float = Field(2e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
-    schedule: Literal["one-cycle", "cosine"] = Field(
-        "one-cycle", description="Course of the learning rate: warm-up and decay, or decay alone."
-    )
-    best_epochs: int = Field(
-        2, ge=1, le=1000, description="Epochs of lowest validation loss that are kept and sampled, per flow."
-    )
-    ensemble: int = Field(
-        8,
-        ge=1,
-        le=1000,
-        description="Flows trained, which differ by seed: their mean interpolates better than any, "
-        "and their spread is an error.",
-    )
-    oversampling: float = Field(
-        20.0,
-        ge=1,
-        le=1000,
-        description="Template events drawn, in units of the background expected in the signal region.",
-    )
-    validation_oversampling: float = Field(
-        4.0, ge=1, le=1000, description="The same in the sidebands, where the template is checked."
-    )
-
-
-class Classifier(Block):
-    """What tells data from the background; cross-fitted, so no event is scored by a model that saw it."""
-
-    name: Literal["bdt"] = Field(
-        "bdt", examples=["bdt"], description="Boosted decision trees (arXiv:2309.13111)."
-    )
-    folds: int = Field(
-        5,
-        ge=2,
-        le=100,
-        examples=[5],
-        description="Parts of the data, each scored by what the others trained.",
-    )
-    ensemble: int = Field(10, ge=1, le=1000, examples=[10], description="Classifiers averaged in each fold.")
-    max_iter: int = Field(100, ge=1, le=100_000, description="Most trees in a classifier; it stops early.")
-    max_leaf_nodes: int = Field(31, ge=2, le=10_000, description="Most leaves of a tree.")
-    min_samples_leaf: int = Field(
-        100, ge=1, le=1_000_000, description="Fewest training events in a leaf; fewer for small samples."
-    )
-    learning_rate: float = Field(0.1, gt=0, le=1, description="Shrinkage of each tree.")
 
 
 class Selection(Block):

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hepflow.errors import ConfigError, did_you_mean
-from hepflow.workflow.config.blocks import models_of
+from hepflow.workflow.config.choice import models_of
 from hepflow.workflow.config.document import Document, Location, parse
 from hepflow.workflow.config.top import Config
 
@@ -24,6 +24,7 @@ EXPECTED = {
     "list": "a list",
     "dict": "a block of keys",
     "model": "a block of keys",
+    "union": "a name, or a block of keys",
 }
 BOUNDS = {
     "gt": ("a number above", ""),
@@ -84,6 +85,11 @@ def _message(error: Mapping[str, Any], document: Document) -> str:
     """Return ``place: key: what is wrong`` of one pydantic error."""
     kind, context = str(error["type"]), error.get("ctx", {})
     location: Location = tuple(error["loc"])
+    if kind == "union_tag_invalid":
+        found = context["tag"]
+        choices = {"expected": context["expected_tags"]}
+        error = {**error, "type": "literal_error", "ctx": choices, "input": found, "loc": (*location, "name")}
+        return _message(error, document)
     if kind == "between_keys":
         location = (*location, context["key"])
     elif kind == "missing" and isinstance(location[-1], int):
@@ -93,7 +99,7 @@ def _message(error: Mapping[str, Any], document: Document) -> str:
     place, key = document.where(location), ".".join(map(str, location))
     head = f"{place}: {key}: " if key else f"{place}: "
     if kind == "extra_forbidden":
-        return f"{head}unknown key; {did_you_mean(str(location[-1]), _keys_of(location[:-1]))}"
+        return f"{head}unknown key; {did_you_mean(str(location[-1]), _keys_of(tuple(error['loc'])[:-1]))}"
     if kind == "missing":
         return f"{head}missing; {_meaning(location)}"
     if kind in ("between_keys", "value_error"):
@@ -134,15 +140,16 @@ def _in_document(location: Location, document: Document) -> Location:
 
 
 def _models_at(location: Location) -> list[type[BaseModel]]:
-    """Return the model, or the models of a union, that describe the block at a location."""
+    """Return the model, or the models of a choice, that describe the block at a location.
+
+    Behind a choice stands, in pydantic's locations, the name of the block that was chosen.
+    """
     models: list[type[BaseModel]] = [Config]
     for key in location:
-        models = [
-            part
-            for model in models
-            if key in model.model_fields
-            for part in models_of(model.model_fields[str(key)])
-        ]
+        chosen = [model for model in models if len(models) > 1 and model.model_fields["name"].default == key]
+        fields = [model.model_fields[key] for model in models if key in model.model_fields]
+        if chosen or not isinstance(key, int):  # the number of an item of a list says nothing of its block
+            models = chosen or [part for field in fields for part in models_of(field)]
     return models
 
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hepflow.workflow.config.blocks import models_of
+from hepflow.workflow.config.choice import models_of
 from hepflow.workflow.config.top import Config
 
 INTRODUCTION = """\
@@ -30,8 +30,10 @@ HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
 # Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
 """
+CHOICES = ("method", "classifier")
 WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
 EXAMPLES = {
+    "methods": "[cathode, curtains, cwola]",
     "tree": "Events",
     "branches": "{pt: FatJet_pt, eta: FatJet_eta, phi: FatJet_phi, mass: FatJet_mass}",
     "unit": "GeV",
@@ -45,10 +47,20 @@ EXAMPLES = {
 def config_reference() -> str:
     """Return the page ``docs/configuration.md``: every key, its type, default, range, unit and meaning."""
     parts = [INTRODUCTION]
+    shown: dict[str, type[BaseModel]] = {}
     for title, model in _blocks("", Config):
-        parts.append(f"\n## {f'`{title}`' if title else 'Top level'}\n\n{_paragraph(model)}\n")
+        choice = f", `name: {model.model_fields['name'].default}`" if title in CHOICES else ""
+        parts.append(f"\n## {f'`{title}`' if title else 'Top level'}{choice}\n\n{_paragraph(model)}\n")
+        fields = _fields(model)
+        first = shown.setdefault(title, model)
+        if first is not model:
+            common = [name for name in fields if _is_the_same(name, first, model)]
+            fields = {name: field for name, field in fields.items() if name not in common}
+            if common:
+                names = ", ".join(f"`{name}`" for name in common)
+                parts.append(f"As of `{first.model_fields['name'].default}`: {names}.\n")
         parts.append("| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|")
-        parts.extend(_row(name, field) for name, field in model.model_fields.items())
+        parts.extend(_row(name, field) for name, field in fields.items())
     return "\n".join(parts) + "\n"
 
 
@@ -57,19 +69,33 @@ def example_yaml() -> str:
     return HEADER + "\n" + "\n".join(_example(Config, 0)) + "\n"
 
 
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the keys of a block, its name first."""
+    return dict(sorted(model.model_fields.items(), key=lambda item: item[0] != "name"))
+
+
+def _is_the_same(name: str, one: type[BaseModel], other: type[BaseModel]) -> bool:
+    """Tell whether a key means the same in two blocks."""
+    mine, theirs = one.model_fields.get(name), other.model_fields.get(name)
+    return mine is not None and theirs is not None and _row(name, mine) == _row(name, theirs)
+
+
 def _paragraph(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _blocks(prefix: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield each model once, under every key that it stands for."""
+def _blocks(
+    prefix: str, model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset()
+) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield each model once, under every key of a block that it stands for."""
     yield prefix, model
     keys: dict[type[BaseModel], list[str]] = {}
     for name, field in model.model_fields.items():
         for part in models_of(field):
             keys.setdefault(part, []).append(f"{prefix}.{name}" if prefix else name)
     for part, names in keys.items():
-        yield from _blocks("`, `".join(names), part)
+        if part not in seen:
+            yield from _blocks("`, `".join(names), part, seen | keys.keys())
 
 
 def _row(name: str, field: FieldInfo) -> str:
@@ -93,7 +119,7 @@ def _type(annotation: Any) -> str:
     if hasattr(annotation, "__metadata__"):
         return _type(arguments[0])
     if origin in (Union, types.UnionType):
-        return " or ".join(_type(part) for part in arguments if part is not type(None))
+        return " or ".join(dict.fromkeys(_type(part) for part in arguments if part is not type(None)))
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin is tuple:
@@ -135,15 +161,15 @@ def _example(model: type[BaseModel], depth: int) -> list[str]:
     """Return the lines of a block: fields with an example stand live, the others as comments."""
     pad = "  " * depth
     chunks = []
-    for name, field in model.model_fields.items():
+    for name, field in _fields(model).items():
         unit = f", in {_unit(field)}." if _unit(field) else ""
         note = (field.description or "").removesuffix("." if unit else "") + unit
-        blocks = models_of(field)
+        blocks = [] if _type(field.annotation).startswith("list of") else models_of(field)
         if blocks and field.examples:
             chunks.append([*_comment(note, pad), f"{pad}{name}:", *_example(blocks[0], depth + 1)])
         elif blocks:
             values = ", ".join(
-                f"{k}: {_yaml(f.examples[0])}" for k, f in blocks[0].model_fields.items() if f.examples
+                f"{k}: {_yaml(f.examples[0])}" for k, f in _fields(blocks[0]).items() if f.examples
             )
             chunks.append([*_comment(note, pad), f"{pad}# {name}: {{{values}}}"])
         elif field.examples:

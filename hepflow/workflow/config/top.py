@@ -15,8 +15,6 @@ from hepflow.errors import did_you_mean
 from hepflow.workflow.config.blocks import (
     FEATURES,
     Block,
-    Cathode,
-    Classifier,
     Fit,
     Injection,
     Input,
@@ -26,6 +24,9 @@ from hepflow.workflow.config.blocks import (
     each_once,
     problem,
 )
+from hepflow.workflow.config.classifiers import Classifier, Trees
+from hepflow.workflow.config.compare import Compare
+from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, Cathode, Method
 
 
 class Config(Block):
@@ -49,10 +50,13 @@ class Config(Block):
         description=f"What the classifier sees, of {', '.join(FEATURES)}; of files of format `hepflow`, any.",
     )
     regions: Regions = Field(examples=[{}], description="Signal region and sidebands.")
-    method: Cathode = Field(Cathode(), examples=[{}], description="How the background is estimated.")
-    classifier: Classifier = Field(Classifier(), examples=[{}], description="How the score is made.")
+    method: Method = Field(Cathode(), examples=[{}], description="How the background is estimated.")
+    classifier: Classifier = Field(Trees(), examples=[{}], description="How the score is made.")
     selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
     fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+    compare: Compare = Field(
+        Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
+    )
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
@@ -67,6 +71,14 @@ class Config(Block):
     def _injection_has_a_signal(self) -> Config:
         if self.injection is not None and self.inputs.signal is None:
             raise problem("injection", "needs a signal sample; give `inputs.signal`, or leave this out")
+        return self
+
+    @model_validator(mode="after")
+    def _method_has_what_it_needs(self) -> Config:
+        if self.method.name in NEEDS_TRUTH:
+            raise problem("method", f"{self.method.name!r} is a reference, for `hepflow compare` alone")
+        if self.method.name in NEEDS_SIMULATION and self.inputs.simulation is None:
+            raise problem("method", f"{self.method.name!r} starts from simulation; give `inputs.simulation`")
         return self
 
     @model_validator(mode="after")

@@ -74,8 +74,8 @@ def stages(monkeypatch):
             raise fake.raises
         return [f"data: {config.inputs.data.path[0]}"]
 
-    module = SimpleNamespace(run=run, check=check, STAGES=STAGES)
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.stages", module)
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.stages", SimpleNamespace(run=run, STAGES=STAGES))
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.check", SimpleNamespace(check=check))
     return fake
 
 
@@ -171,7 +171,7 @@ def test_quiet_shows_no_bars_on_a_terminal(hepflow, config, stages, monkeypatch,
             pass
         return []
 
-    monkeypatch.setattr(sys.modules["hepflow.workflow.stages"], "check", check)
+    monkeypatch.setattr(sys.modules["hepflow.workflow.check"], "check", check)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert ("events" in hepflow(*flags, "check", config)[2]) is shown
 
@@ -365,7 +365,7 @@ def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
             warnings.warn("take care", stacklevel=1)
         return []
 
-    monkeypatch.setattr(sys.modules["hepflow.workflow.stages"], "check", check)
+    monkeypatch.setattr(sys.modules["hepflow.workflow.check"], "check", check)
     shown = warnings.showwarning
     assert hepflow("check", config)[2] == "warning: take care\n"
     assert warnings.showwarning is shown

@@ -64,7 +64,7 @@ def check_whole(folder):
         ("scores", "hepflow.workflow.cache.write_json", 1),
         ("validation", "hepflow.training.loop.torch.optim.AdamW.step", 5),
         ("validation", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
-        ("fit", "hepflow.workflow.stages.bump_hunt", 2),
+        ("fit", "hepflow.workflow.fits.bump_hunt", 2),
         ("fit", "hepflow.workflow.stages.write_json", 2),
         ("fit", "hepflow.storage.os.fsync", 2),
     ],
@@ -109,7 +109,7 @@ def test_files_of_an_interrupted_stage_are_not_taken_for_done(folder, configure)
 
 def test_interrupt_of_the_very_first_run(configure, tmp_path):
     """Before the folder holds anything: the same command must not find a foreign folder."""
-    for name, call in (("hepflow.workflow.stages.write_text", 1), ("hepflow.workflow.stages.open_input", 1)):
+    for name, call in (("hepflow.workflow.stages.write_text", 1), ("hepflow.workflow.stages.open_inputs", 1)):
         with pytest.MonkeyPatch.context() as patch:
             interrupt(patch, name, call=call)
             with pytest.raises(KeyboardInterrupt):

@@ -13,8 +13,9 @@ import pytest
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample
-from hepflow.workflow import stages
-from hepflow.workflow.stages import STAGES, check, run
+from hepflow.workflow import fits, stages
+from hepflow.workflow.check import check
+from hepflow.workflow.stages import STAGES, run
 
 CUT = {
     "background_efficiency",
@@ -308,7 +309,7 @@ def test_a_fit_that_fails_names_its_cut(folder, configure, monkeypatch):
     def fails(*args, **options):
         raise FitError("no minimum")
 
-    monkeypatch.setattr(stages, "bump_hunt", fails)
+    monkeypatch.setattr(fits, "bump_hunt", fails)
     with pytest.raises(FitError, match="inclusive: no minimum"):
         run(configure(), folder, until="fit")
 

@@ -1,0 +1,125 @@
+"""``hepflow compare``: several methods on the same data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hepflow.cli import console
+from hepflow.cli.options import FOLDER
+from hepflow.cli.tables import aligned, with_error
+
+if TYPE_CHECKING:
+    from hepflow.comparison import Comparison, Summary
+
+TRUTH = "*"
+
+
+@click.command(
+    epilog=console.example(
+        "hepflow compare search.yaml --methods cathode,curtains,cwola,idealized",
+        "hepflow compare search.yaml --seeds 5 --scan injection",
+    )
+)
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--out", type=FOLDER, help="Folder [default: runs/NAME-comparison].")
+@click.option(
+    "--methods",
+    metavar="NAME,NAME",
+    help="Methods, in the place of `compare.methods` [default: all that the inputs allow].",
+)
+@click.option("--seeds", type=int, metavar="N", help="Repetitions, in the place of `compare.seeds`.")
+@click.option(
+    "--scan",
+    type=click.Choice(["injection"]),
+    help="Repeat at each number of events in `compare.injections`.",
+)
+@console.overrides
+@console.as_json
+def compare(
+    config: Path,
+    out: Path | None,
+    methods: str | None,
+    seeds: int | None,
+    scan: str | None,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Compare methods on the same data: significance improvement, closure, sculpting, excess.
+
+    The folder keeps what is done: after an interrupt, the same command goes on from there. A seed is another draw of
+    the injected signal, and another training.
+    """
+    from hepflow.workflow.config import load_config
+
+    if methods is not None:
+        overrides = (*overrides, f"compare.methods=[{methods}]")
+    if seeds is not None:
+        overrides = (*overrides, f"compare.seeds={seeds}")
+    settings = load_config(config, overrides)
+    out = out or Path("runs") / f"{settings.name}-comparison"
+    try:
+        from hepflow.workflow.compare import compare as compare_methods
+
+        comparison = compare_methods(settings, out, scan=scan is not None)
+    except KeyboardInterrupt:
+        raise console.InterruptError(
+            f"interrupted; what is done stays in {out}, and the same command goes on from there"
+        ) from None
+    if as_json:
+        console.print_json(comparison.to_dict())
+    else:
+        click.echo(table(comparison))
+    from hepflow.plots import draw_comparison
+
+    draw_comparison(comparison, out / "figures")
+    click.echo(f"comparison.json and figures in {out}", err=True)
+
+
+def table(comparison: Comparison) -> str:
+    """Return a comparison as a table for each injection, a method a line: means and errors over seeds."""
+    low, high = comparison.regions["signal"]
+    lines = [f"{comparison.name}: signal region {low:g}-{high:g} GeV"]
+    summaries = comparison.summary()
+    for injected in comparison.injections:
+        same = [one for one in summaries if one.injected == injected]
+        seeds = max(one.seeds for one in same)
+        lines += ["", f"{injected} signal events injected, {seeds} seed{'s' if seeds > 1 else ''}"]
+        lines += aligned(_rows(same))
+    if any(one.uses_truth for one in summaries):
+        lines += [f"{TRUTH} looks at truth labels: a reference, not a search"]
+    lines += [
+        f"{one.title}, seed {one.seed}, {one.injected} injected: {problem}"
+        for one in comparison.results
+        for problem in one.problems
+    ]
+    return "\n".join(lines)
+
+
+def _rows(summaries: list[Summary]) -> list[list[str]]:
+    """Return the heading and one row a method; columns that nobody has are left out."""
+    cuts = sorted(
+        {name.split(" at ")[1] for one in summaries for name in one.mean if name.startswith("z at ")},
+        key=float,
+        reverse=True,
+    )
+    columns = {
+        **{f"SIC {cut}": f"sic at {cut}" for cut in cuts},
+        "max SIC": "max_sic",
+        "AUC": "auc",
+        **{f"Z {cut}": f"z at {cut}" for cut in cuts},
+        **{f"pull {cut}": f"pull at {cut}" for cut in cuts if not any(one.injected for one in summaries)},
+        "closure SR": "closure SR",
+    }
+    columns = {title: key for title, key in columns.items() if any(key in one.mean for one in summaries)}
+    relative = f"sic at {cuts[-1]}" if cuts else ""
+    ratio = any(relative in one.relative for one in summaries)
+    rows = [["method", *columns, *([f"SIC {cuts[-1]} / idealized"] if ratio else ())]]
+    for one in summaries:
+        estimates = [one.mean.get(key) for key in columns.values()]
+        estimates += [one.relative.get(relative)] if ratio else []
+        cells = ["-" if found is None else with_error(found.value, found.error) for found in estimates]
+        rows.append([one.title + (TRUTH if one.uses_truth else ""), *cells])
+    return rows
