@@ -1,4 +1,4 @@
-"""Multilayer perceptrons as a density ratio, an average over epochs and members (arXiv:2109.00546, section IV)."""
+"""Multilayer perceptrons as a density ratio, an average over epochs and members (arXiv:2109.00546)."""
 
 from __future__ import annotations
 

@@ -30,9 +30,9 @@ def _network() -> NeuralNetwork:
 class Salad:
     """The SALAD template.
 
-    A classifier of features and m_jj learns the ratio of data to simulation in the sidebands, w(x | m) =
-    p_data(x | m) / p_sim(x | m) (eq. 3 of the paper). Simulated events of the signal region are weighted with it, at
-    their own masses, and scaled to the spectrum that a dijet function fitted to the sidebands expects there.
+    A classifier of features and m_jj learns the ratio of data to simulation in the sidebands,
+    ``w(x, m) = p_data(x, m) / p_sim(x, m)``. Simulated events of the signal region are weighted with it, at their own
+    masses, and scaled to the spectrum that a dijet function fitted to the sidebands expects there.
 
     Parameters
     ----------

@@ -177,9 +177,9 @@ def test_closure_on_dijets_of_another_tune(shared_data):
         features(read(shared_data(f"pythia/{name}.h5"), "lhco"), names).window(2900, 4500)
         for name in ("data", "simulation")
     )
-    data = truth.select(random.permutation(len(truth))[:105_000])
-    simulation = simulation.select(random.permutation(len(simulation))[:100_000])
+    data = truth.select(random.permutation(len(truth))[:80_000])
+    simulation = simulation.select(random.permutation(len(simulation))[:80_000])
     truth = truth.window(*windows.signal)
-    template = Salad().fit(data, windows, simulation=simulation, seed=1).template
+    template = Salad(replicas=4).fit(data, windows, simulation=simulation, seed=1).template
     assert closure(truth, simulation.window(*windows.signal), seed=1).auc > 0.56
-    assert closure(truth, template, seed=1).auc < 0.512
+    assert closure(truth, template, seed=1).auc < 0.515
