@@ -1,0 +1,99 @@
+"""ANODE (arXiv:2001.04990): the ratio of two densities, each interpolated or learned, is the score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from hepflow.classifiers import Classifier
+from hepflow.flows import Density, TrainingPlan, spline_autoregressive
+from hepflow.methods.background import Background
+from hepflow.methods.cathode import Cathode
+from hepflow.regions import Window, Windows
+from hepflow.sample import FloatArray, Sample
+
+LEAST = -50.0  # log ratio of an event where a density is zero: never signal-like
+
+
+def fewer_samples() -> Cathode:
+    """Return CATHODE with fewer template events than for a classifier: the likelihood of each has its price."""
+    return Cathode(oversampling=8.0, validation_oversampling=2.0)
+
+
+def _small_density() -> Density:
+    """Return a density that some ten thousand events can teach."""
+    return Density(
+        partial(spline_autoregressive, layers=3, hidden=32),
+        TrainingPlan(epochs=20, batch_size=256, best_epochs=2),
+        members=4,
+    )
+
+
+@dataclass
+class Anode:
+    """The CATHODE background, scored without a classifier.
+
+    One density p(x | m) is learned from the sidebands and interpolated, another from the signal region; the score is
+    their ratio (eq. 1 of the paper). The template, sampled from the former, turns scores into efficiencies.
+
+    Parameters
+    ----------
+    cathode
+        Density and template of the background.
+    density
+        The untrained density of the signal region's data.
+    """
+
+    cathode: Cathode = field(default_factory=fewer_samples)
+    density: Density = field(default_factory=_small_density)
+
+    def fit(
+        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+    ) -> Background:
+        """Make the CATHODE template, and leave the signal region's density to the cross-fit of the scores.
+
+        Raises what `Cathode.fit` does.
+        """
+        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed)
+        ratio = DensityRatio(self.cathode.density, self.density, windows.signal)
+        return replace(background, scoring=ratio.instead_of)
+
+
+@dataclass
+class DensityRatio:
+    """A classifier made of two densities: ``log p(x | m, data) - log p(x | m, background)``.
+
+    Parameters
+    ----------
+    background
+        The trained density of the background.
+    data
+        The untrained density of the data.
+    masses
+        The signal region, GeV; events beside it are scored as if they stood at its border. The score is then the
+        same function of the features everywhere, and asks no density for what it did not learn.
+    """
+
+    background: Density
+    data: Density
+    masses: Window
+
+    def instead_of(self, classifier: Classifier) -> DensityRatio:
+        """Return this one: no other classifier takes part."""
+        return self
+
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> DensityRatio:
+        """Train the density of the data; that of the background is known, and the denominator only its sample."""
+        self.data.fit(numerator, seed)
+        return self
+
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the log density ratio of each event, shape ``(N,)``, finite everywhere."""
+        mass = np.clip(sample.mass, *self.masses)
+        above, below = (each.log_prob(sample.features, mass) for each in (self.data, self.background))
+        known = np.isfinite(above) & np.isfinite(below)
+        ratio = np.full(len(sample), LEAST)
+        ratio[known] = np.maximum(above[known] - below[known], LEAST)
+        return ratio

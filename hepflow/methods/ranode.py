@@ -1,0 +1,177 @@
+"""R-ANODE (arXiv:2312.11629): the density of the signal is what the background's leaves of the data."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hepflow.classifiers import Classifier
+from hepflow.errors import ConfigError
+from hepflow.flows import TrainingPlan, spline_autoregressive
+from hepflow.flows.preprocess import Bijection, logit_preprocessing
+from hepflow.flows.stack import FlowMembers
+from hepflow.methods.anode import LEAST, fewer_samples
+from hepflow.methods.background import Background
+from hepflow.methods.cathode import Cathode
+from hepflow.regions import Window, Windows
+from hepflow.sample import FloatArray, Sample
+from hepflow.training import train
+
+CHUNK = 8192  # events at a time
+SPEED = (
+    10.0  # of the fit of w: Adam moves all parameters alike, and log-odds have further to go than a network's
+)
+
+
+@dataclass
+class RAnode:
+    """The CATHODE background, and a signal density fitted to what it does not explain.
+
+    In the signal region ``p_data(x | m) = w p_s(x) + (1 - w) p_b(x | m)`` (eq. 2 of the paper) with the interpolated
+    background density fixed: the signal's density and its fraction w are fitted together by maximum likelihood, and
+    the score is ``log p_s - log p_b``. Features of a resonance do not depend on m_jj within its signal region, so
+    that p_s does not either.
+
+    Parameters
+    ----------
+    cathode
+        Density and template of the background.
+    architecture, plan, members
+        Of the signal's density: an ensemble that differs by seed and split. Each is a mixture of its own, and has as
+        much of a say as its fraction.
+    fraction
+        Where the fit of w starts, in (0, 1): small, so that the background keeps what it explains.
+
+    Raises
+    ------
+    ConfigError
+        If the fraction lies outside its range.
+    """
+
+    cathode: Cathode = field(default_factory=fewer_samples)
+    architecture: Callable[[int, int], Any] = field(
+        default_factory=lambda: partial(spline_autoregressive, layers=2, hidden=32)
+    )
+    plan: TrainingPlan = field(
+        default_factory=lambda: TrainingPlan(
+            epochs=20, batch_size=256, validation_fraction=0.2, best_epochs=2
+        )
+    )
+    members: int = 4
+    fraction: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction < 1:
+            raise ConfigError(f"R-ANODE: a signal fraction of {self.fraction:g}; expected one in (0, 1)")
+
+    def fit(
+        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+    ) -> Background:
+        """Make the CATHODE template, and leave the signal's density to the cross-fit of the scores.
+
+        Raises what `Cathode.fit` does.
+        """
+        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed)
+        return replace(background, scoring=ResidualDensity(self, windows.signal).instead_of)
+
+
+@dataclass
+class ResidualDensity:
+    """A classifier made of a fixed background density and a signal density fitted beside it.
+
+    Parameters
+    ----------
+    method
+        The settings, and the trained background density.
+    masses
+        The signal region, GeV; events beside it are scored as if they stood at its border. The score is then the
+        same function of the features everywhere, and asks no density for what it did not learn.
+    """
+
+    method: RAnode
+    masses: Window
+
+    _flows: list[Any] = field(default_factory=list, init=False, repr=False)
+    _bijection: Bijection | None = field(default=None, init=False, repr=False)
+
+    def instead_of(self, classifier: Classifier) -> ResidualDensity:
+        """Return this one: no other classifier takes part."""
+        return self
+
+    @property
+    def fractions(self) -> FloatArray:
+        """The fitted signal fraction w of each kept state of each member."""
+        return np.array([float(torch.sigmoid(SPEED * flow.log_odds)) for flow in self._flows])
+
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> ResidualDensity:
+        """Fit signal density and fraction to the data; the background's density is known, the denominator its sample.
+
+        Raises what `hepflow.training.train` does.
+        """
+        method = self.method
+        self._bijection = logit_preprocessing(numerator.features, numerator.names)
+        z, log_determinant = self._bijection.forward(numerator.features)
+        below = self._log_background(numerator) - log_determinant
+        known = np.isfinite(below)
+        rows = _tensor(z[known]), _tensor(below[known])
+        flows = []
+        for member in range(method.members):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed + member)
+                flow = method.architecture(z.shape[1], 0)
+            start = math.log(method.fraction / (1 - method.fraction))
+            flow.register_parameter("log_odds", torch.nn.Parameter(torch.tensor(start / SPEED)))
+            flows.append(flow)
+        seeds = [seed + member for member in range(method.members)]
+        trainings = train(_Mixtures(flows), rows, method.plan, seeds, f"{method.members} signal densities")
+        self._flows = []
+        for flow, training in zip(flows, trainings, strict=True):
+            for state in training.states:
+                self._flows.append(copy.deepcopy(flow))
+                self._flows[-1].load_state_dict(state, strict=False)
+                self._flows[-1].eval().requires_grad_(False)
+        return self
+
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return ``log p_s - log p_b`` of each event, shape ``(N,)``, finite everywhere."""
+        if self._bijection is None:
+            raise ConfigError("R-ANODE: the signal density has not been trained; call fit first")
+        z, log_determinant = self._bijection.forward(sample.features)
+        parts = torch.split(_tensor(z), CHUNK)
+        with torch.no_grad():
+            each = [torch.cat([flow.log_prob(part) for part in parts]).numpy() for flow in self._flows]
+        share = np.log(self.fractions) - np.log(self.fractions.sum())
+        above = np.logaddexp.reduce(np.asarray(each, np.float64) + share[:, None], axis=0) + log_determinant
+        below = self._log_background(sample)
+        known = np.isfinite(above) & np.isfinite(below)
+        ratio = np.full(len(sample), LEAST)
+        ratio[known] = np.maximum(above[known] - below[known], LEAST)
+        return ratio
+
+    def _log_background(self, sample: Sample) -> FloatArray:
+        """Return log p_b(x | m) of each event, shape ``(N,)``."""
+        return self.method.cathode.density.log_prob(sample.features, np.clip(sample.mass, *self.masses))
+
+
+class _Mixtures(FlowMembers):
+    """Signal densities side by side, each with its own fraction of the data beside a fixed background density."""
+
+    def losses(self, *rows: Tensor) -> Tensor:
+        """Return -log p_data (E, B) of features (E, B, D), whose background log-density is given, (E, B)."""
+        x, background = rows
+        log_odds = SPEED * self.weights()["log_odds"].unsqueeze(1)
+        signal = functional.logsigmoid(log_odds) - super().losses(x)
+        return -torch.logaddexp(signal, functional.logsigmoid(-log_odds) + background)
+
+
+def _tensor(values: FloatArray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
