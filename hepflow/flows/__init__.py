@@ -12,6 +12,7 @@ from hepflow.flows.coupling import SplineCoupling
 from hepflow.flows.density import Density
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
+from hepflow.flows.transport import Transport
 from hepflow.training import TrainingPlan
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SplineAutoregressive",
     "SplineCoupling",
     "TrainingPlan",
+    "Transport",
     "affine_autoregressive",
     "flow_matching",
     "mixture_autoregressive",

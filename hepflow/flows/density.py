@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,8 @@ class Density:
         self._size = len(sample.names)
         self._context = _slow_context(sample.mass)
         self._range = float(sample.mass.min()), float(sample.mass.max())
-        x = _tensor(self._bijection.forward(sample.features)[0])
-        m = _tensor(self._context.forward(sample.mass[:, None])[0])
+        x = tensor(self._bijection.forward(sample.features)[0])
+        m = tensor(self._context.forward(sample.mass[:, None])[0])
         flows = []
         for member in range(self.members):
             with torch.random.fork_rng(devices=[]):
@@ -95,16 +95,10 @@ class Density:
             replace(self.plan, bootstrap=self.members > 1),
             [seed + member for member in range(self.members)],
             "flow" if self.members == 1 else f"{self.members} flows",
-            weight=None if np.all(sample.weight == sample.weight[:1]) else _tensor(sample.weight),
+            weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
             checkpoint=self.checkpoint,
         )
-        kept = []
-        for flow, training in zip(flows, trainings, strict=True):
-            for state in training.states:
-                kept.append(copy.deepcopy(flow))
-                kept[-1].load_state_dict(state, strict=False)
-                kept[-1].eval().requires_grad_(False)
-        self._flows, self.trainings = kept, tuple(trainings)
+        self._flows, self.trainings = kept_flows(flows, trainings), tuple(trainings)
         return self
 
     def log_prob(self, x: FloatArray, m: FloatArray) -> FloatArray:
@@ -139,7 +133,7 @@ class Density:
         return (np.arange(rows) % len(self._flows)) * self.members // len(self._flows)
 
     def to_latent(self, x: FloatArray, m: FloatArray, member: int = 0) -> FloatArray:
-        """Return the normal-distributed latent of features (N, D) at masses (N,), by one member.
+        """Return the normal-distributed latent of features (N, D) at masses (N,), by one member at its best epoch.
 
         Raises
         ------
@@ -149,13 +143,28 @@ class Density:
         bijection, _ = self._fitted()
         self._check_latent(member)
         z, given = bijection.forward(x)[0], self._given(m)
-        return self._run(lambda f, a, b: f.transform_to_noise(a, b), self._flows[member], z, given)
+        return self._run(lambda f, a, b: f.transform_to_noise(a, b), self.best_flows[member], z, given)
 
     def from_latent(self, z: FloatArray, m: FloatArray, member: int = 0) -> FloatArray:
-        """Return the features (N, D) of a latent at masses (N,), by one member."""
+        """Return the features (N, D) of a latent at masses (N,), by one member at its best epoch."""
         bijection, _ = self._fitted()
         self._check_latent(member)
-        return bijection.inverse(self._run(_from_normal, self._flows[member], z, self._given(m)))
+        return bijection.inverse(self._run(_from_normal, self.best_flows[member], z, self._given(m)))
+
+    @property
+    def bijection(self) -> Bijection:
+        """The preprocessing, between features in their own units and what the flows see."""
+        return self._fitted()[0]
+
+    @property
+    def context(self) -> Standardise:
+        """The scaling of masses (N, 1) in GeV to what the flows see."""
+        return self._fitted()[1]
+
+    @property
+    def best_flows(self) -> tuple[Any, ...]:
+        """The flow of each member at its best epoch."""
+        return tuple(self._flows[:: len(self._flows) // self.members])
 
     def _fitted(self) -> tuple[Bijection, Standardise]:
         if not self._flows or self._bijection is None or self._context is None:
@@ -177,7 +186,7 @@ class Density:
         return context.forward(m[:, None])[0]
 
     def _check_latent(self, member: int) -> None:
-        if isinstance(getattr(self._flows[member], "_distribution", None), MixtureAutoregressive):
+        if isinstance(getattr(self.best_flows[member], "_distribution", None), MixtureAutoregressive):
             raise ConfigError("mixture_autoregressive has no normal latent; use another architecture")
 
     @staticmethod
@@ -189,7 +198,7 @@ class Density:
     ) -> FloatArray:
         """Apply a flow in chunks, which bounds the memory."""
         with torch.no_grad():
-            parts = [call(flow, a, b).numpy() for a, b in _chunks(x, m)]
+            parts = [call(flow, a, b).numpy() for a, b in chunks(x, m)]
         return np.concatenate(parts, dtype=np.float64)
 
 
@@ -200,6 +209,17 @@ def _slow_context(mass: FloatArray) -> Standardise:
     """
     standard = Standardise.fit(mass[:, None])
     return Standardise(standard.mean, 3 * standard.scale)
+
+
+def kept_flows(flows: Sequence[Any], trainings: Sequence[Training]) -> list[Any]:
+    """Return copies of the members' flows in all their kept states, frozen: those of one member stand together."""
+    kept = []
+    for flow, training in zip(flows, trainings, strict=True):
+        for state in training.states:
+            kept.append(copy.deepcopy(flow))
+            kept[-1].load_state_dict(state, strict=False)
+            kept[-1].eval().requires_grad_(False)
+    return kept
 
 
 def _draw(flow: Any, z: Tensor, m: Tensor, generator: torch.Generator) -> Tensor:
@@ -219,10 +239,12 @@ def _from_normal(flow: Any, z: Tensor, m: Tensor) -> Tensor:
     return features
 
 
-def _chunks(x: FloatArray, m: FloatArray) -> Iterator[tuple[Tensor, Tensor]]:
+def chunks(x: FloatArray, m: FloatArray) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield features (N, D) and contexts (N, C) in pieces that fit into the cache."""
     for start in range(0, max(len(x), 1), CHUNK):  # no rows make one empty chunk
-        yield _tensor(x[start : start + CHUNK]), _tensor(m[start : start + CHUNK])
+        yield tensor(x[start : start + CHUNK]), tensor(m[start : start + CHUNK])
 
 
-def _tensor(values: FloatArray) -> Tensor:
+def tensor(values: FloatArray) -> Tensor:
+    """Return numbers in the precision that networks compute in."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

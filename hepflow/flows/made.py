@@ -189,19 +189,20 @@ class _Residual(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_outputs: Tensor) -> tuple[Tensor | None, ...]:
         blocks = ctx.blocks
+        by_layer = _by_layer if any(ctx.needs_input_grad[4:]) else _none_by_layer
         x, context, seen, hidden, *saved = ctx.saved_tensors
         kept, weights = saved[: 2 * blocks], saved[2 * blocks :]
         each = 4 if context is None else 6
         first = 2 if context is None else 4
         by_context = torch.zeros_like(context) if context is not None and ctx.needs_input_grad[1] else None
 
-        gradients = _by_layer(by_outputs, hidden)
+        gradients = by_layer(by_outputs, hidden)
         by_hidden = torch.bmm(weights[-2].mT, by_outputs)
         for block in reversed(range(blocks)):
             own = weights[first + each * block : first + each * (block + 1)]
             outer, inner = kept[2 * block : 2 * block + 2]
             by_inner = _rectify(torch.bmm(own[2].mT, by_hidden), inner)
-            found = _by_layer(by_inner, outer) + _by_layer(by_hidden, inner)
+            found = by_layer(by_inner, outer) + by_layer(by_hidden, inner)
             if context is not None:
                 found += [torch.bmm(by_inner, context.mT), found[1]]
                 if by_context is not None:
@@ -210,10 +211,10 @@ class _Residual(torch.autograd.Function):
             by_hidden = by_hidden + _rectify(torch.bmm(own[0].mT, by_inner), outer)
         if context is not None:
             by_seen = _rectify(by_hidden, seen) if ctx.rectified else by_hidden
-            gradients = _by_layer(by_seen, context) + gradients
+            gradients = by_layer(by_seen, context) + gradients
             if by_context is not None:
                 by_context.baddbmm_(weights[2].mT, by_seen)
-        gradients = _by_layer(by_hidden, x) + gradients
+        gradients = by_layer(by_hidden, x) + gradients
         by_x = torch.bmm(weights[0].mT, by_hidden) if ctx.needs_input_grad[0] else None
         return by_x, by_context, None, None, *gradients
 
@@ -224,9 +225,14 @@ def _layer(rest: list[Tensor], x: Tensor) -> Tensor:
     return torch.baddbmm(bias[..., None], weight, x)
 
 
-def _by_layer(by_outputs: Tensor, inputs: Tensor) -> list[Tensor]:
+def _by_layer(by_outputs: Tensor, inputs: Tensor) -> list[Tensor | None]:
     """Return the derivatives with respect to a layer's weight and bias."""
     return [torch.bmm(by_outputs, inputs.mT), by_outputs.sum(-1)]
+
+
+def _none_by_layer(by_outputs: Tensor, inputs: Tensor) -> list[Tensor | None]:
+    """Return no derivatives: the weights of a trained density stay as they are."""
+    return [None, None]
 
 
 def _rectify(gradient: Tensor, rectified: Tensor) -> Tensor:

@@ -34,16 +34,20 @@ class FlowMembers(Members):
             if name.endswith(".mask")
         }
         super().__init__(flows, _loss, masks)
-        self._stacked = _stackable(flows[0])
+        self.stacked = stackable(flows[0])
 
     def losses(self, *rows: Tensor) -> Tensor:
         """Return the loss (E, B) of features (E, B, D), given contexts (E, B, C) where there are any."""
-        if not self._stacked:
+        if not self.stacked:
             return super().losses(*rows)
         x, *others = (column.transpose(1, 2).contiguous() for column in rows)
-        context = others[0] if others else None
-        weights = self.weights()
-        loss = x.new_full((len(x), x.shape[2]), 0.5 * x.shape[1] * math.log(2 * math.pi))
+        z, log_determinant = self.transform(x, others[0] if others else None)
+        normal = 0.5 * z.square().sum(1) + 0.5 * z.shape[1] * math.log(2 * math.pi)
+        return normal - log_determinant
+
+    def transform(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Map features (E, D, B) to the latent; return it (E, D, B) and the log-determinants (E, B)."""
+        total, weights = x.new_zeros(len(x), x.shape[2]), self.weights()
         flow: Any = self.loss.module
         for place, layer in enumerate(flow._transform._transforms):
             if isinstance(layer, Permutation):
@@ -52,8 +56,8 @@ class FlowMembers(Members):
             start = LAYER.format(place) + layer.network
             own = {name.removeprefix(start): each for name, each in weights.items() if name.startswith(start)}
             x, log_determinant = layer.forward_stacked(own, x, context)
-            loss = loss - log_determinant
-        return loss + 0.5 * x.square().sum(1)
+            total = total + log_determinant
+        return x, total
 
 
 def _loss(flow: Flow | FlowMatching, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -61,7 +65,7 @@ def _loss(flow: Flow | FlowMatching, x: Tensor, context: Tensor | None = None) -
     return loss
 
 
-def _stackable(flow: Flow | FlowMatching) -> bool:
+def stackable(flow: Flow | FlowMatching) -> bool:
     """Return whether all layers of a flow can be evaluated for all members at once."""
     if isinstance(flow, FlowMatching) or not isinstance(flow._distribution, StandardNormal):
         return False

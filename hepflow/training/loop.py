@@ -124,6 +124,7 @@ class _Run:
         self.identity: dict[str, Any] = {
             "format": FORMAT,
             "parameters": {name: list(shape) for name, shape in members.shapes.items()},
+            "settings": members.settings,
             "plan": asdict(plan),
             "seeds": list(seeds),
             "rows": _digest(rows if weight is None else (*rows, weight)),

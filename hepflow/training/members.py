@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,6 +24,11 @@ class Members(torch.nn.Module):
         ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``.
     mask
         By a parameter's name, 0 where it is held at zero and 1 elsewhere; parameters without one are free.
+
+    Attributes
+    ----------
+    settings
+        What else a subclass' loss depends on, as JSON: a checkpoint goes on only with the same.
     """
 
     mask: Tensor
@@ -34,6 +40,7 @@ class Members(torch.nn.Module):
         mask: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.settings: dict[str, Any] = {}
         self.shapes = {name: each.shape for name, each in modules[0].named_parameters() if each.requires_grad}
         self.table = torch.nn.Parameter(torch.stack([self._flat(module) for module in modules]))
         free = [(mask or {}).get(name, torch.ones(shape)).flatten() for name, shape in self.shapes.items()]

@@ -1,0 +1,222 @@
+"""Transport: an invertible map between two densities, learned by maximum likelihood."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from hepflow.errors import ConfigError
+from hepflow.flows.architectures import spline_coupling
+from hepflow.flows.autoregressive import SplineAutoregressive
+from hepflow.flows.coupling import SplineCoupling
+from hepflow.flows.density import Architecture, Density, chunks, kept_flows, tensor
+from hepflow.flows.spline import EDGE
+from hepflow.flows.stack import FlowMembers, stackable
+from hepflow.sample import FloatArray, Sample
+from hepflow.training import Training, TrainingPlan, train
+
+Direction = Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass
+class Transport:
+    """An ensemble of invertible maps that carry the density of a sample to a trained density, the base.
+
+    A map T is trained by maximum likelihood (arXiv:2309.06472): it maximises
+
+        log p_base(T(x; m, m') | m') + log |det dT/dx|
+
+    over events x of the sample at mass m. Then T carries the sample's density to the base's, and its inverse the
+    base's to the sample's. Without a target mass, m' = m and T depends on m alone, as in FETA (arXiv:2212.11285);
+    with one, T depends on both, as in CURTAINs (arXiv:2203.09470, 2305.04646). Maps act in the preprocessed space of
+    the base, which has to cover both samples.
+
+    There is one map for each member of the base, which differs from the others by seed and by a bootstrap of the
+    training rows: their spread shows what the training events of both leave open.
+
+    Parameters
+    ----------
+    architecture
+        Builds a map from the numbers of features and contexts: `hepflow.flows.spline_coupling` or another flow of
+        hepflow's layers, with its options bound by `functools.partial`.
+    plan
+        How each member is trained.
+    identity
+        Start the training at the identity, from which a map then moves no further than the likelihood asks for.
+    penalty
+        Weight of the squared distance |T(x) - x|^2 in the loss, in the preprocessed space.
+    checkpoint
+        File in which the training is kept after each epoch, and from which an interrupted one goes on; or None.
+    """
+
+    architecture: Architecture = field(default_factory=lambda: partial(spline_coupling, layers=8, hidden=32))
+    plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(epochs=4))
+    identity: bool = True
+    penalty: float = 0.0
+    checkpoint: Path | None = None
+
+    trainings: tuple[Training, ...] = field(default=(), init=False)
+    _maps: list[Any] = field(default_factory=list, init=False, repr=False)
+    _base: Density | None = field(default=None, init=False, repr=False)
+    _contexts: int = field(default=1, init=False, repr=False)
+
+    def fit(self, sample: Sample, base: Density, seed: int, *, target: FloatArray | None = None) -> Transport:
+        """Learn the maps that carry a sample to a trained base density.
+
+        Parameters
+        ----------
+        sample
+            Features, masses and weights; truth is not looked at.
+        base
+            A trained density of hepflow's spline or affine layers; it stays as it is.
+        seed
+            Of initial parameters, splits, bootstraps and batches.
+        target
+            Mass in GeV at which each event is to arrive, shape ``(N,)``; its own if left out.
+
+        Raises
+        ------
+        ConfigError
+            If the base is untrained or of another kind, or `identity` is asked of a map that cannot start there.
+        InputError
+            If there are too few events.
+        """
+        x = tensor(base.bijection.forward(sample.features)[0])
+        context = _contexts(base, sample.mass, target)
+        given = context[:, -1:]  # the base is asked for the density where the event arrives
+        maps = []
+        for member in range(base.members):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed + member)
+                maps.append(self.architecture(x.shape[1], context.shape[1]))
+            if self.identity:
+                start_at_identity(maps[-1], x.shape[1], context.shape[1])
+        trainings = train(
+            TransportMembers(maps, base.best_flows, self.penalty),
+            (x, tensor(context), tensor(given)),
+            replace(self.plan, bootstrap=base.members > 1),
+            [seed + member for member in range(base.members)],
+            "transport" if base.members == 1 else f"{base.members} transports",
+            weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
+            checkpoint=self.checkpoint,
+        )
+        self._maps, self.trainings = kept_flows(maps, trainings), tuple(trainings)
+        self._base, self._contexts = base, context.shape[1]
+        return self
+
+    def forward(self, x: FloatArray, m: FloatArray, target: FloatArray | None = None) -> FloatArray:
+        """Carry features (N, D) at masses (N,) from the sample to the base, each event by one map taken in turn.
+
+        Masses in GeV; those outside the training's are extrapolated to.
+
+        Raises
+        ------
+        ConfigError
+            If the transport has not been trained, or was trained with a target mass and is given none.
+        """
+        return self._carry(lambda f, a, b: f._transform(a, b), x, m, target)
+
+    def inverse(self, x: FloatArray, m: FloatArray, target: FloatArray | None = None) -> FloatArray:
+        """Carry features (N, D) from the base to the sample: undo `forward` for the same masses and targets."""
+        return self._carry(lambda f, a, b: f._transform.inverse(a, b), x, m, target)
+
+    def member_of(self, rows: int) -> NDArray[np.intp]:
+        """Return which member carries each of `rows` events, shape (rows,)."""
+        return (np.arange(rows) % len(self._maps)) * len(self.trainings) // len(self._maps)
+
+    def _carry(self, call: Direction, x: FloatArray, m: FloatArray, target: FloatArray | None) -> FloatArray:
+        if self._base is None:
+            raise ConfigError("this Transport has not been trained; call fit first")
+        z, context = self._base.bijection.forward(x)[0], _contexts(self._base, m, target)
+        if context.shape[1] != self._contexts:
+            wanted = "with target masses; give some" if target is None else "without target masses; give none"
+            raise ConfigError(f"this Transport was trained {wanted}")
+        carried = np.empty_like(z)
+        with torch.no_grad():
+            for turn, each in enumerate(self._maps):
+                rows = slice(turn, None, len(self._maps))
+                parts = [call(each, a, b)[0].numpy() for a, b in chunks(z[rows], context[rows])]
+                carried[rows] = np.concatenate(parts, dtype=np.float64)
+        return self._base.bijection.inverse(carried)
+
+
+class TransportMembers(FlowMembers):
+    """Maps trained side by side, each against its own member of the base density.
+
+    Parameters
+    ----------
+    maps
+        E flows of hepflow's layers; where these lead to is `base`, not the flows' own normal distribution.
+    base
+        E trained flows, which stay as they are.
+    penalty
+        Weight of the squared distance in the loss.
+
+    Raises
+    ------
+    ConfigError
+        If maps or base cannot be evaluated for all members at once.
+    """
+
+    def __init__(self, maps: Sequence[Any], base: Sequence[Any], penalty: float) -> None:
+        for what, flow in (("map", maps[0]), ("base density", base[0])):
+            if not stackable(flow):
+                raise ConfigError(
+                    f"Transport: expected a {what} of spline or affine layers over a normal distribution; use "
+                    "spline_coupling, spline_autoregressive or affine_autoregressive"
+                )
+        super().__init__(maps)
+        self.base = FlowMembers([copy.deepcopy(flow).requires_grad_(True) for flow in base])
+        self.base.requires_grad_(False)
+        self.penalty = penalty
+        digest = hashlib.sha256(self.base.table.detach().numpy().tobytes()).hexdigest()
+        self.settings = {"penalty": penalty, "base density": digest}
+
+    def losses(self, *rows: Tensor) -> Tensor:
+        """Return the loss (E, B) of features (E, B, D), contexts (E, B, C) and the base's contexts (E, B, 1)."""
+        features, context, given = rows
+        x = features.mT.contiguous()
+        arrived, log_determinant = self.transform(x, context.mT.contiguous())
+        loss = self.base.losses(arrived.mT, given) - log_determinant
+        return loss + self.penalty * (arrived - x).square().sum(1) if self.penalty else loss
+
+
+def start_at_identity(flow: Any, features: int, context: int) -> None:
+    """Set the last layer of every network so that a flow of splines is the identity.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be: there are layers other than splines, or permutations that do not cancel.
+    """
+    for layer in flow._transform._transforms:
+        if isinstance(layer, SplineAutoregressive | SplineCoupling):
+            last = layer.get_submodule(f"{layer.network}final_layer")
+            even = torch.zeros(3 * layer.num_bins - 1)  # bins of one size, and then slopes of one
+            even[2 * layer.num_bins :] = EDGE
+            nn.init.zeros_(last.weight)
+            last.bias.data.copy_(even.repeat(len(last.bias) // len(even)))
+    x = torch.linspace(-1, 1, features)[None]
+    with torch.no_grad():
+        moved = flow._transform(x, torch.zeros(1, context))[0]
+    if not torch.allclose(moved, x, atol=1e-5):
+        raise ConfigError(
+            "Transport: this architecture cannot start at the identity; use spline_coupling, spline_autoregressive "
+            "with an even number of layers, or identity=False"
+        )
+
+
+def _contexts(base: Density, m: FloatArray, target: FloatArray | None) -> FloatArray:
+    """Return the scaled masses (N, 1), or masses and targets (N, 2)."""
+    masses = [m] if target is None else [m, target]
+    return np.concatenate([base.context.forward(each[:, None])[0] for each in masses], axis=1)
