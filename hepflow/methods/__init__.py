@@ -3,7 +3,10 @@
 from hepflow.methods.anode import Anode
 from hepflow.methods.background import Background, Method
 from hepflow.methods.cathode import Cathode
+from hepflow.methods.curtains import Curtains
 from hepflow.methods.cwola import Cwola
+from hepflow.methods.distance import Distance
+from hepflow.methods.feta import Feta
 from hepflow.methods.flow_matching import FlowMatchingTemplate
 from hepflow.methods.lacathode import LaCathode
 from hepflow.methods.ranode import RAnode
@@ -15,7 +18,10 @@ __all__ = [
     "Anode",
     "Background",
     "Cathode",
+    "Curtains",
     "Cwola",
+    "Distance",
+    "Feta",
     "FlowMatchingTemplate",
     "Idealized",
     "LaCathode",
