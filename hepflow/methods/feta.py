@@ -28,7 +28,7 @@ class Feta:
     """The FETA template: simulated events, carried by a map that was learned in the sidebands.
 
     A base density learns p(x | m) of the simulation in all regions. A map from simulation to data, conditioned on m,
-    is trained on the sidebands by the likelihood of their data under the carried base (arXiv:2212.11285, sec. 3), and
+    is trained on the sidebands by the likelihood of their data under the carried base (arXiv:2212.11285), and
     applied to simulation in the signal region. The spectrum of m_jj follows a dijet function fitted to the sidebands.
 
     Parameters
