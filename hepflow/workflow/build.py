@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from hepflow.flows import Density, spline_autoregressive
 from hepflow.methods import (
     Anode,
     Cathode,
+    Curtains,
     Cwola,
+    Feta,
     FlowMatchingTemplate,
     Idealized,
     LaCathode,
@@ -20,7 +23,6 @@ from hepflow.methods import (
     RAnode,
     Salad,
 )
-
 from hepflow.readers import Source, read
 from hepflow.sample import FloatArray, Sample
 from hepflow.stats import SignalShape, SignalTemplate, with_luminosity, with_mass_scale, with_resolution
@@ -83,12 +85,33 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
             return method
         case methods.Cwola():
             return Cwola(chosen.width, bin_width=width, sqrt_s=sqrt_s)
+        case methods.Curtains():
+            return Curtains(
+                chosen.variant,
+                base=_density(chosen, checkpoint),
+                flow=replace(Curtains().flow, checkpoint=_second(checkpoint)),
+                oversampling=chosen.oversampling,
+                validation_oversampling=chosen.validation_oversampling,
+                bin_width=width,
+                sqrt_s=sqrt_s,
+            )
+        case methods.Feta():
+            return Feta(
+                chosen.variant,
+                base=Density(members=chosen.ensemble, checkpoint=checkpoint),
+                flow=replace(Feta().flow, checkpoint=_second(checkpoint)),
+                bin_width=width,
+                sqrt_s=sqrt_s,
+            )
         case methods.Salad():
             return Salad(bin_width=width, sqrt_s=sqrt_s)
         case methods.Idealized() | methods.Supervised():
             return Idealized(reference, bin_width=width, sqrt_s=sqrt_s)
-        case _:
-            raise NotImplementedError(chosen.name)
+
+
+def _second(checkpoint: Path | None) -> Path | None:
+    """Return where a method keeps its second training."""
+    return None if checkpoint is None else checkpoint.with_name(f"{checkpoint.stem}-second{checkpoint.suffix}")
 
 
 def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -> Cathode:

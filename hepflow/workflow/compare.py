@@ -71,7 +71,10 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         name=config.name,
         config_hash=config.hash(),
         versions={"hepflow": __version__, **{package: version(package) for package in PACKAGES}},
-        regions={"signal": config.regions.signal, "sidebands": config.regions.sidebands},
+        regions={
+            "signal": list(config.regions.signal),
+            "sidebands": [list(b) for b in config.regions.sidebands],
+        },
         results=tuple(results),
         matrices=tuple(matrices),
     )
@@ -107,7 +110,7 @@ def methods_of(config: Config, samples: dict[str, Sample]) -> dict[str, Method]:
                 "sample; leave it out on real data"
             )
         name: str = method.name
-        if isinstance(method, methods.Feta) and method.variant != methods.Feta().variant:
+        if isinstance(method, methods.Feta | methods.Curtains) and method.variant != type(method)().variant:
             name += f"-{method.variant}"  # the variants may stand side by side
         if name in found:
             raise ConfigError(f"compare.methods: {name!r} stands there twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from hepflow.selection import (
     supervised,
 )
 from hepflow.selection.validation import BANDS_SEED
+from hepflow.storage import write_json
 from hepflow.workflow.build import build_classifier, build_method
 from hepflow.workflow.cache import RunFolder, stage_key
 from hepflow.workflow.config import Config, Method
@@ -40,6 +42,7 @@ from hepflow.workflow.kept import (
 from hepflow.workflow.measure import failed, measure
 
 COMBINATION = "combination"
+FAILURE = "failure.json"
 log = logging.getLogger("hepflow.workflow")
 
 
@@ -73,7 +76,7 @@ class DataSet:
     folder: Path
     key: str
 
-    failures: dict[str, Exception] = field(default_factory=dict, init=False)
+    failures: dict[str, str] = field(default_factory=dict, init=False)
 
     def results(self) -> tuple[list[MethodResult], list[Matrix]]:
         """Run what is not done yet, and return one result a method, and how far the methods agree."""
@@ -133,11 +136,18 @@ class DataSet:
         if self._is_done("scores", key):
             found = {}
             for name, stages in self._stages.items():
-                if stages.folder.file("scores.h5").is_file():  # else the method failed
+                failure = stages.folder.file(FAILURE)
+                if failure.is_file():
+                    self.failures[name] = json.loads(failure.read_text(encoding="utf-8"))["error"]
+                elif stages.folder.file("scores.h5").is_file():  # of one method alone there is no combination
                     background = load_background(stages.folder, self.data, windows, **bins)
                     found[name] = load_scores(stages.folder, self.data, self.signal, background)
                     stages.timing["kept"] = stages.folder.seconds("scores")
             return found
+        for stages in self._stages.values():
+            stages.folder.begin("scores")
+            for kept in (FAILURE, "scores.h5"):
+                stages.folder.file(kept).unlink(missing_ok=True)
         backgrounds = self._backgrounds(self.data, windows, seed)
         judged = self._judge(self.data, backgrounds, self.signal, seed)
         for name, scores in judged.items():
@@ -226,7 +236,8 @@ class DataSet:
 
     def _fail(self, name: str, error: Exception) -> None:
         log.warning("%s: %s cannot be run: %s", self, name, error)
-        self.failures[name] = error
+        self.failures[name] = str(error)
+        write_json(self._stages[name].folder.file(FAILURE), {"error": str(error)})
 
     def _is_done(self, stage: str, key: str) -> bool:
         return all(stages.folder.is_done(stage, key) for stages in self._stages.values())

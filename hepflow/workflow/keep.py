@@ -43,7 +43,7 @@ class Stages:
         """Return where a stage keeps its training as it goes; one with other settings is forgotten."""
         path = self.folder.file(f"{stage}-{key[:12]}.safetensors")
         for other in path.parent.glob(f"{stage}-*.safetensors"):
-            if other != path:
+            if not other.stem.startswith(path.stem):  # a method may keep a second training beside it
                 other.unlink()
         return path
 

@@ -17,9 +17,10 @@ TITLES = {
     "r-anode": "R-ANODE",
     "cwola": "CWoLa",
     "curtains": "CURTAINs",
+    "curtains-latents": "CURTAINs, latents",
     "flow-matching": "flow matching",
     "feta": "FETA",
-    "feta-identity": "FETA, identity",
+    "feta-base-to-data": "FETA, base to data",
     "feta-penalty": "FETA, L2 penalty",
     "feta-two-bases": "FETA, two bases",
     "salad": "SALAD",
@@ -85,9 +86,9 @@ def measure(
     )
 
 
-def failed(config: Config, name: str, error: Exception, *, uses_truth: bool, injected: int) -> MethodResult:
+def failed(config: Config, name: str, error: str, *, uses_truth: bool, injected: int) -> MethodResult:
     """Return the record of a method that could not be run."""
-    return MethodResult(name, TITLES[name], uses_truth, config.seed, injected, problems=(str(error),))
+    return MethodResult(name, TITLES[name], uses_truth, config.seed, injected, problems=(error,))
 
 
 def _cut(config: Config, cut: Cut, everything: Cut | None, truth: Truth | None) -> MethodCut:

@@ -116,6 +116,13 @@ class Curtains(Splines):
     """CURTAINs (arXiv:2203.09470, 2305.04646): sideband events transported into the signal region."""
 
     name: Literal["curtains"] = Field("curtains", description="The method.")
+    variant: Literal["flows-for-flows", "latents"] = Field(
+        "flows-for-flows",
+        description="The transport: a second flow, or through the latent of the sidebands' density.",
+    )
+    ensemble: int = Field(4, ge=1, le=1000, description="As of `cathode`; each has a transport of its own.")
+    oversampling: float = Field(8.0, ge=1, le=1000, description="As of `cathode`, with fewer events.")
+    validation_oversampling: float = Field(2.0, ge=1, le=1000, description="As of `cathode`, with fewer events.")
 
 
 class Feta(Block):
@@ -123,10 +130,11 @@ class Feta(Block):
 
     name: Literal["feta"] = Field("feta", description="The method.")
     variant: Literal["base-to-data", "identity", "penalty", "two-bases"] = Field(
-        "base-to-data",
+        "identity",
         description="The transport: from the simulation's density to the data, the same begun as the identity or "
         "with a penalty on the distance, or through the latents of two densities.",
     )
+    ensemble: int = Field(4, ge=1, le=1000, description="Densities of the simulation, each with its transport.")
 
 
 class Salad(Block):

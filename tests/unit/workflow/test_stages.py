@@ -13,7 +13,7 @@ import pytest
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample
-from hepflow.workflow import fits, stages
+from hepflow.workflow import fits
 from hepflow.workflow.check import check
 from hepflow.workflow.stages import STAGES, run
 

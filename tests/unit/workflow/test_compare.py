@@ -1,0 +1,155 @@
+"""Several methods on the same data: what comes out, what is kept, and what cannot be compared."""
+
+from dataclasses import replace
+
+import pytest
+
+from hepflow.comparison import Comparison
+from hepflow.errors import ConfigError, InputError
+from hepflow.sample import Sample
+from hepflow.storage import load_sample, save_sample
+from hepflow.workflow import dataset
+from hepflow.workflow.compare import compare, methods_of
+
+TINY = (
+    "layers: 1, hidden: 8, bins: 4, epochs: 1, batch_size: 128, best_epochs: 1, ensemble: 1, oversampling: 5"
+)
+METHODS = f"compare.methods=[{{name: cathode, {TINY}}}, cwola, idealized, supervised]"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def large(toy, inputs):
+    """Write data with enough events for templates made of events."""
+    data = toy.background(20_000, seed=5)
+    save_sample(data, inputs / "large.h5")
+    save_sample(data.without_truth(), inputs / "large_real.h5")
+    save_sample(toy.background(20_000, seed=6), inputs / "reference.h5")
+
+
+@pytest.fixture(scope="module")
+def compared(_quick_closure, configure, tmp_path_factory):
+    """Return a comparison over two injections, its folder and its configuration; nobody changes them."""
+    folder = tmp_path_factory.mktemp("compared") / "toy"
+    config = configure(METHODS, "compare.injections=[0, 60]", data="large.h5")
+    return compare(config, folder, scan=True), folder, config
+
+
+def test_every_method_and_their_combination_at_every_injection(compared):
+    comparison, _, _ = compared
+    names = ["cathode", "cwola", "idealized", "supervised", "combination"]
+    assert [(one.method, one.injected) for one in comparison.results] == [
+        (n, e) for e in (0, 60) for n in names
+    ]
+    assert {one.method for one in comparison.results if one.uses_truth} == {"idealized", "supervised"}
+    for one in comparison.results:
+        assert not one.problems
+        assert [cut.background_efficiency for cut in one.cuts] == [0.1, 0.03]
+        assert one.auc.value > (0.6 if one.injected else 0.0)
+        assert set(one.closure) == {"SB1", "SR", "SB2"}
+        assert all((cut.sculpting_p is not None) is (one.injected == 0) for cut in one.cuts)
+        assert (one.method == "supervised") is (one.cuts[0].non_closure is None)
+    assert len(comparison.matrices) == 2 * 3
+
+
+def test_injected_events_are_those_of_the_data(compared):
+    comparison, _, _ = compared
+    without, with_signal = comparison.results[0], comparison.results[5]
+    assert without.signal == 0
+    assert 40 < with_signal.signal <= 60
+    assert without.background == with_signal.background > 1000
+
+
+def test_the_supervised_reference_sees_the_signal_best(compared):
+    comparison, _, _ = compared
+    best = {one.method: one.auc.value for one in comparison.results if one.injected == 60}
+    assert best["supervised"] == max(best.values()) > 0.9
+
+
+def test_written_and_read_again(compared):
+    comparison, folder, _ = compared
+    assert Comparison.from_json(folder / "comparison.json") == comparison
+    assert (folder / "config.yaml").is_file()
+    assert not list(folder.rglob("*.safetensors"))  # checkpoints of finished trainings
+
+
+def test_what_is_done_is_read_not_computed(compared, monkeypatch):
+    comparison, folder, config = compared
+
+    def computed(*arguments, **options):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(dataset, "build_method", computed)
+    monkeypatch.setattr(dataset, "build_classifier", computed)
+    again = compare(config, folder, scan=True)
+    assert [replace(one, seconds=0) for one in again.results] == [
+        replace(one, seconds=0) for one in comparison.results
+    ]
+    assert again.matrices == comparison.matrices
+
+
+@pytest.mark.usefixtures("_quick_closure")
+def test_a_separate_reference(configure, tmp_path):
+    config = configure(
+        "compare.methods=[idealized]",
+        "inputs.reference={path: reference.h5, format: hepflow}",
+        "regions.validation=0",
+        data="large.h5",
+    )
+    (only,) = compare(config, tmp_path / "toy").results
+    assert only.cuts[0].sic.value > 1
+    assert only.cuts[0].non_closure is None
+
+
+@pytest.mark.usefixtures("_quick_closure")
+def test_a_method_that_cannot_be_run_stops_no_other(configure, tmp_path):
+    """The small data hold too few events beside the signal region for CWoLa."""
+    config = configure(f"compare.methods=[cwola, {{name: cathode, {TINY}}}]", "regions.validation=0")
+    cwola, cathode = compare(config, tmp_path / "toy").results
+    assert "next to the signal region" in cwola.problems[0]
+    assert not cwola.cuts
+    assert cathode.cuts
+    assert not cathode.problems
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options", "message"),
+    [
+        (["compare.methods=[feta]"], {}, "'feta' starts from simulation; give `inputs.simulation`"),
+        (
+            ["compare.methods=[idealized]"],
+            {"data": "large_real.h5"},
+            "'idealized' is a reference that needs truth",
+        ),
+        (["compare.methods=[cwola, {name: cwola, width: 300}]"], {}, "'cwola' stands there twice"),
+        ([], {"without": ("signal", "injection"), "scan": True}, "give `inputs.signal`"),
+    ],
+)
+def test_what_cannot_be_compared(configure, tmp_path, overrides, options, message):
+    scan = options.pop("scan", False)
+    with pytest.raises(ConfigError, match=message):
+        compare(configure(*overrides, **options), tmp_path / "toy", scan=scan)
+
+
+def test_data_among_the_reference_are_refused(configure, inputs, tmp_path):
+    rows = [load_sample(inputs / "reference.h5"), load_sample(inputs / "large.h5").select(slice(3))]
+    save_sample(Sample.concat(rows), inputs / "mixed.h5")
+    config = configure(
+        "compare.methods=[idealized]", "inputs.reference={path: mixed.h5, format: hepflow}", data="large.h5"
+    )
+    with pytest.raises(InputError, match=r"3 of the 20,060 evaluation events were trained on"):
+        compare(config, tmp_path / "toy")
+
+
+def test_without_a_list_all_that_the_inputs_allow(configure, toy):
+    data, signal = toy.background(10, 1), toy.signal(10, 1)
+    config = configure()
+    searches = {"cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode"}
+    assert set(methods_of(config, {"data": data.without_truth(), "signal": signal})) == searches
+    everything = {"data": data, "signal": signal, "simulation": data}
+    assert set(methods_of(config, everything)) == searches | {"feta", "salad", "idealized", "supervised"}
+
+
+def test_variants_of_feta_stand_side_by_side(configure, toy):
+    samples = {"data": toy.background(10, 1), "simulation": toy.background(10, 2)}
+    config = configure("compare.methods=[feta, {name: feta, variant: penalty}]")
+    assert list(methods_of(config, samples)) == ["feta", "feta-penalty"]
