@@ -1,9 +1,10 @@
 """Compare the methods on generated dijets: data, a simulation that differs from them, and a W' -> XY signal.
 
-    python analyses/compare_methods.py DATA SIMULATION SIGNAL --out runs/methods --seeds 5
+    python analyses/compare_methods.py DATA SIMULATION SIGNAL --out runs/methods --seeds 1 2 3 4 5
 
-reads files of the LHC Olympics layout (`analyses/generate_dijets.py` makes such), deals the data into the events to
-search and a reference of true background, and injects as much signal as gives S/sqrt(B) = 2.2 in the signal region.
+reads files of the LHC Olympics layout (`analyses/generate_dijets.py` makes such). The data are dealt into as many
+parts as there are to be seeds: each seed searches a part of its own, so that its background is independent, and takes
+the next two as the reference of true background. As much signal is injected as gives S/sqrt(B) = 2.2.
 """
 
 from __future__ import annotations
@@ -39,34 +40,34 @@ def changed(sample: hf.Sample, change: str, seed: int) -> hf.Sample:
     return sample
 
 
-def prepare(options: argparse.Namespace) -> Path:
-    """Write the samples and the configuration of the comparison, and return the latter's path."""
-    folder = options.out / "inputs"
+def prepare(options: argparse.Namespace, samples: dict[str, hf.Sample], seed: int) -> Path:
+    """Write the samples and the configuration of one seed, and return the latter's path."""
+    folder = options.out / f"seed-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    data, simulation, signal = (
-        hf.features(hf.read(path, "lhco"), FEATURES).window(SIDEBANDS[0][0], SIDEBANDS[-1][1])
-        for path in (options.data, options.simulation, options.signal)
-    )
-    parts = {
-        "data": data.select(slice(0, None, options.parts)),
-        "reference": data.select(slice(1, None, options.parts)),
-        "simulation": simulation,
+    data, signal = samples["data"], samples["signal"]
+    part = [data.select(slice((seed + k) % options.parts, None, options.parts)) for k in range(3)]
+    inputs = {
+        "data": part[0],
+        "reference": hf.Sample.concat(part[1:]),
+        "simulation": samples["simulation"].select(slice(0, None, 2)),
         "signal": signal,
     }
-    for seed, (name, sample) in enumerate(parts.items()):
-        hf.save_sample(changed(sample, options.change, seed), folder / f"{name}.h5")
-    background = len(parts["data"].window(*SIGNAL_REGION))
+    inputs = {
+        name: changed(sample, options.change, number) for number, (name, sample) in enumerate(inputs.items())
+    }
+    for name, sample in inputs.items():
+        hf.save_sample(sample, folder / f"{name}.h5")
+    background = len(part[0].window(*SIGNAL_REGION))
     share = len(signal.window(*SIGNAL_REGION)) / len(signal)
-    wanted = options.significance * background**0.5 / share
-    names = changed(signal.select(slice(0)), options.change, 0).names
     content = {
         "name": f"methods-{options.change}",
-        "inputs": {name: {"path": f"inputs/{name}.h5", "format": "hepflow"} for name in parts},
-        "injection": {"events": round(wanted), "seed": 1},
-        "features": list(names),
+        "seed": seed,
+        "inputs": {name: {"path": f"{name}.h5", "format": "hepflow"} for name in inputs},
+        "injection": {"events": round(options.significance * background**0.5 / share), "seed": seed},
+        "features": list(inputs["data"].names),
         "regions": {"signal": SIGNAL_REGION, "sidebands": SIDEBANDS},
     }
-    path = options.out / "config.yaml"
+    path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
@@ -76,9 +77,8 @@ def main() -> None:
     for name in ("data", "simulation", "signal"):
         parser.add_argument(name, type=Path, help=f"{name} in the LHC Olympics layout")
     parser.add_argument("--out", type=Path, default=Path("runs/methods"))
-    parser.add_argument(
-        "--parts", type=int, default=3, help="one part is searched, a second is the reference"
-    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5], help="which seeds to run")
+    parser.add_argument("--parts", type=int, default=5, help="parts that the data are dealt into")
     parser.add_argument(
         "--significance", type=float, default=2.2, help="S/sqrt(B) to inject; 0 for no signal"
     )
@@ -89,10 +89,23 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("hepflow").setLevel("INFO")
-    config = load_config(prepare(options), options.overrides)
-    comparison = compare(config, options.out / "comparison")
-    print(table(comparison))
-    draw_comparison(comparison, options.out / "figures")
+    low, high = SIDEBANDS[0][0], SIDEBANDS[-1][1]
+    samples = {
+        name: hf.features(hf.read(getattr(options, name), "lhco"), FEATURES).window(low, high)
+        for name in ("data", "simulation", "signal")
+    }
+    found = []
+    for seed in options.seeds:
+        config = load_config(prepare(options, samples, seed), options.overrides)
+        found.append(compare(config, options.out / f"seed-{seed}" / "comparison"))
+    together = replace(
+        found[0],
+        results=tuple(one for each in found for one in each.results),
+        matrices=tuple(one for each in found for one in each.matrices),
+    )
+    together.write(options.out / "comparison.json")
+    print(table(together))
+    draw_comparison(together, options.out / "figures")
 
 
 if __name__ == "__main__":

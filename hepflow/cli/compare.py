@@ -47,10 +47,11 @@ def compare(
     overrides: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compare methods on the same data: significance improvement, closure, sculpting, excess.
+    """Compare methods on the same data, over seeds and injections.
 
-    The folder keeps what is done: after an interrupt, the same command goes on from there. A seed is another draw of
-    the injected signal, and another training.
+    Significance improvement, closure, sculpting and excess of each, and of their combination. A seed is another draw
+    of the injected signal, and another training. The folder keeps what is done: after an interrupt, the same command
+    goes on from there.
     """
     from hepflow.workflow.config import load_config
 

@@ -1,4 +1,4 @@
-"""The CATHODE template from a density learned by flow matching (arXiv:2305.04646, 2312.10130)."""
+"""The CATHODE template from a density learned by flow matching (arXiv:2210.02747, 2312.10130)."""
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
 
 def _second(checkpoint: Path | None) -> Path | None:
     """Return where a method keeps its second training."""
-    return None if checkpoint is None else checkpoint.with_name(f"{checkpoint.stem}-second{checkpoint.suffix}")
+    return (
+        None if checkpoint is None else checkpoint.with_name(f"{checkpoint.stem}-second{checkpoint.suffix}")
+    )
 
 
 def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -> Cathode:

@@ -45,10 +45,16 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
     Raises
     ------
     ConfigError
-        If a method needs simulation or truth and there is none, or a scan has no signal to inject.
+        If a method needs simulation or truth and there is none, a scan has no signal to inject, or the analysis is
+        blinded.
     InputError
         If evaluation events stand among those that are trained on, or files cannot be read.
     """
+    if config.fit.blind:
+        raise ConfigError(
+            "fit.blind: a comparison shows the data of the signal region; on generated or R&D data say "
+            "`--set fit.blind=false`"
+        )
     sources = open_inputs(config)
     samples = {name: features(source, config.features) for name, source in sources.items()}
     if scan and "signal" not in samples:

@@ -95,7 +95,7 @@ class RAnode(Likelihood):
 
 
 class FlowMatching(Sampled):
-    """CATHODE's template by conditional flow matching (arXiv:2305.04646, 2312.10130)."""
+    """CATHODE's template by conditional flow matching (arXiv:2210.02747, 2312.10130)."""
 
     name: Literal["flow-matching"] = Field("flow-matching", description="The method.")
 
@@ -122,7 +122,9 @@ class Curtains(Splines):
     )
     ensemble: int = Field(4, ge=1, le=1000, description="As of `cathode`; each has a transport of its own.")
     oversampling: float = Field(8.0, ge=1, le=1000, description="As of `cathode`, with fewer events.")
-    validation_oversampling: float = Field(2.0, ge=1, le=1000, description="As of `cathode`, with fewer events.")
+    validation_oversampling: float = Field(
+        2.0, ge=1, le=1000, description="As of `cathode`, with fewer events."
+    )
 
 
 class Feta(Block):
@@ -134,7 +136,9 @@ class Feta(Block):
         description="The transport: from the simulation's density to the data, the same begun as the identity or "
         "with a penalty on the distance, or through the latents of two densities.",
     )
-    ensemble: int = Field(4, ge=1, le=1000, description="Densities of the simulation, each with its transport.")
+    ensemble: int = Field(
+        4, ge=1, le=1000, description="Densities of the simulation, each with its transport."
+    )
 
 
 class Salad(Block):

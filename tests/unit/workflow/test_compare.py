@@ -121,7 +121,8 @@ def test_a_method_that_cannot_be_run_stops_no_other(configure, tmp_path):
             "'idealized' is a reference that needs truth",
         ),
         (["compare.methods=[cwola, {name: cwola, width: 300}]"], {}, "'cwola' stands there twice"),
-        ([], {"without": ("signal", "injection"), "scan": True}, "give `inputs.signal`"),
+        ([], {"without": ("signal", "injection"), "scan": True}, r"give `inputs\.signal`"),
+        (["fit.blind=true"], {}, r"a comparison shows the data .* `--set fit\.blind=false`"),
     ],
 )
 def test_what_cannot_be_compared(configure, tmp_path, overrides, options, message):
