@@ -57,7 +57,7 @@ def prepare(options: argparse.Namespace, samples: dict[str, hf.Sample], seed: in
     }
     for name, sample in inputs.items():
         hf.save_sample(sample, folder / f"{name}.h5")
-    background = len(part[0].window(*SIGNAL_REGION))
+    background = len(data.window(*SIGNAL_REGION)) / options.parts
     share = len(signal.window(*SIGNAL_REGION)) / len(signal)
     content = {
         "name": f"methods-{options.change}",
@@ -87,6 +87,8 @@ def main() -> None:
     )
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
+    if options.parts < 3:
+        parser.error("--parts: expected at least 3, one to search and two for the reference")
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("hepflow").setLevel("INFO")
     low, high = SIDEBANDS[0][0], SIDEBANDS[-1][1]

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import hepflow as hf
+import hepflow.demo
+from hepflow.comparison import Comparison
 from hepflow.training import TrainingPlan
 
 SCRIPTS = Path(__file__).parents[2] / "analyses"
@@ -134,3 +136,43 @@ def test_dijet_bump_hunt_names_what_is_wrong_with_a_spectrum(dijets, tmp_path):
     shown = CliRunner().invoke(dijets.main, [str(path), "--out", str(tmp_path)])
     assert shown.exit_code == 1
     assert "leaves a gap" in shown.output
+
+
+@pytest.fixture(scope="module")
+def methods():
+    return imported("compare_methods")
+
+
+def test_methods_are_compared_on_parts_of_their_own(methods, tmp_path, monkeypatch, capsys):
+    """Each seed searches other background events, and its reference holds none of them."""
+    demo = Path(hf.demo.__file__).parent
+    files = [str(demo / f"{name}.h5") for name in ("data", "simulation", "signal")]
+    quick = ["compare.methods=[cwola, idealized]", "classifier={folds: 2, ensemble: 1, max_iter: 20}"]
+    quick += ["regions.validation=0", "selection.background_efficiency=[0.1]"]
+    arguments = [*files, "--out", str(tmp_path), "--parts", "3", "--seeds", "1", "2"]
+    monkeypatch.setattr(sys, "argv", ["compare_methods.py", *arguments, *(f"--set={one}" for one in quick)])
+    methods.main()
+    found = Comparison.from_json(tmp_path / "comparison.json")
+    assert [(one.method, one.seed) for one in found.results] == [
+        (name, seed) for seed in (1, 2) for name in ("cwola", "idealized")
+    ]
+    for one in found.results:
+        assert not one.problems
+        assert one.signal / one.background**0.5 == pytest.approx(2.2, rel=0.2)
+        assert one.cuts[0].sic.value > 1
+    parts = [hf.load_sample(tmp_path / f"seed-{seed}" / "data.h5") for seed in (1, 2)]
+    assert not {*parts[0].mass.tolist()} & {*parts[1].mass.tolist()}
+    assert "CWoLa" in capsys.readouterr().out
+    assert len(list((tmp_path / "figures").glob("sic_by_method_*.png"))) == 1  # all seeds with the same signal
+
+
+def test_changed_features(methods):
+    sample = hf.Sample(
+        np.array([3000.0, 4000.0]), np.array([[100.0, 0.5], [200.0, 0.6]]), ("m_J1", "tau21_J1")
+    )
+    shifted = methods.changed(sample, "shifted", 1)
+    assert shifted.features.tolist() == [[400.0, 0.5], [600.0, 0.6]]
+    noisy = methods.changed(sample, "noise", 1)
+    assert noisy.features.shape == (2, 12)
+    assert noisy.names[2] == "noise_0"
+    assert methods.changed(sample, "none", 1) is sample
