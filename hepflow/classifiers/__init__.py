@@ -4,6 +4,7 @@ from hepflow.classifiers.bdt import BoostedTrees
 from hepflow.classifiers.calibration import Calibration, calibrate
 from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal
 from hepflow.classifiers.mlp import NeuralNetwork
+from hepflow.classifiers.stacking import Stack, stack
 
 __all__ = [
     "BoostedTrees",
@@ -12,7 +13,9 @@ __all__ = [
     "CrossFit",
     "Folds",
     "NeuralNetwork",
+    "Stack",
     "calibrate",
     "crossfit",
     "deal",
+    "stack",
 ]

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import chi2
 
-from hepflow.classifiers.crossfit import CrossFit
 from hepflow.errors import FitError, InputError
 from hepflow.sample import FloatArray
 
@@ -69,13 +68,16 @@ class Calibration:
 
 
 def calibrate(
-    fit: CrossFit, numerator_weight: FloatArray | None = None, denominator_weight: FloatArray | None = None
+    numerator: FloatArray,
+    denominator: FloatArray,
+    numerator_weight: FloatArray | None = None,
+    denominator_weight: FloatArray | None = None,
 ) -> Calibration:
     """Fit the line by logistic regression of the two samples on their out-of-fold scores.
 
     Parameters
     ----------
-    fit
+    numerator, denominator
         The scores of N and M events, each from classifiers that did not see it: those of a training's own events
         would look better than they are.
     numerator_weight, denominator_weight
@@ -94,14 +96,14 @@ def calibrate(
     it (Platt scaling). The expected calibration error is eq. 3 of arXiv:1706.04599. The covariance is the sandwich of
     inverse curvature and summed squares of the gradients, which is right for weighted events.
     """
-    score = np.concatenate([fit.numerator, fit.denominator])
-    truth = np.repeat([1.0, 0.0], [len(fit.numerator), len(fit.denominator)])
+    score = np.concatenate([numerator, denominator])
+    truth = np.repeat([1.0, 0.0], [len(numerator), len(denominator)])
     weight = np.concatenate(
         [
             _shares(own, len(scores), what)
             for own, scores, what in (
-                (numerator_weight, fit.numerator, "numerator"),
-                (denominator_weight, fit.denominator, "denominator"),
+                (numerator_weight, numerator, "numerator"),
+                (denominator_weight, denominator, "denominator"),
             )
         ]
     )

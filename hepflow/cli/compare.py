@@ -106,17 +106,16 @@ def _rows(summaries: list[Summary]) -> list[list[str]]:
         key=float,
         reverse=True,
     )
+    judged = {**{f"SIC {cut}": f"sic at {cut}" for cut in cuts}, "max SIC": "max_sic", "AUC": "auc"}
+    pulls = {f"pull {cut}": f"pull at {cut}" for cut in cuts}
     columns = {
-        **{f"SIC {cut}": f"sic at {cut}" for cut in cuts},
-        "max SIC": "max_sic",
-        "AUC": "auc",
+        **(judged if any(one.injected for one in summaries) else pulls),  # no signal was there to be learned
         **{f"Z {cut}": f"z at {cut}" for cut in cuts},
-        **{f"pull {cut}": f"pull at {cut}" for cut in cuts if not any(one.injected for one in summaries)},
         "closure SR": "closure SR",
     }
     columns = {title: key for title, key in columns.items() if any(key in one.mean for one in summaries)}
     relative = f"sic at {cuts[-1]}" if cuts else ""
-    ratio = any(relative in one.relative for one in summaries)
+    ratio = any(relative in one.relative and one.injected for one in summaries)
     rows = [["method", *columns, *([f"SIC {cuts[-1]} / idealized"] if ratio else ())]]
     for one in summaries:
         estimates = [one.mean.get(key) for key in columns.values()]

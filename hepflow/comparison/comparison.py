@@ -73,7 +73,7 @@ class Comparison:
 def _result(content: dict[str, Any]) -> MethodResult:
     content["cuts"] = tuple(_read(MethodCut, cut, ("sic", "non_closure")) for cut in content["cuts"])
     content["closure"] = {band: Estimate(**one) for band, one in content["closure"].items()}
-    return _read(MethodResult, content, ("auc", "max_sic", "rejection_20", "rejection_40"))
+    return _read(MethodResult, content, ("auc", "max_sic", "rejection_20", "rejection_40", "calibration"))
 
 
 def _matrix(content: dict[str, Any]) -> Matrix:

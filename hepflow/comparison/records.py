@@ -85,6 +85,8 @@ class MethodResult:
     auc, max_sic, rejection_20, rejection_40
         By truth labels: area under the ROC curve, largest significance improvement where it is no noise, and
         background rejection at signal efficiencies of 20 and 40 percent.
+    calibration
+        Slope of the calibration of the scores: 1 for log density ratios, less for a method too sure of itself.
     cuts
         From loose to tight.
     closure
@@ -108,6 +110,7 @@ class MethodResult:
     max_sic: Estimate | None = None
     rejection_20: Estimate | None = None
     rejection_40: Estimate | None = None
+    calibration: Estimate | None = None
     cuts: tuple[MethodCut, ...] = ()
     closure: Mapping[str, Estimate] = field(default_factory=dict)
     background_efficiency: Numbers = ()
@@ -123,6 +126,7 @@ class MethodResult:
             "max_sic": self.max_sic,
             "rejection_20": self.rejection_20,
             "rejection_40": self.rejection_40,
+            "calibration": self.calibration,
         }
         for cut in self.cuts:
             where = f"at {cut.background_efficiency:g}"

@@ -37,9 +37,10 @@ class RAnode:
     """The CATHODE background, and a signal density fitted to what it does not explain.
 
     In the signal region ``p_data(x | m) = w p_s(x) + (1 - w) p_b(x | m)`` (eq. 2 of the paper) with the interpolated
-    background density fixed: the signal's density and its fraction w are fitted together by maximum likelihood, and
-    the score is ``log p_s - log p_b``. Features of a resonance do not depend on m_jj within its signal region, so
-    that p_s does not either.
+    background density fixed: the signal's density and its fraction w are fitted together by maximum likelihood. The
+    score is ``log p_data - log p_b``: it rises with the paper's ``log p_s - log p_b`` and is, like every other score,
+    a log density ratio of data to background. Features of a resonance do not depend on m_jj within its signal
+    region, so that p_s does not either.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ class ResidualDensity:
         return self
 
     def log_ratio(self, sample: Sample) -> FloatArray:
-        """Return ``log p_s - log p_b`` of each event, shape ``(N,)``, finite everywhere."""
+        """Return ``log p_data - log p_b`` of each event, shape ``(N,)``, finite everywhere."""
         if self._bijection is None:
             raise ConfigError("R-ANODE: the signal density has not been trained; call fit first")
         z, log_determinant = self._bijection.forward(sample.features)
@@ -153,8 +154,10 @@ class ResidualDensity:
         above = np.logaddexp.reduce(np.asarray(each, np.float64) + share[:, None], axis=0) + log_determinant
         below = self._log_background(sample)
         known = np.isfinite(above) & np.isfinite(below)
-        ratio = np.full(len(sample), LEAST)
-        ratio[known] = np.maximum(above[known] - below[known], LEAST)
+        signal = np.full(len(sample), LEAST)
+        signal[known] = np.maximum(above[known] - below[known], LEAST)
+        fraction = self.fractions.mean()
+        ratio: FloatArray = np.logaddexp(np.log(fraction) + signal, np.log1p(-fraction))
         return ratio
 
     def _log_background(self, sample: Sample) -> FloatArray:

@@ -1,34 +1,27 @@
-"""The combination of methods (arXiv:2307.11157): their scores averaged, their templates pooled."""
+"""The combination of methods (arXiv:2307.11157): their scores made one, their templates pooled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, Folds, calibrate
+from hepflow.classifiers import Classifier, Folds, Stack, stack
 from hepflow.errors import ConfigError
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection.scores import Judged, Scored, Scores, judge
 
 
-class Voice(NamedTuple):
-    """A method in the combination, and what makes its scores log density ratios."""
+class Votes(NamedTuple):
+    """What K methods say of a sample: their scores, shape ``(K, N)``, and the fold of each event, shape ``(N,)``."""
 
-    judged: Judged
-    log_ratio: Callable[[FloatArray], FloatArray]
-
-
-class Part(NamedTuple):
-    """A template that joins the pool: its scored events, with the fold and the replica of each, shapes ``(N,)``."""
-
-    scored: Scored
+    sample: Sample
+    scores: FloatArray
     folds: Folds
-    replica: NDArray[np.intp]
 
 
 def score_together(
@@ -100,10 +93,10 @@ def combine(
 
     Notes
     -----
-    The combined score of an event is the mean of its calibrated log density ratios (`hepflow.classifiers.calibrate`)
-    over the methods. In the paper scores are averaged as they are; but some methods' are on another scale, and drown
-    the others. A mean of ranks or of standardised scores would give a method that found nothing the same say as one
-    that found the signal, while a calibrated log density ratio that found nothing is small.
+    The combined score of an event is a sum of its scores, with weights that are fitted to data and pooled template
+    (`hepflow.classifiers.stack`), those of each fold to the events of all others. The paper takes the mean: but
+    methods that share their noise, as classifiers of the same data do, have too much of a say in it, and one on
+    another scale drowns the others.
 
     The combined template is that of all methods together, each with the same share of the yield. An event of one
     method's template is scored by the classifiers of all, each time by those of the fold it was dealt into for its
@@ -112,23 +105,27 @@ def combine(
     """
     _check({name: one.scores.background for name, one in judged.items()})
     methods = list(judged.values())
-    voices = [Voice(one, _calibrated(one)) for one in methods]
     random = np.random.default_rng(seed + 6)
-    inside = [Part(one.scores.template, one.template_folds, one.scores.background.replica) for one in methods]
-    beside = [
-        Part(one.scores.validation, one.validation_folds, one.scores.background.validation_replica)
-        for one in methods
+    template, replica = _pool(methods, "template", "replica", pooled, random)
+    validation, validation_replica = _pool(
+        methods, "validation", "validation_replica", validation_pooled, random
+    )
+    data = _votes(methods, "data")
+    stacks = [
+        stack(
+            data.scores[:, data.folds != fold],
+            template.scores[:, template.folds != fold],
+            template.sample.weight[template.folds != fold],
+        )
+        for fold in range(len(methods[0].fit.classifiers))
     ]
-    template, replica = _pool(inside, voices, pooled, random)
-    validation, validation_replica = _pool(beside, voices, validation_pooled, random)
     first = methods[0].scores
-    signals = [one.scores.signal for one in methods if one.scores.signal is not None]
     return Scores(
-        data=_mean(voices, [one.scores.data for one in methods]),
-        template=template,
-        sidebands=_mean(voices, [one.scores.sidebands for one in methods]),
-        validation=validation,
-        signal=_mean(voices, signals) if signals else None,
+        data=_stacked(stacks, data),
+        template=_stacked(stacks, template),
+        sidebands=_stacked(stacks, _votes(methods, "sidebands")),
+        validation=_stacked(stacks, validation),
+        signal=None if first.signal is None else _stacked(stacks, _votes(methods, "signal")),
         background=Background(
             template=template.sample,
             validation=validation.sample,
@@ -140,44 +137,43 @@ def combine(
     )
 
 
-def _calibrated(judged: Judged) -> Callable[[FloatArray], FloatArray]:
-    """Return the function from a method's scores to log density ratios of data to template."""
-    scores = judged.scores
-    unit = (
-        float(np.std(scores.template.score)) or 1.0
-    )  # the least slope of a calibration means little in any other
-    scaled = replace(judged.fit, numerator=scores.data.score / unit, denominator=scores.template.score / unit)
-    calibration = calibrate(scaled, scores.data.sample.weight, scores.template.sample.weight)
-    return lambda score: calibration.log_ratio(score / unit)
+def _votes(methods: Sequence[Judged], part: str) -> Votes:
+    """Return the scores of a sample that all methods scored, in the same folds."""
+    scored: list[Scored] = [getattr(one.scores, part) for one in methods]
+    return Votes(scored[0].sample, np.stack([one.score for one in scored]), getattr(methods[0].dealt, part))
 
 
 def _pool(
-    parts: Sequence[Part], voices: Sequence[Voice], times: float, random: np.random.Generator
-) -> tuple[Scored, NDArray[np.intp]]:
+    methods: Sequence[Judged], part: str, replica: str, times: float, random: np.random.Generator
+) -> tuple[Votes, NDArray[np.intp]]:
     """Return a part of every template, scored by all methods, and the replica of each event, numbered through."""
-    samples, scores, replicas = [], [], []
+    samples, scores, folds, replicas = [], [], [], []
     known = 0
-    for part, own in zip(parts, voices, strict=True):
-        sample = part.scored.sample
-        wanted = round(times * sample.weight.sum() / len(parts))
-        kept = np.sort(random.permutation(len(sample))[:wanted])
-        share = sample.weight.sum() / (len(parts) * sample.weight[kept].sum())
-        sample = replace(sample.without_truth().select(kept), weight=share * sample.weight[kept])
-        votes = [
-            part.scored.score[kept] if one is own else one.judged.fit.score(sample, part.folds[kept])
-            for one in voices
-        ]
+    for own in methods:
+        scored: Scored = getattr(own.scores, part)
+        weight, numbers = scored.sample.weight, getattr(own.scores.background, replica)
+        wanted = round(times * weight.sum() / len(methods))
+        kept = np.sort(random.permutation(len(weight))[:wanted])
+        share = weight.sum() / (len(methods) * weight[kept].sum())
+        sample = replace(scored.sample.without_truth().select(kept), weight=share * weight[kept])
+        dealt = getattr(own.dealt, part)[kept]
+        scores.append(
+            np.stack([scored.score[kept] if one is own else one.fit.score(sample, dealt) for one in methods])
+        )
         samples.append(sample)
-        scores.append(_mean(voices, [Scored(sample, vote) for vote in votes]).score)
-        replicas.append(known + part.replica[kept])
-        known += int(part.replica.max()) + 1
-    return Scored(Sample.concat(samples), np.concatenate(scores)), np.concatenate(replicas)
+        folds.append(dealt)
+        replicas.append(known + numbers[kept])
+        known += int(numbers.max()) + 1
+    votes = Votes(Sample.concat(samples), np.concatenate(scores, axis=1), np.concatenate(folds))
+    return votes, np.concatenate(replicas)
 
 
-def _mean(voices: Sequence[Voice], scored: Sequence[Scored]) -> Scored:
-    """Return one sample with the mean of what all methods say of its events."""
-    ratios = [voice.log_ratio(one.score) for voice, one in zip(voices, scored, strict=True)]
-    return Scored(scored[0].sample, np.mean(ratios, axis=0))
+def _stacked(stacks: Sequence[Stack], votes: Votes) -> Scored:
+    """Return a sample with one score, each event by the weights that its fold had no part in."""
+    score = np.full(len(votes.sample), np.nan)
+    for fold, one in enumerate(stacks):
+        score[votes.folds == fold] = one.log_ratio(votes.scores[:, votes.folds == fold])
+    return Scored(votes.sample, score)
 
 
 def _check(backgrounds: Mapping[str, Background]) -> None:

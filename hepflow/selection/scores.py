@@ -69,23 +69,23 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """Scores, and what scores more events in the same way.
+class Dealt:
+    """The fold of each event of five samples, an event that stands in two of them in the same fold of both."""
 
-    Parameters
-    ----------
-    scores
-        The scored samples.
-    fit
-        The classifiers behind them.
-    template_folds, validation_folds
-        The fold of each template event, shapes ``(N,)`` and ``(M,)``.
-    """
+    data: Folds
+    template: Folds
+    sidebands: Folds
+    validation: Folds
+    signal: Folds
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """Scores, and what scores more events in the same way: the classifiers and the folds of all samples."""
 
     scores: Scores
     fit: CrossFit
-    template_folds: Folds
-    validation_folds: Folds
+    dealt: Dealt
 
 
 def score(
@@ -124,12 +124,9 @@ def judge(
     folds: int = 5,
     seed: int,
 ) -> Judged:
-    """Do what `score` does, and keep the classifiers.
-
-    The folds of data and signal depend on `folds` and `seed` alone: they are the same for every method.
-    """
+    """Do what `score` does, and keep the classifiers and the folds."""
     inside, outside = background.windows.split(data)
-    dealt = deal_all(data, background, folds, seed)
+    dealt = deal_all(data, background, folds, seed, 0 if signal is None else len(signal))
     template, validation = background.template, background.validation
     if background.scoring is not None:
         classifier = background.scoring(classifier)
@@ -139,26 +136,17 @@ def judge(
         template=Scored(template, fit.denominator),
         sidebands=Scored(outside, fit.score(outside, dealt.sidebands)),
         validation=Scored(validation, fit.score(validation, dealt.validation)),
-        signal=None
-        if signal is None
-        else Scored(signal, fit.score(signal, deal(len(signal), folds, seed + 5))),
+        signal=None if signal is None else Scored(signal, fit.score(signal, dealt.signal)),
         background=background,
     )
-    return Judged(scores, fit, dealt.template, dealt.validation)
+    return Judged(scores, fit, dealt)
 
 
-@dataclass(frozen=True, eq=False)
-class Dealt:
-    """The fold of each event of the four samples, an event that stands in two of them in the same fold of both."""
+def deal_all(data: Sample, background: Background, folds: int, seed: int, signal: int) -> Dealt:
+    """Deal all events of an analysis into folds, at random; template events that are data follow those.
 
-    data: Folds
-    template: Folds
-    sidebands: Folds
-    validation: Folds
-
-
-def deal_all(data: Sample, background: Background, folds: int, seed: int) -> Dealt:
-    """Deal all events of an analysis into folds, at random; template events that are data follow those."""
+    The folds of data, and of `signal` further events, depend on `folds` and `seed` alone.
+    """
     windows = background.windows
     in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
     fold_of = np.zeros(len(data), dtype=np.intp)
@@ -173,4 +161,5 @@ def deal_all(data: Sample, background: Background, folds: int, seed: int) -> Dea
         template=follow(background.template, background.rows, seed + 1),
         sidebands=fold_of[in_sidebands],
         validation=follow(background.validation, background.validation_rows, seed + 4),
+        signal=deal(signal, folds, seed + 5),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hepflow.classifiers import Classifier, crossfit, deal
+from hepflow.classifiers import Classifier, crossfit
 from hepflow.methods import Background
 from hepflow.sample import Sample
 from hepflow.selection.overlap import check_no_overlap
@@ -44,20 +44,19 @@ def supervised(
     check_no_overlap(signal, data)
     windows = background.windows
     inside, outside = windows.split(data)
-    dealt = deal_all(data, background, folds, seed)
-    signal_folds = deal(len(signal), folds, seed + 5)
+    dealt = deal_all(data, background, folds, seed, len(signal))
     resonant = windows.in_signal(signal.mass)
     fit = crossfit(
         classifier,
         signal.select(resonant),
         background.template,
         folds=folds,
-        dealt=(signal_folds[resonant], dealt.template),
+        dealt=(dealt.signal[resonant], dealt.template),
         seed=seed,
     )
     score = np.empty(len(signal))
     score[resonant] = fit.numerator
-    score[~resonant] = fit.score(signal.select(~resonant), signal_folds[~resonant])
+    score[~resonant] = fit.score(signal.select(~resonant), dealt.signal[~resonant])
     return Scores(
         data=Scored(inside, fit.score(inside, dealt.data)),
         template=Scored(background.template, fit.denominator),

@@ -223,7 +223,9 @@ class DataSet:
         if len(judged) > 1:
             with self._stages[COMBINATION].timed(f"scores {data.mass.size}"):
                 pooled = self.config.compare.oversampling
-                scores[COMBINATION] = combine(judged, seed=seed, pooled=pooled)
+                scores[COMBINATION] = combine(
+                    judged, seed=seed, pooled=pooled, validation_pooled=0.2 * pooled
+                )
         return scores
 
     def _checkpoint(self, method: Method, name: str, windows: Windows) -> Path:

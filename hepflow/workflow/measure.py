@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hepflow.classifiers import calibrate
 from hepflow.comparison import Estimate, MethodCut, MethodResult
 from hepflow.errors import FitError, InputError
 from hepflow.regions import Window, Windows
@@ -77,6 +78,7 @@ def measure(
         max_sic=None if truth is None else Estimate.of(metrics.max_sic(truth)),
         rejection_20=None if truth is None else Estimate.of(metrics.rejection(truth, 0.2)),
         rejection_40=None if truth is None else Estimate.of(metrics.rejection(truth, 0.4)),
+        calibration=None if uses_truth else _calibration(scores),
         cuts=tuple(made),
         closure=_closure(scores, config.seed),
         background_efficiency=() if curve is None else tuple(curve[0].tolist()),
@@ -89,6 +91,13 @@ def measure(
 def failed(config: Config, name: str, error: str, *, uses_truth: bool, injected: int) -> MethodResult:
     """Return the record of a method that could not be run."""
     return MethodResult(name, TITLES[name], uses_truth, config.seed, injected, problems=(error,))
+
+
+def _calibration(scores: Scores) -> Estimate:
+    found = calibrate(
+        scores.data.score, scores.template.score, scores.data.sample.weight, scores.template.sample.weight
+    )
+    return Estimate(found.slope, found.slope_error)
 
 
 def _cut(config: Config, cut: Cut, everything: Cut | None, truth: Truth | None) -> MethodCut:

@@ -163,7 +163,9 @@ def test_methods_are_compared_on_parts_of_their_own(methods, tmp_path, monkeypat
     parts = [hf.load_sample(tmp_path / f"seed-{seed}" / "data.h5") for seed in (1, 2)]
     assert not {*parts[0].mass.tolist()} & {*parts[1].mass.tolist()}
     assert "CWoLa" in capsys.readouterr().out
-    assert len(list((tmp_path / "figures").glob("sic_by_method_*.png"))) == 1  # all seeds with the same signal
+    assert (
+        len(list((tmp_path / "figures").glob("sic_by_method_*.png"))) == 1
+    )  # all seeds with the same signal
 
 
 def test_changed_features(methods):

@@ -34,7 +34,7 @@ class Compare(Block):
         description="Signal events to add in turn, for `hepflow compare --scan injection`.",
     )
     oversampling: float = Field(
-        8.0,
+        5.0,
         ge=1,
         le=1000,
         description="Template events of the combination, in units of the background expected in the signal region; "

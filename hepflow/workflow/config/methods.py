@@ -64,17 +64,8 @@ class Cathode(Splines):
     )
 
 
-class LaCathode(Splines):
-    """LaCATHODE (arXiv:2210.14924): CATHODE, its classifier in the latent space of the flow."""
-
-    name: Literal["lacathode"] = Field("lacathode", description="The method.")
-    spaces: int = Field(
-        3, ge=1, le=100, description="Flows of the ensemble in whose latent a classifier is trained."
-    )
-
-
-class Likelihood(Splines):
-    """A template of which every event is given its likelihood, which costs more than a classifier."""
+class Costly(Splines):
+    """A template of which every event goes through the flows again to be scored."""
 
     oversampling: float = Field(8.0, ge=1, le=1000, description="As of `cathode`, with fewer events.")
     validation_oversampling: float = Field(
@@ -82,13 +73,25 @@ class Likelihood(Splines):
     )
 
 
-class Anode(Likelihood):
+class LaCathode(Costly):
+    """LaCATHODE (arXiv:2210.14924): CATHODE, its classifier in the latent space of the flow."""
+
+    name: Literal["lacathode"] = Field("lacathode", description="The method.")
+    spaces: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Flows of the ensemble in whose latent a part of the classifiers is trained.",
+    )
+
+
+class Anode(Costly):
     """ANODE (arXiv:2001.04990): the ratio of two densities, learned in the signal region and in the sidebands."""
 
     name: Literal["anode"] = Field("anode", description="The method.")
 
 
-class RAnode(Likelihood):
+class RAnode(Costly):
     """R-ANODE (arXiv:2312.11629): the background's density stays, the signal's and its share are fitted."""
 
     name: Literal["r-anode"] = Field("r-anode", description="The method.")
