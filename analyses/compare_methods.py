@@ -41,8 +41,11 @@ def changed(sample: hf.Sample, change: str, seed: int) -> hf.Sample:
 
 
 def prepare(options: argparse.Namespace, samples: dict[str, hf.Sample], seed: int) -> Path:
-    """Write the samples and the configuration of one seed, and return the latter's path."""
+    """Write the samples and the configuration of one seed, unless they are there, and return the latter's path."""
     folder = options.out / f"seed-{seed}"
+    path = folder / "config.yaml"
+    if path.is_file():
+        return path
     folder.mkdir(parents=True, exist_ok=True)
     data, signal = samples["data"], samples["signal"]
     part = [data.select(slice((seed + k) % options.parts, None, options.parts)) for k in range(3)]
@@ -67,7 +70,6 @@ def prepare(options: argparse.Namespace, samples: dict[str, hf.Sample], seed: in
         "features": list(inputs["data"].names),
         "regions": {"signal": SIGNAL_REGION, "sidebands": SIDEBANDS},
     }
-    path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 

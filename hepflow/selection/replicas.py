@@ -76,12 +76,12 @@ def training_modes(passing: FloatArray, beside: FloatArray) -> FloatArray:
     Noise lifts the eigenvalue of an error too, and that is taken off (Baik and Silverstein, J. Multivariate Anal. 97
     (2006) 1382, arXiv:math/0408165, theorem 1.1).
     """
-    filled = passing.sum(axis=0) > 0
     enough = (passing.sum(axis=1) > 0) & (beside > 0)
     if enough.sum() < 2:
-        return np.zeros((0, len(filled)))
-    passing, beside = passing[enough][:, filled], beside[enough]
-    shapes = _shapes(passing)
+        return np.zeros((0, passing.shape[1]))
+    passing, beside = passing[enough], beside[enough]
+    filled = passing.sum(axis=0) > 0  # by replicas that count
+    shapes = _shapes(passing[:, filled])
     modes = np.zeros((1 + len(shapes), len(filled)))
     modes[0, filled] = _rate(passing.sum(axis=1), beside)
     modes[1:, filled] = shapes

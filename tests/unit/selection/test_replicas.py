@@ -132,3 +132,11 @@ def test_they_become_errors_of_the_cut(make_scores, make_background, data):
     assert mode.sum() > 0.1 * spectrum.expected[spectrum.in_signal].sum()
     assert (mode >= 0).all()
     assert not mode[~spectrum.in_signal].any()
+
+
+def test_a_bin_of_a_replica_that_does_not_count_is_empty():
+    """The one replica with events in the last bin has none in the sidebands, and so no say."""
+    passing = np.array([[40.0, 30.0, 0.0], [38.0, 33.0, 0.0], [42.0, 29.0, 0.0], [30.0, 20.0, 5.0]])
+    modes = training_modes(passing, np.array([50.0, 52.0, 47.0, 0.0]))
+    assert np.isfinite(modes).all()
+    assert not modes[:, 2].any()
