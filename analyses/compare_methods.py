@@ -63,7 +63,7 @@ def prepare(options: argparse.Namespace, samples: dict[str, hf.Sample], seed: in
     background = len(data.window(*SIGNAL_REGION)) / options.parts
     share = len(signal.window(*SIGNAL_REGION)) / len(signal)
     content = {
-        "name": f"methods-{options.change}",
+        "name": "dijets" if options.change == "none" else f"dijets-{options.change}",
         "seed": seed,
         "inputs": {name: {"path": f"{name}.h5", "format": "hepflow"} for name in inputs},
         "injection": {"events": round(options.significance * background**0.5 / share), "seed": seed},
