@@ -29,6 +29,8 @@ from hepflow.stats import SignalShape, SignalTemplate, with_luminosity, with_mas
 from hepflow.training import TrainingPlan
 from hepflow.workflow.config import Config, Input, Trees, methods
 
+SPACES = LaCathode.spaces  # the default, where there are as many flows
+
 
 def open_inputs(config: Config) -> dict[str, Source]:
     """Open the files of every input that is given: data, signal, simulation and reference."""
@@ -69,7 +71,9 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
         case methods.Cathode():
             return _cathode(config, chosen, checkpoint)
         case methods.LaCathode():
-            return LaCathode(_cathode(config, chosen, checkpoint), chosen.spaces)
+            return LaCathode(
+                _cathode(config, chosen, checkpoint), chosen.spaces or min(SPACES, chosen.ensemble)
+            )
         case methods.Anode():
             return Anode(_cathode(config, chosen, checkpoint))
         case methods.RAnode():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from hepflow.workflow.config.blocks import GEV, Block
+from hepflow.workflow.config.blocks import GEV, Block, problem
 from hepflow.workflow.config.choice import OR_ITS_NAME, named
 
 
@@ -77,12 +77,21 @@ class LaCathode(Costly):
     """LaCATHODE (arXiv:2210.14924): CATHODE, its classifier in the latent space of the flow."""
 
     name: Literal["lacathode"] = Field("lacathode", description="The method.")
-    spaces: int = Field(
-        5,
+    spaces: int | None = Field(
+        None,
         ge=1,
         le=100,
-        description="Flows of the ensemble in whose latent a part of the classifiers is trained.",
+        description="Flows of the ensemble in whose latent a part of the classifiers is trained; left out, five, or "
+        "all where there are fewer.",
     )
+
+    @model_validator(mode="after")
+    def _each_space_has_its_flow(self) -> LaCathode:
+        if self.spaces is not None and self.spaces > self.ensemble:
+            raise problem(
+                "spaces", f"{self.spaces} latent spaces of {self.ensemble} flows; expected at most as many"
+            )
+        return self
 
 
 class Anode(Costly):
