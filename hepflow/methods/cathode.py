@@ -8,7 +8,7 @@ import numpy as np
 
 from hepflow.flows.density import Density
 from hepflow.methods.background import Background
-from hepflow.methods.sidebands import fit_sidebands, in_steps
+from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SQRT_S
@@ -60,14 +60,8 @@ class Cathode:
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed)
         random = np.random.default_rng(seed)
-        masses, weights = [], []
-        for window in (windows.signal, *windows.sidebands):
-            times = self.oversampling if window == windows.signal else self.validation_oversampling
-            events = round(times * smooth.yield_in(*window)[0])
-            masses.append(smooth.draw_masses(*window, events, random))
-            weights.append(np.full(events, 1 / times))
-        mass = np.concatenate(masses)
-        sampled = Sample(mass, self.density.sample(mass, seed), data.names, np.concatenate(weights))
+        mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
+        sampled = Sample(mass, self.density.sample(mass, seed), data.names, weight)
         inside = windows.in_signal(mass)
         replica = self.density.member_of(len(mass))
         return Background(

@@ -14,7 +14,7 @@ from hepflow.flows.density import Density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background
-from hepflow.methods.sidebands import fit_sidebands, in_steps
+from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SQRT_S
@@ -98,16 +98,16 @@ class Curtains:
         if self.variant == "flows-for-flows":
             carrier = self.flow.fit(events, self.base, seed, target=random.permutation(events.mass))
             trainings += self.flow.trainings
-        rows, masses, weights = [], [], []
-        for window in (windows.signal, *windows.sidebands):
-            times = self.oversampling if window == windows.signal else self.validation_oversampling
-            count = round(times * smooth.yield_in(*window)[0])
-            rows.append(np.resize(random.permutation(len(events)), count))
-            masses.append(smooth.draw_masses(*window, count, random))
-            weights.append(np.full(count, 1 / times))
-        source, mass = np.concatenate(rows), np.concatenate(masses)
+        mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
+        source = np.empty(len(mass), dtype=np.intp)
+        for low, high in (
+            windows.signal,
+            *windows.sidebands,
+        ):  # in each region no event before all others again
+            here = (mass >= low) & (mass < high)
+            source[here] = np.resize(random.permutation(len(events)), int(here.sum()))
         features = carrier.forward(events.features[source], events.mass[source], mass)
-        carried = Sample(mass, features, data.names, np.concatenate(weights))
+        carried = Sample(mass, features, data.names, weight)
         inside = windows.in_signal(mass)
         replica = carrier.member_of(len(mass))
         of_data = np.flatnonzero(windows.in_sidebands(data.mass))[source]

@@ -13,7 +13,7 @@ from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background
 from hepflow.methods.distance import Distance
-from hepflow.methods.sidebands import fit_sidebands, follow, in_steps
+from hepflow.methods.sidebands import draw_masses, fit_sidebands, follow, in_steps
 from hepflow.methods.simulation import check_simulation
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -159,9 +159,5 @@ class Feta:
         if self.oversampling is None:
             return simulation
         random = np.random.default_rng(seed)
-        masses = []
-        for window in (windows.signal, *windows.sidebands):
-            times = self.oversampling if window == windows.signal else self.validation_oversampling
-            masses.append(smooth.draw_masses(*window, round(times * smooth.yield_in(*window)[0]), random))
-        mass = np.concatenate(masses)
+        mass, _ = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         return Sample(mass, base.sample(mass, seed), simulation.names)

@@ -48,6 +48,34 @@ def in_steps(sample: Sample, edges: FloatArray) -> Sample:
     return replace(sample.without_truth(), mass=centres[place])
 
 
+def draw_masses(
+    smooth: SmoothFit, windows: Windows, inside: float, beside: float, random: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Draw the masses of a template from the fit: first those of the signal region, then each sideband's.
+
+    Parameters
+    ----------
+    smooth, windows
+        The fit and the regions.
+    inside, beside
+        Events per expected event in the signal region and in the sidebands.
+    random
+        Where the draws come from.
+
+    Returns
+    -------
+    mass, weight
+        In GeV, and such that the weights of a region add up to its yield; shapes ``(N,)``.
+    """
+    masses, weights = [], []
+    for window in (windows.signal, *windows.sidebands):
+        times = inside if window == windows.signal else beside
+        events = round(times * smooth.yield_in(*window)[0])
+        masses.append(smooth.draw_masses(*window, events, random))
+        weights.append(np.full(events, 1 / times))
+    return np.concatenate(masses), np.concatenate(weights)
+
+
 def follow(events: Sample, smooth: SmoothFit, windows: Windows, bin_width: float, what: str) -> Sample:
     """Return events with weights scaled, bin by bin, to the m_jj spectrum of the sideband fit.
 

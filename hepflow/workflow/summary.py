@@ -17,6 +17,7 @@ from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, sign
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
+from hepflow.workflow.config.methods import NEEDS_SIMULATION
 
 PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
 BINS = 40
@@ -231,7 +232,8 @@ def _warnings(config: Config, scores: Scores, selections: Sequence[Cut]) -> list
             f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the "
             "expected yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
         )
-    if config.inputs.simulation is not None and selections[-1].non_closure_simulation is None:
+    tried = config.inputs.simulation is not None and config.method.name not in NEEDS_SIMULATION
+    if tried and selections[-1].non_closure_simulation is None:
         warnings.append(
             "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "
             "non_closure comes from data alone; give more simulation"
