@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from hepflow.classifiers import BoostedTrees, crossfit
+from hepflow.classifiers import BoostedTrees, Folds, crossfit, deal
 from hepflow.errors import InputError
 from hepflow.regions import Window
 from hepflow.sample import Sample
@@ -40,13 +40,27 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     enough = 4 * len(data)
     if len(template) > enough:
         template = template.select(np.random.default_rng(seed).choice(len(template), enough, replace=False))
-    fit = crossfit(BoostedTrees(members=2), data, template, folds=2, seed=seed)
+    fit = crossfit(
+        BoostedTrees(members=2), data, template, folds=2, dealt=_dealt(data, template, seed), seed=seed
+    )
     halves = np.concatenate([np.ones(len(data)), np.zeros(len(template))])
     weights = np.concatenate([data.weight, template.weight])
     scores = np.concatenate([fit.numerator, fit.denominator])
     auc = float(roc_auc_score(halves, scores, sample_weight=weights))
     worth = (sample.weight.sum() ** 2 / np.sum(sample.weight**2) for sample in (data, template))
     return Closure(auc, auc_error(auc, *worth))
+
+
+def _dealt(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:
+    """Return the half of each event; an event in both samples, where data are the template, has one half.
+
+    Else the trees would see it on one side while they are trained and on the other when they are tried, and the area
+    would fall below 0.5.
+    """
+    rows = [np.column_stack([sample.mass, sample.features]) for sample in (data, template)]
+    distinct, place = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
+    halves = deal(len(distinct), 2, seed)[place.ravel()]
+    return halves[: len(data)], halves[len(data) :]
 
 
 def closure_by_band(

@@ -25,6 +25,18 @@ def test_one_density():
     assert abs(np.mean([each.auc for each in found]) - 0.5) < 0.015
 
 
+def test_events_in_both_samples():
+    """Where data are the template, the two cannot be told apart; an event in two halves would pull below 0.5."""
+    mass = np.random.default_rng(1).normal(3500, 50, 3000)
+    features = np.random.default_rng(2).normal(size=(3000, 3))
+    for seed in (1, 2):
+        data, template = (
+            Sample(mass[part], features[part], ("a", "b", "c")) for part in (slice(2000), slice(500, 3000))
+        )
+        found = closure(data, template, seed)
+        assert abs(found.auc - 0.5) < 3 * found.error
+
+
 @pytest.mark.parametrize(("shift", "low", "high"), [(0.5, 0.6, 0.7), (2.0, 0.95, 1.0)])
 def test_two_densities(shift, low, high):
     found = closure(gaussian(1500, 1, shift), gaussian(3000, 2), seed=1)
