@@ -10,8 +10,8 @@ import click
 
 from hepflow.cli import console, options
 from hepflow.cli.figures import fit_figures, write_figures
+from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
-from hepflow.cli.report import hunt_text
 from hepflow.cli.run import results_file
 from hepflow.cli.summary import summary
 from hepflow.cli.targets import refuse_options

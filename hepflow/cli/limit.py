@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hepflow.cli import console, options
+from hepflow.cli.fit_text import limit_text, limits_text, scan_text
 from hepflow.cli.hunts import hunt, likelihood
-from hepflow.cli.report import limit_text, limits_text, scan_text
 from hepflow.cli.scans import mass_scan
 from hepflow.cli.targets import read_bins, refuse_options
 from hepflow.errors import ConfigError, FitError, InputError

@@ -13,7 +13,7 @@ import click
 
 from hepflow.cli import console, options
 from hepflow.cli.figures import scan_figures, write_figures
-from hepflow.cli.report import bias_text, f_test_lines, scan_text
+from hepflow.cli.fit_text import bias_text, f_test_lines, scan_text
 from hepflow.cli.scans import mass_scan
 from hepflow.cli.targets import read_bins
 from hepflow.errors import FitError
