@@ -9,8 +9,8 @@ from importlib import metadata
 import click
 
 from hepflow import __version__
+from hepflow.citations import citation
 from hepflow.cli import console
-from hepflow.cli.citations import citation
 
 PACKAGES = (
     "numpy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hepflow.citations import TITLES
 from hepflow.classifiers import calibrate
 from hepflow.comparison import Estimate, MethodCut, MethodResult
 from hepflow.errors import FitError, InputError
@@ -11,24 +12,6 @@ from hepflow.selection import Cut, Scores, Truth, Validation, closure_by_band, c
 from hepflow.workflow.config import Config
 from hepflow.workflow.fits import hunt
 
-TITLES = {
-    "cathode": "CATHODE",
-    "lacathode": "LaCATHODE",
-    "anode": "ANODE",
-    "r-anode": "R-ANODE",
-    "cwola": "CWoLa",
-    "curtains": "CURTAINs",
-    "curtains-latents": "CURTAINs, latents",
-    "flow-matching": "flow matching",
-    "feta": "FETA",
-    "feta-base-to-data": "FETA, base to data",
-    "feta-penalty": "FETA, L2 penalty",
-    "feta-two-bases": "FETA, two bases",
-    "salad": "SALAD",
-    "combination": "combination",
-    "idealized": "idealized",
-    "supervised": "supervised",
-}
 POINTS = 80  # of a ROC curve
 
 

@@ -1,7 +1,39 @@
-"""How to cite hepflow and what it stands on, as BibTeX."""
+"""How to cite hepflow and what it stands on, as BibTeX; and what papers call the methods."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+TITLES = {
+    "cathode": "CATHODE",
+    "lacathode": "LaCATHODE",
+    "anode": "ANODE",
+    "r-anode": "R-ANODE",
+    "cwola": "CWoLa",
+    "curtains": "CURTAINs",
+    "curtains-latents": "CURTAINs, latents",
+    "flow-matching": "flow matching",
+    "feta": "FETA",
+    "feta-base-to-data": "FETA, base to data",
+    "feta-penalty": "FETA, L2 penalty",
+    "feta-two-bases": "FETA, two bases",
+    "salad": "SALAD",
+    "combination": "combination",
+    "idealized": "idealized",
+    "supervised": "supervised",
+}
+PAPERS_OF = {  # method, or classifier -> keys of the papers that it is made of
+    "cathode": ("cathode", "neural_spline_flows"),
+    "lacathode": ("lacathode", "cathode", "neural_spline_flows"),
+    "anode": ("anode", "neural_spline_flows"),
+    "r-anode": ("ranode", "anode", "neural_spline_flows"),
+    "cwola": ("cwola",),
+    "curtains": ("curtains", "curtains_flows_for_flows", "neural_spline_flows"),
+    "flow-matching": ("cathode", "flow_matching"),
+    "feta": ("feta", "neural_spline_flows"),
+    "salad": ("salad",),
+    "bdt": ("boosted_trees",),
+}
 PAPERS = (  # what for, key, authors, title, arXiv number
     (
         "CATHODE, the background template",
@@ -91,6 +123,13 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Tree-based algorithms for weakly supervised anomaly detection",
         "2309.13111",
     ),
+    (
+        "The test statistics, their asymptotic formulae",
+        "asymptotic_formulae",
+        "Cowan, Glen and Cranmer, Kyle and Gross, Eilam and Vitells, Ofer",
+        "Asymptotic formulae for likelihood-based tests of new physics",
+        "1007.1727",
+    ),
 )
 SOFTWARE = """\
 @software{hepflow,
@@ -115,9 +154,16 @@ SOFTWARE = """\
 
 def citation(version: str) -> str:
     """Return the BibTeX entries of hepflow, of the statistical model and of every method."""
+    return bibtex(version, [key for _, key, *_ in PAPERS])
+
+
+def bibtex(version: str, keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of hepflow, of the statistical model and of the papers with these keys."""
+    wanted = set(keys)
     entries = [
         f"% {what}\n@article{{{key},\n  author  = {{{authors}}},\n  title   = {{{title}}},\n"
         f"  eprint  = {{{number}}},\n  archivePrefix = {{arXiv}}\n}}"
         for what, key, authors, title, number in PAPERS
+        if key in wanted
     ]
     return "\n\n".join([SOFTWARE.replace("VERSION", version), *entries])
