@@ -100,26 +100,13 @@ def table(comparison: Comparison) -> str:
 
 
 def _rows(summaries: list[Summary]) -> list[list[str]]:
-    """Return the heading and one row a method; columns that nobody has are left out."""
-    cuts = sorted(
-        {name.split(" at ")[1] for one in summaries for name in one.mean if name.startswith("z at ")},
-        key=float,
-        reverse=True,
-    )
-    judged = {**{f"SIC {cut}": f"sic at {cut}" for cut in cuts}, "max SIC": "max_sic", "AUC": "auc"}
-    pulls = {f"pull {cut}": f"pull at {cut}" for cut in cuts}
-    columns = {
-        **(judged if any(one.injected for one in summaries) else pulls),  # no signal was there to be learned
-        **{f"Z {cut}": f"z at {cut}" for cut in cuts},
-        "closure SR": "closure SR",
-    }
-    columns = {title: key for title, key in columns.items() if any(key in one.mean for one in summaries)}
-    relative = f"sic at {cuts[-1]}" if cuts else ""
-    ratio = any(relative in one.relative and one.injected for one in summaries)
-    rows = [["method", *columns, *([f"SIC {cuts[-1]} / idealized"] if ratio else ())]]
+    """Return the heading and one row a method."""
+    from hepflow.comparison import columns
+
+    shown = columns(summaries)
+    rows = [["method", *(column.title for column in shown)]]
     for one in summaries:
-        estimates = [one.mean.get(key) for key in columns.values()]
-        estimates += [one.relative.get(relative)] if ratio else []
+        estimates = [column.of(one) for column in shown]
         cells = ["-" if found is None else with_error(found.value, found.error) for found in estimates]
         rows.append([one.title + (TRUTH if one.uses_truth else ""), *cells])
     return rows

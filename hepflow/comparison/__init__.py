@@ -1,7 +1,19 @@
 """Comparisons of methods as frozen records, from which figures and tables draw."""
 
+from hepflow.comparison.columns import Column, columns
 from hepflow.comparison.comparison import SCHEMA, Comparison
 from hepflow.comparison.records import Estimate, Matrix, MethodCut, MethodResult
 from hepflow.comparison.summary import IDEALIZED, Summary
 
-__all__ = ["IDEALIZED", "SCHEMA", "Comparison", "Estimate", "Matrix", "MethodCut", "MethodResult", "Summary"]
+__all__ = [
+    "IDEALIZED",
+    "SCHEMA",
+    "Column",
+    "Comparison",
+    "Estimate",
+    "Matrix",
+    "MethodCut",
+    "MethodResult",
+    "Summary",
+    "columns",
+]
