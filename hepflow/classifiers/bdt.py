@@ -7,11 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from hepflow.classifiers.forest import Forest
+from hepflow.classifiers.settings import check_features, options, untrained
+from hepflow.errors import InputError
 from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, storable
 
 BINS = 255  # the most that the trees can tell apart
 
 
+@storable
 @dataclass
 class BoostedTrees:
     """An ensemble of histogram gradient-boosted trees, which differ by their validation split.
@@ -34,19 +39,23 @@ class BoostedTrees:
     max_iter: int = 100
     validation_fraction: float = 0.2
     patience: int = 10
-    _edges: list[FloatArray] = field(default_factory=list, init=False, repr=False)
-    _trees: list[HistGradientBoostingClassifier] = field(default_factory=list, init=False, repr=False)
+
+    names: tuple[str, ...] = field(default=(), init=False, repr=False)
+    edges: tuple[FloatArray, ...] = field(default=(), init=False, repr=False)
+    forest: Forest | None = field(default=None, init=False, repr=False)
 
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> BoostedTrees:
         """Train on the features of N events against those of M; their weights are scaled to the same sum."""
         x = np.concatenate([numerator.features, denominator.features])
         # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
-        self._edges = [np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1])) for column in x.T]
+        quantiles = np.linspace(0, 1, BINS + 1)[1:-1]
+        self.names = numerator.names
+        self.edges = tuple(np.unique(np.quantile(column, quantiles)) for column in x.T)
         x = self._binned(x)
         y = np.repeat([1, 0], [len(numerator), len(denominator)])
         half = 0.5 * len(x)
         w = np.concatenate([half * each.weight / each.weight.sum() for each in (numerator, denominator)])
-        self._trees = []
+        trained = []
         for member in range(self.members):
             tree = HistGradientBoostingClassifier(
                 max_iter=self.max_iter,
@@ -58,18 +67,47 @@ class BoostedTrees:
                 min_samples_leaf=self.min_samples_leaf,
                 random_state=seed + member,
             )
-            self._trees.append(tree.fit(x, y, sample_weight=w))
+            trained.append(tree.fit(x, y, sample_weight=w))
+        self.forest = Forest.of(trained)
         return self
 
     def log_ratio(self, sample: Sample) -> FloatArray:
-        """Return the mean log density ratio of each event, shape ``(N,)``."""
-        x = self._binned(sample.features)
-        total = np.zeros(len(x))
-        for tree in self._trees:
-            total += tree.decision_function(x)
-        return total / len(self._trees)
+        """Return the mean log density ratio of each event, shape ``(N,)``.
+
+        Raises
+        ------
+        ConfigError
+            If there was no training yet, or it had other features.
+        """
+        if self.forest is None:
+            raise untrained(self)
+        check_features(self.names, sample)
+        return self.forest.score(self._binned(sample.features))
+
+    def state(self) -> State:
+        """Return settings, bin edges and trees."""
+        if self.forest is None:
+            raise untrained(self)
+        edges = {f"edges.{number}": each for number, each in enumerate(self.edges)}
+        return State({"options": options(self), "features": self.names}, edges, {"forest": self.forest})
+
+    @classmethod
+    def from_state(cls, state: State) -> BoostedTrees:
+        """Make trained trees again."""
+        made = cls(**state.settings["options"])
+        made.names = tuple(map(str, state.settings["features"]))
+        made.edges = tuple(
+            state.array(f"edges.{number}", np.float64, (None,)) for number in range(len(made.names))
+        )
+        made.forest = state.part("forest", Forest)
+        rising = all(np.all(np.diff(each) > 0) for each in made.edges)
+        if made.forest.features != len(made.names) or not rising:
+            raise InputError(
+                f"trees of {made.forest.features} features, bins of {len(made.names)}; expected as many, rising edges"
+            )
+        return made
 
     def _binned(self, x: FloatArray) -> FloatArray:
         """Return the number of the bin of each value, shape (N, D)."""
-        columns = [np.searchsorted(edges, column) for edges, column in zip(self._edges, x.T, strict=True)]
+        columns = [np.searchsorted(edges, column) for edges, column in zip(self.edges, x.T, strict=True)]
         return np.stack(columns, axis=1).astype(np.float64)

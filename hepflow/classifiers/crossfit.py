@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, storable
 
 Folds = NDArray[np.intp]
 
 
+@runtime_checkable
 class Classifier(Protocol):
     """A density ratio learned from two samples."""
 
@@ -28,6 +30,7 @@ class Classifier(Protocol):
         ...
 
 
+@storable
 @dataclass(frozen=True, eq=False)
 class CrossFit:
     """The k classifiers of a cross-fit and the scores they gave to the events they left out.
@@ -55,6 +58,35 @@ class CrossFit:
             if np.any(dealt == fold):
                 scores[dealt == fold] = classifier.log_ratio(sample.select(dealt == fold))
         return scores
+
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the mean over the folds of the log density ratio, shape ``(N,)``, for events of no fold alone.
+
+        An event that the classifiers were trained on looks more like its own sample than it is: `score` is for those.
+        """
+        mean: FloatArray = np.mean([classifier.log_ratio(sample) for classifier in self.classifiers], axis=0)
+        return mean
+
+    def without_scores(self) -> CrossFit:
+        """Return the classifiers alone: scores say something of the events, which not everyone is to know."""
+        return replace(self, numerator=np.empty(0), denominator=np.empty(0))
+
+    def state(self) -> State:
+        """Return scores and classifiers."""
+        scores = {"numerator": self.numerator, "denominator": self.denominator}
+        parts = {f"classifiers.{fold}": each for fold, each in enumerate(self.classifiers)}
+        return State({}, scores, parts)
+
+    @classmethod
+    def from_state(cls, state: State) -> CrossFit:
+        """Make a cross-fit again."""
+        classifiers = state.sequence("classifiers", Classifier)  # type: ignore[type-abstract]
+        if not classifiers:
+            raise InputError("a cross-fit without classifiers")
+        numerator, denominator = (
+            state.array(name, np.float64, (None,)) for name in ("numerator", "denominator")
+        )
+        return cls(numerator, denominator, classifiers)
 
 
 def crossfit(

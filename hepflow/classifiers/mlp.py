@@ -12,9 +12,13 @@ from scipy.special import ndtri
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from hepflow.classifiers.settings import check_features, options, untrained
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray, Sample
-from hepflow.training import Losses, Members, State, TrainingPlan, train
+from hepflow.training import Losses, Members, TrainingPlan, train
+from hepflow.weights import State, storable
+
+Networks = dict[str, Tensor]  # parameters by name, those of all networks stacked
 
 KNOTS, TAIL = 401, 5e-4  # of the ranks; the share of events at each end that are not told apart
 CHUNK = 4096  # events at a time: what all networks hold of them stays in the cache
@@ -29,6 +33,7 @@ PLAN = TrainingPlan(
 )
 
 
+@storable
 @dataclass
 class NeuralNetwork:
     """An ensemble of multilayer perceptrons, which differ by their first weights and their validation split.
@@ -57,8 +62,9 @@ class NeuralNetwork:
     plan: TrainingPlan = PLAN
 
     losses: tuple[Losses, ...] = field(default=(), init=False, repr=False)
-    _ranks: _Ranks | None = field(default=None, init=False, repr=False)
-    _networks: State = field(default_factory=dict, init=False, repr=False)
+    names: tuple[str, ...] = field(default=(), init=False, repr=False)
+    ranks: Ranks | None = field(default=None, init=False, repr=False)
+    networks: Networks = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.members < 1 or not self.hidden or min(self.hidden) < 1:
@@ -91,17 +97,17 @@ class NeuralNetwork:
         x = np.concatenate([self._inputs(sample) for sample in samples])
         y = np.repeat([1.0, 0.0], [len(sample) for sample in samples])
         weight = np.concatenate([s.weight / total for s, total in zip(samples, totals, strict=True)])
-        self._ranks = _Ranks.of(x)
+        self.names, self.ranks = numerator.names, Ranks.of(x)
         trainings = train(
             _Perceptrons([self._network(x.shape[1], seed + member) for member in range(self.members)]),
-            (_tensor(self._ranks.apply(x)), _tensor(y)),
+            (_tensor(self.ranks.apply(x)), _tensor(y)),
             self.plan,
             [seed + member for member in range(self.members)],
             "network" if self.members == 1 else f"{self.members} networks",
             weight=_tensor(weight * len(weight)),
         )
         states = list(itertools.chain.from_iterable(training.states for training in trainings))
-        self._networks = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+        self.networks = {name: torch.stack([state[name] for state in states]) for name in states[0]}
         self.losses = tuple(training.losses for training in trainings)
         return self
 
@@ -111,17 +117,50 @@ class NeuralNetwork:
         Raises
         ------
         ConfigError
-            If there was no training yet.
+            If there was no training yet, or it had other features.
         """
-        if self._ranks is None:
-            raise ConfigError("this NeuralNetwork has not been trained; call fit first")
-        x = _tensor(self._ranks.apply(self._inputs(sample)))
-        count = len(next(iter(self._networks.values())))
+        if self.ranks is None:
+            raise untrained(self)
+        check_features(self.names, sample)
+        x = _tensor(self.ranks.apply(self._inputs(sample)))
+        count = len(next(iter(self.networks.values())))
         with torch.no_grad():
             parts = [
-                _logits(self._networks, part.expand(count, -1, -1)).mean(0) for part in torch.split(x, CHUNK)
+                _logits(self.networks, part.expand(count, -1, -1)).mean(0) for part in torch.split(x, CHUNK)
             ]
         return torch.cat(parts).numpy().astype(np.float64)
+
+    def state(self) -> State:
+        """Return settings, ranks, and the weights of all kept states, first index by first index."""
+        if self.ranks is None:
+            raise untrained(self)
+        return State(
+            {"options": {**options(self), "plan": self.plan.portable()}, "features": self.names},
+            {name: each.numpy() for name, each in self.networks.items()},
+            {"ranks": self.ranks},
+        )
+
+    @classmethod
+    def from_state(cls, state: State) -> NeuralNetwork:
+        """Make trained networks again."""
+        chosen = dict(state.settings["options"])
+        made = cls(**{**chosen, "hidden": tuple(chosen["hidden"]), "plan": TrainingPlan(**chosen["plan"])})
+        made.names = tuple(map(str, state.settings["features"]))
+        made.ranks = state.part("ranks", Ranks)
+        widths = [len(made.names) + made.with_mass, *made.hidden, 1]
+        count = len(state.array("0.bias", np.float32, (None, widths[1])))
+        for layer, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+            for name, shape in ((f"{layer}.weight", (outputs, inputs)), (f"{layer}.bias", (outputs,))):
+                made.networks[name] = torch.from_numpy(state.array(name, np.float32, (count, *shape)))
+        if (
+            len(made.ranks.knots) != widths[0]
+            or any(len(knots) < 2 for knots in made.ranks.knots)
+            or not count
+        ):
+            raise InputError(
+                f"ranks of {len(made.ranks.knots)} inputs; expected {widths[0]}, and one network or more"
+            )
+        return made
 
     def _inputs(self, sample: Sample) -> FloatArray:
         return np.column_stack([sample.features, sample.mass]) if self.with_mass else sample.features
@@ -133,27 +172,33 @@ class NeuralNetwork:
             return torch.nn.Sequential(*(torch.nn.Linear(a, b) for a, b in itertools.pairwise(widths)))
 
 
+@storable
 @dataclass(frozen=True)
-class _Ranks:
+class Ranks:
     """Maps each column by its ranks to a normal distribution: long tails and sharp peaks alike are learned well."""
 
     knots: tuple[FloatArray, ...]
 
     @classmethod
-    def of(cls, x: FloatArray) -> _Ranks:
+    def of(cls, x: FloatArray) -> Ranks:
         """Take the knots from the quantiles of rows (N, D)."""
         return cls(tuple(np.quantile(column, np.linspace(0, 1, KNOTS)) for column in x.T))
 
     def apply(self, x: FloatArray) -> FloatArray:
         """Return the images (N, D), which end at those of the outermost knots."""
-        ranks = [_rank(column, knots) for column, knots in zip(x.T, self.knots, strict=True)]
+        ranks = [np.interp(column, *table) for column, table in zip(x.T, self.tables(), strict=True)]
         return np.asarray(ndtri(np.clip(np.stack(ranks, axis=1), TAIL, 1 - TAIL)))
 
+    def tables(self) -> list[tuple[FloatArray, FloatArray]]:
+        """Return for each column positions, each once, and their ranks, between which ranks are interpolated.
 
-def _rank(column: FloatArray, knots: FloatArray) -> FloatArray:
-    """Return where values stand between the knots, from 0 to 1; the middle of all knots that share their value."""
-    positions, first, count = np.unique(knots, return_index=True, return_counts=True)
-    return np.asarray(np.interp(column, positions, (first + 0.5 * (count - 1)) / (len(knots) - 1)))
+        Ranks go from 0 to 1; a value that several knots share has the rank in their middle.
+        """
+        found = []
+        for knots in self.knots:
+            positions, first, count = np.unique(knots, return_index=True, return_counts=True)
+            found.append((positions, (first + 0.5 * (count - 1)) / (len(knots) - 1)))
+        return found
 
 
 class _Perceptrons(Members):
@@ -173,7 +218,7 @@ def _cross_entropy(logit: Tensor, y: Tensor) -> Tensor:
     return softplus(logit) - y * logit
 
 
-def _logits(networks: State, x: Tensor) -> Tensor:
+def _logits(networks: Networks, x: Tensor) -> Tensor:
     """Return the logits (E, B) of inputs (E, B, D): linear layers with ReLU between them."""
     x = x.transpose(1, 2).contiguous()  # features first, so that sums over events run along the memory
     names = list(networks)

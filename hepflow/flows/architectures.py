@@ -138,6 +138,18 @@ def flow_matching(
     return FlowMatching(features, context, hidden=hidden, layers=layers, steps=steps)
 
 
+ARCHITECTURES = {  # those that a file can name
+    one.__name__: one
+    for one in (
+        affine_autoregressive,
+        spline_autoregressive,
+        spline_coupling,
+        mixture_autoregressive,
+        flow_matching,
+    )
+}
+
+
 def _autoregressive(
     layer: Callable[[], Transform], features: int, layers: int, base: Distribution | None
 ) -> Flow:

@@ -16,19 +16,22 @@ from torch import Tensor
 from tqdm import tqdm
 
 from hepflow.errors import ConfigError
-from hepflow.flows.architectures import spline_autoregressive
+from hepflow.flows.architectures import ARCHITECTURES, spline_autoregressive
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
-from hepflow.flows.preprocess import Bijection, Standardise, logit_preprocessing
+from hepflow.flows.preprocess import PREPROCESSINGS, Bijection, Standardise, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
+from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
+from hepflow.weights import State, storable
 
 Architecture = Callable[[int, int], Any]
 Preprocessing = Callable[[FloatArray, tuple[str, ...]], Bijection]
 CHUNK = 8192  # events at a time: what a layer holds of them stays in the cache
 
 
+@storable
 @dataclass
 class Density:
     """An ensemble of flows for p(x | m), and the preprocessing around them.
@@ -58,7 +61,7 @@ class Density:
     trainings: tuple[Training, ...] = field(default=(), init=False)
     _flows: list[Any] = field(default_factory=list, init=False, repr=False)
     _bijection: Bijection | None = field(default=None, init=False, repr=False)
-    _size: int = field(default=0, init=False, repr=False)
+    names: tuple[str, ...] = field(default=(), init=False, repr=False)
     _context: Standardise | None = field(default=None, init=False, repr=False)
     _range: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
@@ -79,7 +82,7 @@ class Density:
         """
         self._flows = []
         self._bijection = self.preprocessing(sample.features, sample.names)
-        self._size = len(sample.names)
+        self.names = sample.names
         self._context = _slow_context(sample.mass)
         self._range = float(sample.mass.min()), float(sample.mass.max())
         x = tensor(self._bijection.forward(sample.features)[0])
@@ -119,7 +122,7 @@ class Density:
         random = np.random.default_rng(seed)
         generator = torch.Generator().manual_seed(seed)
         given = self._given(m)
-        x = random.standard_normal((len(m), self._size))
+        x = random.standard_normal((len(m), len(self.names)))
         with tqdm(total=len(m), desc="sampling", unit="event", unit_scale=True, disable=None) as bar:
             for turn, flow in enumerate(self._flows):
                 rows = slice(turn, None, len(self._flows))
@@ -150,6 +153,43 @@ class Density:
         bijection, _ = self._fitted()
         self._check_latent(member)
         return bijection.inverse(self._run(_from_normal, self.best_flows[member], z, self._given(m)))
+
+    def state(self) -> State:
+        """Return settings, preprocessing and the parameters of all kept flows.
+
+        Raises
+        ------
+        ConfigError
+            If it has not been trained, or architecture or preprocessing are no functions of hepflow.
+        """
+        bijection, context = self._fitted()
+        settings = {
+            "architecture": described(self.architecture, ARCHITECTURES),
+            "preprocessing": described(self.preprocessing, PREPROCESSINGS),
+            "plan": self.plan.portable(),
+            "members": self.members,
+            "features": self.names,
+            "range": self._range,
+        }
+        return State(settings, parameters(self._flows), {"bijection": bijection, "context": context})
+
+    @classmethod
+    def from_state(cls, state: State) -> Density:
+        """Make a trained density again; what its training left beside it, such as losses, is not there."""
+        settings = state.settings
+        names = tuple(map(str, settings["features"]))
+        low, high = map(float, settings["range"])
+        made = cls(
+            chosen(settings["architecture"], ARCHITECTURES, state),
+            TrainingPlan(**settings["plan"]),
+            int(settings["members"]),
+            chosen(settings["preprocessing"], PREPROCESSINGS, state),
+        )
+        made.names, made._range = names, (low, high)
+        made._bijection = probed(state.part("bijection", Bijection), len(names))  # type: ignore[type-abstract]
+        made._context = probed(state.part("context", Standardise), 1)
+        made._flows = flows_from(state, lambda: made.architecture(len(names), 1), made.members)
+        return made
 
     @property
     def bijection(self) -> Bijection:

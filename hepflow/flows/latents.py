@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from hepflow.flows.density import Density
 from hepflow.sample import FloatArray
+from hepflow.weights import storable
 
 
+@storable
 @dataclass(frozen=True)
 class Latents:
     """The map x' = g_to^-1(g_source(x; m); m') between the flows g of two densities, which needs no training.

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from scipy.special import ndtr
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.sample import FloatArray
+from hepflow.weights import storable
 
 # nearest a rescaled value may come to 0 or 1: keeps the logit of an event on the very bound finite
 CLIP = 1e-6
 
 
+@runtime_checkable
 class Bijection(Protocol):
     """An invertible map of feature tables (N, D), column by column."""
 
@@ -28,6 +30,7 @@ class Bijection(Protocol):
         ...
 
 
+@storable
 @dataclass(frozen=True)
 class MinMaxLogit:
     """Rescale each column from its bounds to (0, 1), then take the logit: samples cannot leave the bounds.
@@ -74,6 +77,7 @@ class MinMaxLogit:
         return np.clip(self.low + u * (self.high - self.low), self.low, self.high)
 
 
+@storable
 @dataclass(frozen=True)
 class Standardise:
     """Shift and scale each column to mean 0 and standard deviation 1 of the training rows."""
@@ -95,6 +99,7 @@ class Standardise:
         return z * self.scale + self.mean
 
 
+@storable
 @dataclass(frozen=True)
 class GaussRank:
     """Map each column by its own quantiles to a normal distribution, linearly between knots.
@@ -142,6 +147,7 @@ def _interpolate(x: FloatArray, knots: FloatArray, images: FloatArray) -> tuple[
     return images[index] + slopes[index] * (x - knots[index]), slopes[index]
 
 
+@storable
 @dataclass(frozen=True)
 class Chain:
     """Several bijections, one after another."""
@@ -163,6 +169,7 @@ class Chain:
         return z
 
 
+@storable
 @dataclass(frozen=True)
 class Dequantise:
     """Add uniform noise of one step to columns of discrete values, and round down on the way back.
@@ -220,6 +227,7 @@ class Dequantise:
         return np.where(self.step > 0, self.origin + step * np.maximum(steps, 0), z)
 
 
+@storable
 @dataclass(frozen=True)
 class Log:
     """Take the logarithm of columns above a lower bound: for long tails, such as masses.
@@ -304,6 +312,9 @@ def logit_preprocessing(
     add(Standardise.fit(x))
     add(GaussRank.fit(x))
     return Chain(tuple(parts))
+
+
+PREPROCESSINGS = {"logit_preprocessing": logit_preprocessing}  # those that a file can name
 
 
 def _check_columns(x: FloatArray, names: tuple[str, ...], discrete: Collection[str]) -> None:

@@ -16,18 +16,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hepflow.errors import ConfigError
-from hepflow.flows.architectures import spline_coupling
+from hepflow.flows.architectures import ARCHITECTURES, spline_coupling
 from hepflow.flows.autoregressive import SplineAutoregressive
 from hepflow.flows.coupling import SplineCoupling
 from hepflow.flows.density import Architecture, Density, chunks, kept_flows, tensor
 from hepflow.flows.spline import EDGE
 from hepflow.flows.stack import FlowMembers, stackable
+from hepflow.flows.states import chosen, described, flows_from, parameters
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
+from hepflow.weights import State, storable
 
 Direction = Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
+@storable
 @dataclass
 class Transport:
     """An ensemble of invertible maps that carry the density of a sample to a trained density, the base.
@@ -132,12 +135,50 @@ class Transport:
 
     def member_of(self, rows: int) -> NDArray[np.intp]:
         """Return which member carries each of `rows` events, shape (rows,)."""
-        return (np.arange(rows) % len(self._maps)) * len(self.trainings) // len(self._maps)
+        return (np.arange(rows) % len(self._maps)) * self._fitted().members // len(self._maps)
 
-    def _carry(self, call: Direction, x: FloatArray, m: FloatArray, target: FloatArray | None) -> FloatArray:
+    def state(self) -> State:
+        """Return settings, the base density, and the parameters of all kept maps.
+
+        Raises
+        ------
+        ConfigError
+            If it has not been trained, or the architecture is no function of hepflow.
+        """
+        base = self._fitted()
+        settings = {
+            "architecture": described(self.architecture, ARCHITECTURES),
+            "plan": self.plan.portable(),
+            "identity": self.identity,
+            "penalty": self.penalty,
+            "contexts": self._contexts,
+        }
+        return State(settings, parameters(self._maps), {"base": base})
+
+    @classmethod
+    def from_state(cls, state: State) -> Transport:
+        """Make a trained transport again; what its training left beside it, such as losses, is not there."""
+        settings, base = state.settings, state.part("base", Density)
+        made = cls(
+            chosen(settings["architecture"], ARCHITECTURES, state),
+            TrainingPlan(**settings["plan"]),
+            bool(settings["identity"]),
+            float(settings["penalty"]),
+        )
+        made._base, made._contexts = base, 1 if settings["contexts"] == 1 else 2
+        made._maps = flows_from(
+            state, lambda: made.architecture(len(base.names), made._contexts), base.members
+        )
+        return made
+
+    def _fitted(self) -> Density:
         if self._base is None:
             raise ConfigError("this Transport has not been trained; call fit first")
-        z, context = self._base.bijection.forward(x)[0], _contexts(self._base, m, target)
+        return self._base
+
+    def _carry(self, call: Direction, x: FloatArray, m: FloatArray, target: FloatArray | None) -> FloatArray:
+        base = self._fitted()
+        z, context = base.bijection.forward(x)[0], _contexts(base, m, target)
         if context.shape[1] != self._contexts:
             wanted = "with target masses; give some" if target is None else "without target masses; give none"
             raise ConfigError(f"this Transport was trained {wanted}")
@@ -147,7 +188,7 @@ class Transport:
                 rows = slice(turn, None, len(self._maps))
                 parts = [call(each, a, b)[0].numpy() for a, b in chunks(z[rows], context[rows])]
                 carried[rows] = np.concatenate(parts, dtype=np.float64)
-        return self._base.bijection.inverse(carried)
+        return base.bijection.inverse(carried)
 
 
 class TransportMembers(FlowMembers):

@@ -13,6 +13,7 @@ from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, storable
 
 LEAST = -50.0  # log ratio of an event where a density is zero: never signal-like
 
@@ -61,6 +62,7 @@ class Anode:
         return replace(background, scoring=ratio.instead_of)
 
 
+@storable
 @dataclass
 class DensityRatio:
     """A classifier made of two densities: ``log p(x | m, data) - log p(x | m, background)``.
@@ -97,3 +99,13 @@ class DensityRatio:
         ratio = np.full(len(sample), LEAST)
         ratio[known] = np.maximum(above[known] - below[known], LEAST)
         return ratio
+
+    def state(self) -> State:
+        """Return both densities."""
+        return State({"masses": self.masses}, {}, {"background": self.background, "data": self.data})
+
+    @classmethod
+    def from_state(cls, state: State) -> DensityRatio:
+        """Make a ratio of trained densities again."""
+        low, high = map(float, state.settings["masses"])
+        return cls(state.part("background", Density), state.part("data", Density), (low, high))

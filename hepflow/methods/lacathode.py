@@ -10,12 +10,13 @@ from functools import partial
 import numpy as np
 
 from hepflow.classifiers import BoostedTrees, Classifier, NeuralNetwork
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, storable
 
 
 @dataclass
@@ -61,6 +62,7 @@ class LaCathode:
         return replace(background, scoring=latent)
 
 
+@storable
 @dataclass
 class LatentClassifier:
     """Copies of a classifier, each in the latent space of another flow.
@@ -98,6 +100,25 @@ class LatentClassifier:
         each = [fitted.log_ratio(self._latent(sample, flow)) for flow, fitted in enumerate(self._fitted)]
         mean: FloatArray = np.mean(each, axis=0)
         return mean
+
+    def state(self) -> State:
+        """Return the flows and the trained copies."""
+        if not self._fitted:
+            raise ConfigError("this LatentClassifier has not been trained; call fit first")
+        copies = {f"copies.{flow}": fitted for flow, fitted in enumerate(self._fitted)}
+        return State({"masses": self.masses}, {}, {"density": self.density, **copies})
+
+    @classmethod
+    def from_state(cls, state: State) -> LatentClassifier:
+        """Make trained copies again."""
+        low, high = map(float, state.settings["masses"])
+        density = state.part("density", Density)
+        copies = state.sequence("copies", Classifier)  # type: ignore[type-abstract]
+        if not 1 <= len(copies) <= density.members:
+            raise InputError(f"{len(copies)} classifiers in the latent spaces of {density.members} flows")
+        made = cls(density, len(copies), (low, high), copies[0])
+        made._fitted = list(copies)
+        return made
 
     def _latent(self, sample: Sample, flow: int) -> Sample:
         z = self.density.to_latent(sample.features, np.clip(sample.mass, *self.masses), flow)

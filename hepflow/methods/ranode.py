@@ -16,15 +16,18 @@ from torch.nn import functional
 
 from hepflow.classifiers import Classifier
 from hepflow.errors import ConfigError
-from hepflow.flows import TrainingPlan, spline_autoregressive
+from hepflow.flows import Density, TrainingPlan, spline_autoregressive
+from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.flows.preprocess import Bijection, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
+from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.methods.anode import LEAST, fewer_samples
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import train
+from hepflow.weights import State, storable
 
 CHUNK = 8192  # events at a time
 SPEED = (
@@ -85,6 +88,7 @@ class RAnode:
         return replace(background, scoring=ResidualDensity(self, windows.signal).instead_of)
 
 
+@storable
 @dataclass
 class ResidualDensity:
     """A classifier made of a fixed background density and a signal density fitted beside it.
@@ -128,10 +132,7 @@ class ResidualDensity:
         for member in range(method.members):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed + member)
-                flow = method.architecture(z.shape[1], 0)
-            start = math.log(method.fraction / (1 - method.fraction))
-            flow.register_parameter("log_odds", torch.nn.Parameter(torch.tensor(start / SPEED)))
-            flows.append(flow)
+                flows.append(_with_fraction(method.architecture(z.shape[1], 0), method.fraction))
         seeds = [seed + member for member in range(method.members)]
         trainings = train(_Mixtures(flows), rows, method.plan, seeds, f"{method.members} signal densities")
         self._flows = []
@@ -160,9 +161,53 @@ class ResidualDensity:
         ratio: FloatArray = np.logaddexp(np.log(fraction) + signal, np.log1p(-fraction))
         return ratio
 
+    def state(self) -> State:
+        """Return settings, the background density, and the parameters of all kept signal densities."""
+        if self._bijection is None:
+            raise ConfigError("R-ANODE: the signal density has not been trained; call fit first")
+        method = self.method
+        settings = {
+            "architecture": described(method.architecture, ARCHITECTURES),
+            "plan": method.plan.portable(),
+            "members": method.members,
+            "fraction": method.fraction,
+            "masses": self.masses,
+        }
+        parts = {"background": method.cathode.density, "bijection": self._bijection}
+        return State(settings, parameters(self._flows), parts)
+
+    @classmethod
+    def from_state(cls, state: State) -> ResidualDensity:
+        """Make trained signal densities beside their background again."""
+        settings, density = state.settings, state.part("background", Density)
+        method = RAnode(
+            replace(fewer_samples(), density=density),
+            chosen(settings["architecture"], ARCHITECTURES, state),
+            TrainingPlan(**settings["plan"]),
+            int(settings["members"]),
+            float(settings["fraction"]),
+        )
+        low, high = map(float, settings["masses"])
+        features = len(density.names)
+        made = cls(method, (low, high))
+        made._bijection = probed(state.part("bijection", Bijection), features)  # type: ignore[type-abstract]
+        made._flows = flows_from(
+            state,
+            lambda: _with_fraction(method.architecture(features, 0), method.fraction),
+            method.members,
+        )
+        return made
+
     def _log_background(self, sample: Sample) -> FloatArray:
         """Return log p_b(x | m) of each event, shape ``(N,)``."""
         return self.method.cathode.density.log_prob(sample.features, np.clip(sample.mass, *self.masses))
+
+
+def _with_fraction(flow: Any, fraction: float) -> Any:
+    """Return a flow with a signal fraction among its parameters."""
+    start = math.log(fraction / (1 - fraction))
+    flow.register_parameter("log_odds", torch.nn.Parameter(torch.tensor(start / SPEED)))
+    return flow
 
 
 class _Mixtures(FlowMembers):

@@ -5,7 +5,16 @@ from hepflow.selection.closure import Closure, closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.overlap import check_no_overlap
-from hepflow.selection.scores import Judged, Scored, Scores, judge, score
+from hepflow.selection.scores import (
+    Judged,
+    Scored,
+    Scorer,
+    Scores,
+    judge,
+    load_judged,
+    save_judged,
+    score,
+)
 from hepflow.selection.supervised import supervised
 from hepflow.selection.truth import Truth, significance_improvement
 from hepflow.selection.validation import (
@@ -15,6 +24,7 @@ from hepflow.selection.validation import (
     validate,
     validate_in_simulation,
 )
+from hepflow.weights import load_weights, save_weights
 
 __all__ = [
     "Agreement",
@@ -23,6 +33,7 @@ __all__ = [
     "Judged",
     "NonClosure",
     "Scored",
+    "Scorer",
     "Scores",
     "Truth",
     "Validation",
@@ -34,6 +45,10 @@ __all__ = [
     "enough_simulation",
     "inclusive",
     "judge",
+    "load_judged",
+    "load_weights",
+    "save_judged",
+    "save_weights",
     "score",
     "score_correlation",
     "score_together",

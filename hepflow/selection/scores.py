@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.classifiers import Classifier, CrossFit, Folds, crossfit, deal
+from hepflow.errors import InputError
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, load_weights, save_weights, storable
 
 Mask = NDArray[np.bool_]
 
@@ -86,6 +89,60 @@ class Judged:
     scores: Scores
     fit: CrossFit
     dealt: Dealt
+
+
+@storable
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """What scores more events as those of an analysis were: all of `Judged` but the scored samples."""
+
+    fit: CrossFit
+    dealt: Dealt
+
+    def state(self) -> State:
+        """Return classifiers and folds."""
+        folds = {entry.name: getattr(self.dealt, entry.name).astype(np.int64) for entry in fields(Dealt)}
+        return State({}, folds, {"fit": self.fit})
+
+    @classmethod
+    def from_state(cls, state: State) -> Scorer:
+        """Make classifiers and folds again."""
+        fit = state.part("fit", CrossFit)
+        folds = {entry.name: state.array(entry.name, np.int64, (None,)) for entry in fields(Dealt)}
+        for name, dealt in folds.items():
+            if np.any((dealt < 0) | (dealt >= len(fit.classifiers))):
+                raise InputError(
+                    f"{name}: events of folds that none of {len(fit.classifiers)} classifiers left out"
+                )
+        return cls(fit, Dealt(**{name: dealt.astype(np.intp) for name, dealt in folds.items()}))
+
+
+def save_judged(path: str | Path, judged: Judged) -> None:
+    """Write classifiers and folds; the scored samples are kept elsewhere, by `hepflow.storage.save_sample`.
+
+    Raises what `hepflow.weights.save_weights` does.
+    """
+    save_weights(path, Scorer(judged.fit, judged.dealt))
+
+
+def load_judged(path: str | Path, scores: Scores) -> Judged:
+    """Read what `save_judged` wrote, beside the scores of the same samples.
+
+    Raises
+    ------
+    InputError
+        As `hepflow.weights.load_weights` does, and if the samples have other numbers of events.
+    """
+    scorer = load_weights(path, Scorer)
+    for entry in fields(Dealt):
+        scored: Scored | None = getattr(scores, entry.name)
+        events, dealt = 0 if scored is None else len(scored.sample), len(getattr(scorer.dealt, entry.name))
+        if events != dealt:
+            raise InputError(
+                f"{path}: folds of {dealt:,} events for a sample {entry.name!r} of {events:,}; expected the samples "
+                "of the same run"
+            )
+    return Judged(scores, scorer.fit, scorer.dealt)
 
 
 def score(

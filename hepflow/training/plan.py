@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 
@@ -81,6 +81,10 @@ class TrainingPlan:
             raise ConfigError(
                 f"TrainingPlan: no device {self.device!r} here; expected one of {', '.join(there)}"
             ) from error
+
+    def portable(self) -> dict[str, Any]:
+        """Return the recipe without the device, which another machine may not have."""
+        return {name: value for name, value in asdict(self).items() if name != "device"}
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate at a step of `steps`, relative to the peak."""

@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 
 from hepflow.classifiers import BoostedTrees
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, InputError
 from hepflow.regions import Windows
 from hepflow.sample import Sample
-from hepflow.selection import Truth, Validation, cuts, score, score_together
+from hepflow.selection import (
+    Truth,
+    Validation,
+    combine,
+    cuts,
+    judge,
+    load_judged,
+    save_judged,
+    score,
+    score_together,
+)
 
 TREES = BoostedTrees(members=1, max_iter=20)
 SAMPLES = ("data", "template", "sidebands", "validation", "signal")
@@ -185,3 +195,30 @@ def test_what_cannot_be_combined(mixed, backgrounds):
     other = replace(backgrounds["two"], windows=Windows((3300, 3600), [(2500, 3300), (3600, 5000)]))
     with pytest.raises(ConfigError, match="two has other regions than one"):
         score_together(TREES, mixed, {**backgrounds, "two": other}, seed=1)
+
+
+def test_what_was_kept_is_combined_to_the_same_scores(mixed, backgrounds, together, toy, tmp_path):
+    back = {}
+    for name, background in backgrounds.items():
+        judged = judge(TREES, mixed, background, signal=toy.signal(400, 8), folds=2, seed=1)
+        save_judged(tmp_path / name, judged)
+        back[name] = load_judged(tmp_path / name, judged.scores)
+    combined = combine(back, seed=1, pooled=4.0)
+    for name in SAMPLES:
+        assert np.array_equal(getattr(combined, name).score, getattr(together[1], name).score)
+    assert np.array_equal(combined.background.replica, together[1].background.replica)
+
+
+def test_kept_folds_of_other_samples_are_refused(mixed, backgrounds, toy, tmp_path):
+    judged = judge(TREES, mixed, backgrounds["one"], signal=toy.signal(50, 8), folds=2, seed=1)
+    save_judged(tmp_path / "w", judged)
+    for part, scores in (
+        ("signal", replace(judged.scores, signal=None)),
+        ("data", replace(judged.scores, data=judged.scores.template)),
+    ):
+        with pytest.raises(InputError, match=f"w: folds of .* events for a sample '{part}' of"):
+            load_judged(tmp_path / "w", scores)
+    none = replace(judged.dealt, data=judged.dealt.data + 2)
+    save_judged(tmp_path / "w", replace(judged, dealt=none))
+    with pytest.raises(InputError, match="data: events of folds that none of 2 classifiers left out"):
+        load_judged(tmp_path / "w", judged.scores)

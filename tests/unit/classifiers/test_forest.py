@@ -1,0 +1,36 @@
+"""Trees as tables of nodes: the sums of scikit-learn's own objects, to the last bit."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from hepflow.classifiers.forest import Forest
+
+
+def trained(seed, events=2000, **options):
+    random = np.random.default_rng(seed)
+    x = random.integers(0, 200, (events, 3)).astype(float)
+    y = random.random(events) < 1 / (1 + np.exp(-0.02 * (x[:, 0] - x[:, 1])))
+    return HistGradientBoostingClassifier(random_state=seed, **options).fit(x, y)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_the_score_is_that_of_the_library(back):
+    models = [trained(1, max_iter=7), trained(2, max_iter=3)]
+    forest = Forest.of(models)
+    if back:
+        forest = Forest.from_state(forest.state())
+    x = np.random.default_rng(5).integers(0, 220, (5000, 3)).astype(float)
+    expected = np.zeros(5000)
+    for model in models:
+        expected += model.decision_function(x)
+    np.testing.assert_array_equal(forest.score(x), expected / 2)
+
+
+def test_a_forest_of_stumps_that_found_no_split():
+    forest = Forest.from_state(Forest.of([trained(1, events=30, min_samples_leaf=20)]).state())
+    assert len(set(forest.score(np.zeros((3, 3))))) == 1
+
+
+def test_no_events():
+    assert Forest.of([trained(1, max_iter=2)]).score(np.empty((0, 3))).shape == (0,)
