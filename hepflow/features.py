@@ -6,22 +6,21 @@ arXiv:2109.00546.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.readers.collect import Rows, collect
 from hepflow.readers.leading import LeadingJets, leading_jets
 from hepflow.readers.source import Chunk, Source
-from hepflow.sample import Cutflow, FloatArray, Sample, add_cutflows
+from hepflow.sample import Cutflow, FloatArray, Sample
 
 Jet = Mapping[str, FloatArray]
-Rows = dict[str, NDArray[Any]]
 Test = Callable[[FloatArray], NDArray[np.bool_]]
 LOWEST_PT, HIGHEST_PT = 5.0, 20_000.0  # GeV, median of the leading jet: below or above, the unit is wrong
 NOT_FINITE = "NaN or infinite value"
@@ -122,32 +121,25 @@ def features(
         Mass m_jj and the features, GeV. Its cutflow begins with ``("events read", n)``, ends with
         ``("events kept", n)`` and has between them every event dropped, each under one cause: fewer than two
         jets (of pT > 0); tau1 = 0 or negative N-subjettiness, where a ratio was asked for; negative jet mass;
-        NaN or infinite value.
+        NaN or infinite value. Files that were skipped stand before all that, and in `Sample.skipped`; where
+        sources were joined, so does what each of those with a name contributed.
 
     Raises
     ------
     ConfigError
         If there is no such feature.
     InputError
-        If the source lacks what a feature needs, its momenta cannot be in GeV, or no event is left.
+        If the source lacks what a feature needs, its momenta cannot be in GeV, or no event is left; if files turn
+        out to be damaged (all are named), unless the source skips them: then none of their events is used.
     """
     names = tuple([names] if isinstance(names, str) else names)
     only = _needed(source, names)
-    rows: list[Rows] = []
-    cutflows: list[Cutflow] = []
-    for chunk in _with_progress(source, only, progress):
-        part, dropped = (
-            _copied(chunk, names) if source.columns else _computed(chunk, names, source, check=not rows)
-        )
-        rows += [part] if len(part["mass"]) else []
-        cutflows.append((*chunk.cutflow, *dropped))
-    kept = sum(len(part["mass"]) for part in rows)
-    cutflow = (*add_cutflows(cutflows), ("events kept", kept))
-    if not kept:
-        steps = "; ".join(f"{cause}: {events:,}" for cause, events in cutflow)
-        raise InputError(f"{source.description}: no event is left. {steps}")
-    columns = {key: _join(rows, key) for key in list(rows[0]) if all(key in part for part in rows)}
-    return Sample(**columns, names=names, cutflow=cutflow)
+
+    def measured(chunk: Chunk, first: bool) -> tuple[Rows, Cutflow]:
+        return _copied(chunk, names) if source.columns else _computed(chunk, names, source, check=first)
+
+    rows, cutflow, skipped = collect(source, only, measured, progress=progress)
+    return Sample(**rows, names=names, cutflow=cutflow, skipped=skipped)
 
 
 def _needed(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -172,23 +164,6 @@ def _needed(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
                 "leave the feature out"
             )
     return tuple(dict.fromkeys((*MOMENTUM, *(tau for name in names for tau in FEATURES[name].taus))))
-
-
-def _with_progress(source: Source, only: tuple[str, ...], progress: bool) -> Iterator[Chunk]:
-    """Yield the chunks, with a bar if there is more than one."""
-    bar = None
-    try:
-        for chunk in source.chunks(only):
-            yield chunk
-            read = chunk.cutflow[0][1]
-            if bar is None and read < source.num_events:
-                off = None if progress else True  # None: off unless standard error is a terminal
-                bar = tqdm(total=source.num_events, desc="events", unit_scale=True, disable=off)
-            if bar is not None:
-                bar.update(read)
-    finally:
-        if bar is not None:
-            bar.close()
 
 
 def _copied(chunk: Chunk, names: tuple[str, ...]) -> tuple[Rows, Cutflow]:
@@ -280,17 +255,3 @@ def _finite(rows: Rows) -> NDArray[np.bool_]:
 
 def _take(rows: Rows, which: NDArray[np.bool_]) -> Rows:
     return {name: values[which] for name, values in rows.items()}
-
-
-def _join(rows: list[Rows], key: str) -> NDArray[Any]:
-    """Concatenate one column, freeing each part once it is copied: memory holds the sample about once."""
-    if len(rows) == 1:
-        return rows[0][key]
-    parts = [part.pop(key) for part in reversed(rows)]
-    whole = np.empty((sum(map(len, parts)), *parts[0].shape[1:]), dtype=parts[0].dtype)
-    start = 0
-    while parts:
-        part = parts.pop()
-        whole[start : start + len(part)] = part
-        start += len(part)
-    return whole

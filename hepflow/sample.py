@@ -18,6 +18,25 @@ FloatArray = NDArray[np.float64]
 Cutflow = tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True)
+class SkippedFile:
+    """A damaged file that was left out because that was asked for.
+
+    Parameters
+    ----------
+    file
+        Path or URL.
+    cause
+        Why it cannot be read.
+    events
+        Events in it, none of which is used; None where the file does not even tell that.
+    """
+
+    file: str
+    cause: str
+    events: int | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Sample:
     """Events as a resonant mass and a table of named features.
@@ -36,6 +55,8 @@ class Sample:
         Truth, shape ``(N,)`` int8, 1 for signal; None on real data. It never reaches a training or a cut.
     cutflow
         What happened to every event that was read: ``(cause, events)`` pairs.
+    skipped
+        Damaged files that were left out.
 
     Raises
     ------
@@ -49,6 +70,7 @@ class Sample:
     weight: FloatArray = field(default_factory=lambda: np.zeros(0))
     label: NDArray[np.int8] | None = None
     cutflow: Cutflow = ()
+    skipped: tuple[SkippedFile, ...] = ()
 
     def __post_init__(self) -> None:
         mass = np.ascontiguousarray(self.mass, dtype=np.float64)
@@ -123,6 +145,7 @@ class Sample:
             weight=np.concatenate([s.weight for s in samples]),
             label=np.concatenate(labels) if len(labels) == len(samples) else None,
             cutflow=add_cutflows(s.cutflow for s in samples),
+            skipped=tuple(dict.fromkeys(file for s in samples for file in s.skipped)),
         )
 
     def to_awkward(self) -> ak.Array:
@@ -172,7 +195,8 @@ def inject(signal: Sample, into: Sample, events: int, seed: int) -> tuple[Sample
     order = random.permutation(len(signal))
     added = replace(signal.select(order[:events]), weight=np.ones(events))
     data = Sample.concat([into, added])
-    data = replace(data.select(random.permutation(len(data))), cutflow=into.cutflow)
+    shuffled = data.select(random.permutation(len(data)))
+    data = replace(shuffled, cutflow=into.cutflow, skipped=into.skipped)
     rest = signal.select(np.sort(order[events:]))
     scale = events / rest.weight.sum() if events else 1.0
     return data, replace(rest, weight=rest.weight * scale)

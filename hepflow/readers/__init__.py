@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
+from typing import TypeVar
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.readers.columns import need_column
+from hepflow.readers.damage import DamagedFileError, damaged, report
 from hepflow.readers.events import EventFile, Jets, optional_column, selection_columns, stored_features
 from hepflow.readers.expressions import Selection
 from hepflow.readers.files import container, find_files
 from hepflow.readers.hdf5 import PARTICLES, hdf5_text, open_hdf5
 from hepflow.readers.jets import find_jets
+from hepflow.readers.normalisation import AS_IN_THE_FILES, Normalisation
 from hepflow.readers.parquet import open_parquet, parquet_text
 from hepflow.readers.particles import ParticleJets
+from hepflow.readers.remote import RemoteError
 from hepflow.readers.root import open_root, root_text
 from hepflow.readers.schemas import SCHEMAS, Layout, Schema, custom_layout, find_schema
-from hepflow.readers.source import Chunk, Source, Table, events_per_chunk
-from hepflow.sample import Cutflow
+from hepflow.readers.source import Chunk, Part, Source, Table, events_per_chunk
+from hepflow.sample import Cutflow, SkippedFile
 
-__all__ = ["SCHEMAS", "Chunk", "Schema", "Selection", "Source", "read"]
+__all__ = ["SCHEMAS", "Chunk", "Normalisation", "Schema", "Selection", "Source", "read"]
+
+Opened = TypeVar("Opened")
+OTHERS = "Those that do not hold what was asked for are read apart, or left out of the list"
+log = logging.getLogger("hepflow.readers")
 
 
 def read(
@@ -37,6 +46,8 @@ def read(
     label: int | None = None,
     selection: str | None = None,
     chunk: int | str = "16 MB",
+    normalisation: Normalisation = AS_IN_THE_FILES,
+    skip_bad_files: bool = False,
 ) -> Source:
     """Open files of events; the events themselves are read, chunk by chunk, when one iterates.
 
@@ -64,6 +75,10 @@ def read(
         Keep only events that pass, as in ``"FatJet_pt[:, 0] > 1200 and HLT_PFJet500"``; see `Selection`.
     chunk
         Events, or memory of the columns as stored (``"16 MB"``), read at a time.
+    normalisation
+        Cross-section, luminosity and sum of generated weights, for the yield expected in data.
+    skip_bad_files
+        Leave damaged files out; `Source.skipped` and the cutflow say which, and what is lost.
 
     Returns
     -------
@@ -75,8 +90,8 @@ def read(
     ConfigError
         If the arguments make no sense: an unknown format or unit, a selection that is no expression.
     InputError
-        If a file is missing, given twice, damaged or of another kind, or lacks the tree or a branch; if there
-        is no event at all.
+        If files are missing, damaged or of another kind, or lack the tree or a branch (all that do so are named,
+        each with the cause); if one is given twice, a server cannot be reached, or there is no event at all.
     """
     schema = find_schema(format)
     if unit not in (None, "GeV", "MeV"):
@@ -92,48 +107,82 @@ def read(
     events_per_chunk(chunk, 1.0)
     schema = _with_branches(replace(schema, unit=unit or schema.unit), format, branches)
     condition = Selection(selection) if selection is not None else None
+    if format == "hepflow" and normalisation.cross_section is not None and normalisation.generated is None:
+        raise ConfigError(
+            "cross_section: files of format 'hepflow' hold what was left after a selection; give generated, the "
+            "sum of the weights of all generated events"
+        )
     files = find_files(path)
-    tables = [_open(file, format, schema, tree) for file in files]
-    described = files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
-    if not any(table.num_events for table in tables):
-        raise InputError(f"{described}: zero entries; nothing to read. Check the step that wrote it")
 
-    parts = []
-    for table in tables:
+    def open_one(file: str) -> tuple[Table, EventFile | None]:
+        table = _open(file, format, schema, tree)
         if not table.num_events:
-            continue  # the empty output of a job may lack branches too
+            return table, None  # the empty output of a job may lack branches too
         jets, features, cutflow = _contents(table, format, schema, branches or {})
         truth = optional_column(label_branch, schema.label, table, "label_branch, the truth")
         if label is not None and truth is None:
             raise InputError(
-                f"{table.file}: no truth column {schema.label!r} to keep label={label} by; leave label out"
+                f"{file}: no truth column {schema.label!r} to keep label={label} by; leave label out"
             )
-        parts.append(
-            EventFile(
-                table=replace(table, cutflow=cutflow),
-                jets=jets,
-                features=features,
-                weight=optional_column(weight, "weight" if features else None, table, "weight"),
-                label=truth,
-                keep_label=label,
-                selection=condition,
-                names=selection_columns(condition, jets, table),
-            )
+        return table, EventFile(
+            table=replace(table, cutflow=cutflow),
+            jets=jets,
+            features=features,
+            weight=optional_column(weight, "weight" if features else None, table, "weight"),
+            label=truth,
+            keep_label=label,
+            selection=condition,
+            names=selection_columns(condition, jets, table),
         )
-    fields = _common_fields(parts)
+
+    found, skipped = _each(files, open_one, skip_bad_files)
+    filled = [own for _, own in found if own]
+    described = files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
+    if not filled:
+        raise InputError(f"{described}: zero entries; nothing to read. Check the step that wrote it")
+    fields = _common_fields(filled)
     return Source(
-        files=tuple(files),
-        num_events=sum(table.num_events for table in tables),
+        parts=tuple(
+            Part(table.file, table.num_events, partial(own.chunks, size=chunk) if own else _nothing)
+            for table, own in found
+        ),
         description=f"{format}: {described}",
         jet_fields=() if format == "hepflow" else fields,
         columns=fields if format == "hepflow" else (),
-        stream=partial(_stream, parts, chunk),
+        normalisation=normalisation,
+        skipped=skipped,
+        skip_bad_files=skip_bad_files,
     )
 
 
-def _stream(parts: list[EventFile], chunk: int | str, only: Collection[str] | None) -> Iterator[Chunk]:
-    for part in parts:
-        yield from part.chunks(only, chunk)
+def _each(
+    files: list[str], open_one: Callable[[str], Opened], skip: bool
+) -> tuple[list[Opened], tuple[SkippedFile, ...]]:
+    """Open every file; those that cannot be read come in one error, or, with `skip`, the damaged ones beside."""
+    found: list[Opened] = []
+    bad: list[SkippedFile] = []
+    only_damage = True
+    for file in files:
+        try:
+            found.append(open_one(file))
+        except RemoteError:
+            raise  # a server that is away is not asked a thousand times
+        except InputError as error:
+            bad.append(damaged(file, error))
+            only_damage &= isinstance(error, DamagedFileError)
+    if bad and not (skip and only_damage and found):
+        raise (
+            DamagedFileError(report(bad, len(files)))
+            if only_damage
+            else InputError(report(bad, len(files), OTHERS))
+        )
+    for one in bad:
+        log.warning("%s: skipped: %s", one.file, one.cause)
+    return found, tuple(bad)
+
+
+def _nothing(only: Collection[str] | None) -> Iterator[Chunk]:
+    return iter(())
 
 
 def _with_branches(schema: Schema, format: str, branches: Mapping[str, str | list[str]] | None) -> Schema:

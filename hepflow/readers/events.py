@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import awkward as ak
@@ -17,6 +17,8 @@ from hepflow.readers.columns import Column, flat_numbers, need_column
 from hepflow.readers.expressions import Selection
 from hepflow.readers.source import Chunk, Columns, Table
 from hepflow.sample import Cutflow
+
+READ = "events read"
 
 
 class Jets(Protocol):
@@ -79,7 +81,7 @@ class EventFile:
                 chunk = self._chunk(arrays, wanted, fields)
             except InputError as error:
                 raise InputError(f"{self.table.file}: {error}") from error
-            yield Chunk(chunk.events, _after(before, chunk.cutflow))
+            yield replace(chunk, cutflow=_after(before, chunk.cutflow))
             before = ()
 
     def _chunk(self, arrays: Columns, wanted: list[str], fields: list[str]) -> Chunk:
@@ -90,15 +92,17 @@ class EventFile:
             contents["jets"] = jets if fields == wanted else jets[wanted]
         else:
             contents.update({name: flat_numbers(arrays[self.features[name]], name) for name in wanted})
+        weight = np.ones(events)
         if self.weight:
-            contents["weight"] = flat_numbers(self.weight.pick(arrays), self.weight.name)
+            weight = contents["weight"] = flat_numbers(self.weight.pick(arrays), self.weight.name)
         keep = np.ones(events, dtype=bool)
-        cutflow = [("events read", events)]
+        cutflow = [(READ, events)]
         if self.label:
             label = _truth(flat_numbers(self.label.pick(arrays), self.label.name), self.label.name)
             contents["label"] = label
             if self.keep_label is not None:
                 cutflow.append(_drop(keep, label == self.keep_label, f"truth label is not {self.keep_label}"))
+        generated = float(np.sum(weight, where=keep & np.isfinite(weight), dtype=np.float64))
         if self.selection:
             own = {} if jets is None else {f"jets.{field}": jets[field] for field in fields}
             columns = {
@@ -108,7 +112,7 @@ class EventFile:
             cutflow.append(_drop(keep, passes, f"selection: {self.selection.text}"))
         layouts = [ak.to_layout(content) for content in contents.values()]
         record = ak.Array(ak.contents.RecordArray(layouts, list(contents), length=events))
-        return Chunk(record if keep.all() else record[keep], tuple(cutflow))
+        return Chunk(record if keep.all() else record[keep], tuple(cutflow), generated)
 
 
 def _drop(keep: NDArray[np.bool_], passes: NDArray[np.bool_], cause: str) -> tuple[str, int]:
@@ -134,7 +138,8 @@ def _after(before: Cutflow, now: Cutflow) -> Cutflow:
     if not before:
         return now
     lost = sum(events for cause, events in before if cause.startswith("dropped"))
-    return (("events read", lost + now[0][1]), *before[1:-1], *now[1:])
+    read = [cause for cause, _ in before].index(READ)
+    return (*before[:read], (READ, lost + now[0][1]), *before[read + 1 : -1], *now[1:])
 
 
 def selection_columns(selection: Selection | None, jets: Jets | None, table: Table) -> dict[str, str | None]:
@@ -183,7 +188,7 @@ def stored_features(text: str | None, table: Table) -> tuple[dict[str, str], Cut
         ) from error
     for column in features.values():
         need_column(column, table.names, table.file, "a feature")
-    kept = dict(cutflow).get("events read", 0) - sum(n for cause, n in cutflow if cause.startswith("dropped"))
+    kept = dict(cutflow).get(READ, 0) - sum(n for cause, n in cutflow if cause.startswith("dropped"))
     whole = bool(cutflow) and cutflow[-1] == ("events kept", table.num_events) and kept == table.num_events
     # A cutflow that does not end in these events (a window was cut, signal injected) would not add up.
     return features, cutflow if whole else ()

@@ -10,7 +10,9 @@ from typing import Any
 
 import fsspec
 
-from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
+from hepflow.readers.damage import DamagedFileError
+from hepflow.readers.remote import PatientFile, retried
 
 MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
 SUFFIX = {
@@ -31,15 +33,23 @@ def find_files(path: str | Path | Iterable[str | Path]) -> list[str]:
     ConfigError
         If the list is empty.
     InputError
-        If one is missing, is a folder, or comes twice; if a glob matches nothing; if a URL's protocol needs a
-        package that is not installed.
+        If some are missing or folders, or a glob matches nothing (all are named); if one comes twice; if a URL's
+        protocol needs a package that is not installed, or its server cannot list it.
     """
     entries = [path] if isinstance(path, str | Path) else list(path)
     if not entries:
         raise ConfigError(
             "no input file given: expected a path, a glob such as 'mc/*.root', a URL, or a list"
         )
-    files = [file for entry in entries for file in _expand(str(entry))]
+    files: list[str] = []
+    absent: list[str] = []
+    for entry in entries:
+        try:
+            files += _expand(str(entry))
+        except InputError as error:
+            absent.append(str(error))
+    if absent:
+        raise InputError("\n".join(absent))
     seen: dict[str, str] = {}
     for file in files:
         same = file if is_url(file) else str(Path(file).resolve())
@@ -64,7 +74,9 @@ def opened(file: str) -> Iterator[Any]:
     if not is_url(file):
         yield file
         return
-    with fsspec.open(file, "rb") as stream:
+    with (
+        fsspec.open(file, "rb") if "::" in file else PatientFile(file) as stream
+    ):  # a chain has its own cache
         yield stream
 
 
@@ -85,12 +97,14 @@ def container(file: str) -> str:
         with Path(file).open("rb") as stream:
             start = stream.read(4)
     except OSError as error:
-        raise InputError(f"{file}: cannot be opened ({error.strerror}); check its permissions") from error
+        raise DamagedFileError(
+            f"{file}: cannot be opened ({error.strerror}); check its permissions"
+        ) from error
     if start in MAGIC:
         return MAGIC[start]
     expected = f"a {SUFFIX[suffix]} file" if suffix in SUFFIX else "a ROOT, HDF5 or Parquet file"
     found = f"begins with {start!r}" if start else "is empty"
-    raise InputError(f"{file}: expected {expected}, but it {found}; check how it was written or copied")
+    raise DamagedFileError(f"{file}: expected {expected}, but it {found}; check how it was written or copied")
 
 
 def _expand(entry: str) -> list[str]:
@@ -135,7 +149,10 @@ def _expand_url(url: str) -> list[str]:
         return [url]
     try:
         system, pattern = fsspec.core.url_to_fs(url)
-        files = sorted(system.unstrip_protocol(match) for match in system.glob(pattern))
+        matches = retried(url, lambda: system.glob(pattern))
+        files = sorted(system.unstrip_protocol(match) for match in matches)
+    except HepflowError:
+        raise
     except Exception as error:
         raise InputError(f"{url}: cannot be listed ({type(error).__name__}: {error})") from error
     if not files:

@@ -14,8 +14,9 @@ import numpy as np
 
 from hepflow.errors import InputError, did_you_mean
 from hepflow.readers import blosc
+from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
-from hepflow.readers.source import Columns, Table, events_per_chunk, reading
+from hepflow.readers.source import Columns, Table, events_per_chunk
 
 PARTICLES = "particles"
 

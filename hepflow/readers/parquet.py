@@ -11,8 +11,9 @@ import awkward as ak
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
-from hepflow.readers.source import Columns, Table, events_per_chunk, reading
+from hepflow.readers.source import Columns, Table, events_per_chunk
 
 
 def open_parquet(file: str) -> Table:

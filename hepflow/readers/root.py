@@ -12,8 +12,10 @@ import awkward as ak
 import uproot
 
 from hepflow.errors import InputError
+from hepflow.readers.damage import DamagedFileError, reading
 from hepflow.readers.files import is_url
-from hepflow.readers.source import Columns, Table, events_per_chunk, reading
+from hepflow.readers.remote import PatientSource
+from hepflow.readers.source import Columns, Table, events_per_chunk
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 
@@ -35,7 +37,7 @@ def open_root(file: str, tree: str | None, default: str | None = None) -> Table:
     """
     if not is_url(file):
         _check_length(file)
-    with reading(file, "ROOT"), uproot.open({file: None}) as folder:
+    with reading(file, "ROOT"), _opened(file) as folder:
         name = _find_tree(file, folder.classnames(cycle=False), tree, default)
         found = folder[name]
         names = _names(found)
@@ -49,8 +51,13 @@ def open_root(file: str, tree: str | None, default: str | None = None) -> Table:
 
 def root_text(file: str, name: str) -> str | None:
     """Return a TObjString of the file; None if it has none of that name."""
-    with reading(file, "ROOT"), uproot.open({file: None}) as folder:
+    with reading(file, "ROOT"), _opened(file) as folder:
         return str(folder[name]) if name in folder else None
+
+
+def _opened(file: str) -> Any:
+    patient = is_url(file) and "::" not in file  # a chain of URLs brings a cache of its own
+    return uproot.open({file: None}, handler=PatientSource if patient else None)
 
 
 def _check_length(file: str) -> None:
@@ -63,15 +70,17 @@ def _check_length(file: str) -> None:
         size = Path(file).stat().st_size
         if size >= end:
             return
-        raise InputError(f"{file}: truncated: its header says {end:,} bytes, it has {size:,}; copy it anew")
-    raise InputError(f"{file}: truncated: not even a whole ROOT header is there; copy it anew")
+        raise DamagedFileError(
+            f"{file}: truncated: its header says {end:,} bytes, it has {size:,}; copy it anew"
+        )
+    raise DamagedFileError(f"{file}: truncated: not even a whole ROOT header is there; copy it anew")
 
 
 def _find_tree(file: str, classes: dict[str, str], tree: str | None, default: str | None) -> str:
     trees = [name for name, kind in classes.items() if kind in TREES]
     if not trees:
         kinds = ", ".join(f"{name} ({kind})" for name, kind in list(classes.items())[:10])
-        raise InputError(f"{file}: holds no TTree or RNTuple; it holds {kinds or 'nothing'}")
+        raise DamagedFileError(f"{file}: holds no TTree or RNTuple; it holds {kinds or 'nothing'}")
     wanted = tree or default
     if wanted in trees:
         return str(wanted)
@@ -91,7 +100,7 @@ def _names(tree: Any) -> dict[str, str]:
 
 
 def _stream(file: str, name: str, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
-    with reading(file, "ROOT"), uproot.open({file: None}) as folder:
+    with reading(file, "ROOT"), _opened(file) as folder:
         tree = folder[name]
         if isinstance(tree, uproot.TTree):
             yield from _stream_ttree(tree, columns, chunk)

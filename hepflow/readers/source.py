@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import awkward as ak
 
-from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
-from hepflow.sample import Cutflow
+from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.readers.normalisation import AS_IN_THE_FILES, Normalisation
+from hepflow.sample import Cutflow, SkippedFile
 
 Columns = dict[str, ak.Array]
 
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Some consecutive events.
+    """Some consecutive events of one file.
 
     Parameters
     ----------
@@ -26,13 +27,33 @@ class Chunk:
         one. Files of format ``hepflow`` hold no jets: their events are records of m_jj and the features.
     cutflow
         ``("events read", n)``, then the events dropped, by cause.
+    sum_of_weights
+        Of the events read, before the selection; of those with another truth than the one asked for nothing.
     """
 
     events: ak.Array
     cutflow: Cutflow
+    sum_of_weights: float = 0.0
 
 
 Stream = Callable[[Collection[str] | None], Iterator[Chunk]]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One file of a source.
+
+    Parameters
+    ----------
+    file, num_events
+        Path or URL, and the events in it before any selection.
+    stream
+        Yields its chunks with only these jet fields or columns (None: all).
+    """
+
+    file: str
+    num_events: int
+    stream: Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,26 +62,45 @@ class Source:
 
     Parameters
     ----------
-    files
-        Paths and URLs, in the order of reading.
-    num_events
-        Events in the files, before any selection.
+    parts
+        The files, in the order of reading.
     description
         One line for messages: format and files.
     jet_fields
         What each jet has, of pt, eta, phi, mass, tau1, tau2, tau3; empty for format ``hepflow``.
     columns
         Features in the files, for format ``hepflow`` alone.
-    stream
-        Yields the chunks with only these jet fields or columns (None: all).
+    normalisation
+        What makes the weights of the files those of the expected yield.
+    skipped
+        Damaged files that were left out when the source was opened.
+    skip_bad_files
+        Whether `hepflow.features` may leave out files that turn out to be damaged while they are read.
+    name
+        Of a sample or data-taking period, for the cutflow; may be empty.
+    members
+        The sources that were joined to this one (`Source.join`), each with its own normalisation.
     """
 
-    files: tuple[str, ...]
-    num_events: int
+    parts: tuple[Part, ...]
     description: str
     jet_fields: tuple[str, ...]
     columns: tuple[str, ...] = ()
-    stream: Stream = field(default=lambda only: iter(()), repr=False)
+    normalisation: Normalisation = AS_IN_THE_FILES
+    skipped: tuple[SkippedFile, ...] = ()
+    skip_bad_files: bool = False
+    name: str = ""
+    members: tuple[Source, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths and URLs, in the order of reading."""
+        return tuple(part.file for part in self.parts)
+
+    @property
+    def num_events(self) -> int:
+        """Events in the files, before any selection."""
+        return sum(part.num_events for part in self.parts)
 
     def __iter__(self) -> Iterator[Chunk]:
         return self.chunks()
@@ -68,18 +108,57 @@ class Source:
     def chunks(self, only: Collection[str] | None = None) -> Iterator[Chunk]:
         """Iterate over the chunks, reading from the files no more than these jet fields or columns need.
 
+        Weights are those of the files: what they are normalised to is known once all are read.
+
         Raises
         ------
         ConfigError
             If the source has no such field.
         InputError
-            If a file turns out to be damaged, or holds what it should not.
+            If a file turns out to be damaged, or holds what it should not. `skip_bad_files` changes nothing
+            here: who takes the chunks one by one must be told that those of this file are not to be used.
         """
         known = self.jet_fields or self.columns
         for name in only or ():
             if name not in known:
                 raise ConfigError(f"{self.description}: no field {name!r}; {did_you_mean(name, known)}")
-        return self.stream(only)
+        return (chunk for part in self.parts for chunk in part.stream(only))
+
+    @classmethod
+    def join(cls, sources: Sequence[Source]) -> Source:
+        """Return the events of several sources as one: samples of a simulation, periods of data taking.
+
+        Each keeps its normalisation. The jets have the fields that those of all sources have.
+
+        Raises
+        ------
+        ConfigError
+            If nothing is given, or files of features are joined with files of jets.
+        InputError
+            If a file stands in two of them.
+        """
+        if len(sources) == 1:
+            return sources[0]
+        if not sources or len({bool(source.columns) for source in sources}) > 1:
+            raise ConfigError("Source.join: expected sources, either all of format 'hepflow' or none")
+        parts = tuple(part for source in sources for part in source.parts)
+        file, times = Counter(part.file for part in parts).most_common(1)[0]
+        if times > 1:
+            raise InputError(f"{file}: given twice; its events would count double. Take it out of one sample")
+
+        def common(fields: str) -> tuple[str, ...]:
+            first, *others = (getattr(source, fields) for source in sources)
+            return tuple(name for name in first if all(name in other for other in others))
+
+        return cls(
+            parts=parts,
+            description=f"{len(sources)} samples, {sources[0].description} to {sources[-1].description}",
+            jet_fields=common("jet_fields"),
+            columns=common("columns"),
+            skipped=tuple(file for source in sources for file in source.skipped),
+            skip_bad_files=any(source.skip_bad_files for source in sources),
+            members=tuple(sources),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,23 +182,6 @@ class Table:
     names: tuple[str, ...]
     stream: Callable[[Sequence[str], int | str], Iterator[Columns]]
     cutflow: Cutflow = ()
-
-
-@contextmanager
-def reading(file: str, what: str) -> Iterator[None]:
-    """Turn whatever a file library raises into an InputError that names the file."""
-    try:
-        yield
-    except HepflowError:
-        raise
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise InputError(
-            f"{file}: cannot be read as {what} ({type(error).__name__}: {reason}). The file may be "
-            "truncated or damaged: compare its size with the original, and copy it anew"
-        ) from error
 
 
 def events_per_chunk(chunk: int | str, bytes_per_event: float) -> int:

@@ -1,0 +1,78 @@
+"""Generated events to the yield expected in data: cross-section, luminosity and sum of generated weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hepflow.errors import ConfigError, InputError
+
+PB_FB = 1000.0  # fb per pb
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    r"""What makes the weights of simulated events add up to the yield expected in data.
+
+    .. math::
+
+        w_i \to k \, w_i \, \frac{\sigma \mathcal{L}}{\sum_j w_j}, \qquad j \in \text{all generated events}
+
+    Parameters
+    ----------
+    cross_section
+        Of the generated process, pb; None leaves the weights as they are, but for the scale.
+    luminosity
+        Integrated, of the data, fb^-1.
+    generated
+        Sum of the weights of all generated events; None takes that of all events in the files, which is right
+        as long as no event was dropped on the way into them.
+    scale
+        A factor k besides: a K-factor, a filter efficiency, a prescale.
+
+    Raises
+    ------
+    ConfigError
+        If a number is not above zero, or one of cross-section and luminosity is missing.
+    """
+
+    cross_section: float | None = None
+    luminosity: float | None = None
+    generated: float | None = None
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("cross_section", "luminosity", "generated", "scale"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ConfigError(f"{name} {value!r}: expected a number above zero")
+        if (self.cross_section is None) != (self.luminosity is None):
+            raise ConfigError(
+                f"cross_section {self.cross_section} pb with luminosity {self.luminosity} fb^-1: "
+                "give both, or neither"
+            )
+        if self.generated is not None and self.cross_section is None:
+            raise ConfigError(f"generated {self.generated:g}: has a meaning only beside a cross_section")
+
+    def factor(self, sum_of_weights: float) -> float:
+        """Return by what the weights of the files are multiplied.
+
+        Parameters
+        ----------
+        sum_of_weights
+            Of all events in the files; not used where `generated` is given.
+
+        Raises
+        ------
+        InputError
+            If the sum of the generated weights is not above zero.
+        """
+        if self.cross_section is None or self.luminosity is None:
+            return self.scale
+        generated = sum_of_weights if self.generated is None else self.generated
+        if not 0 < generated < math.inf:
+            raise InputError(f"the generated weights add up to {generated:g}: expected a sum above zero")
+        return self.scale * self.cross_section * PB_FB * self.luminosity / generated
+
+
+AS_IN_THE_FILES = Normalisation()

@@ -1,0 +1,146 @@
+"""Remote files whose servers fail now and then: what is transient is tried again, with growing pauses."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+from asyncio import sleep as pause
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import fsspec
+from fsspec.spec import AbstractBufferedFile
+from uproot.source.fsspec import FSSpecSource
+
+from hepflow.errors import InputError
+
+TRIES = 4
+PAUSE = 1.0  # seconds before the second try; twice as long before each that follows
+BUSY = {408, 425, 429}  # HTTP: timeout, too early, too many requests; and all from 500 on
+NETWORK = ("ClientConnectionError", "ClientPayloadError", "HTTPClientError", "IncompleteReadError")
+ERRNO = {errno.EIO, errno.EBUSY, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED}
+XROOTD = ("connection error", "socket", "timed out", "expired", "server is overloaded", "redirect limit")
+
+Result = TypeVar("Result")
+log = logging.getLogger("hepflow.readers")
+
+
+class RemoteError(InputError):
+    """A server that could not be reached, often enough to give up."""
+
+
+class _Attempts:
+    """Which pause follows which failure, and the error after the last."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.failures = 0
+
+    def failed(self, error: BaseException) -> float:
+        """Return the seconds to wait before the next try, or raise."""
+        if not is_transient(error):
+            raise error
+        self.failures += 1
+        cause = f"{type(error).__name__}: {error}".rstrip(": ")
+        if self.failures == TRIES:
+            raise RemoteError(
+                f"{self.url}: {TRIES} tries failed, the last with {cause}. Check the network and the server, and "
+                "run the same command again"
+            ) from error
+        pause = PAUSE * 2.0 ** (self.failures - 1)
+        log.warning("%s: %s; try %d of %d in %g s", self.url, cause, self.failures + 1, TRIES, pause)
+        return pause
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether a failure may be gone in a moment: a lost connection, a timeout, a busy server.
+
+    The packages for the protocols are optional, so that their errors are known by name.
+    """
+    if isinstance(error, FileNotFoundError | PermissionError):
+        return False
+    response = getattr(error, "response", None)  # botocore, requests
+    metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    status = metadata.get("HTTPStatusCode") or getattr(error, "status", None)  # aiohttp
+    if isinstance(status, int):
+        return status in BUSY or status >= 500
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, ConnectionError | TimeoutError) or names & set(NETWORK):
+        return True
+    if isinstance(error, OSError):
+        return error.errno in ERRNO or any(word in str(error).lower() for word in XROOTD)
+    return False
+
+
+def retried(url: str, call: Callable[[], Result]) -> Result:
+    """Return what a call returns, tried again where it fails in passing.
+
+    Raises
+    ------
+    RemoteError
+        If the last try failed, too. Whatever is not transient is raised as it is.
+    """
+    attempts = _Attempts(url)
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            time.sleep(attempts.failed(error))
+
+
+class PatientFile(AbstractBufferedFile):  # type: ignore[misc]
+    """A remote file to read and seek in, for HDF5 and Parquet."""
+
+    def __init__(self, url: str) -> None:
+        system, path = fsspec.core.url_to_fs(url)
+        self._url = url
+        size = retried(url, lambda: system.size(path))
+        super().__init__(system, path, "rb", size=size)
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return bytes(retried(self._url, lambda: self.fs.cat_file(self.path, start=start, end=end)))
+
+
+class PatientSource(FSSpecSource):  # type: ignore[misc]
+    """A remote file for uproot, which asks for many ranges at once: those that failed are asked for again."""
+
+    def _open(self) -> None:
+        super()._open()
+        self._fs: Any = _PatientSystem(self._fs, self._file_path_orig)
+
+
+class _PatientSystem:
+    """A file system of fsspec, as `PatientSource` uses it."""
+
+    def __init__(self, system: Any, url: str) -> None:
+        self._system, self._url = system, url
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._system, name)
+
+    def size(self, path: str) -> int:
+        return int(retried(self._url, lambda: self._system.size(path)))
+
+    def cat_file(self, path: str, start: int, end: int) -> bytes:
+        return bytes(retried(self._url, lambda: self._system.cat_file(path, start=start, end=end)))
+
+    def cat_ranges(self, paths: list[str], starts: list[int], ends: list[int]) -> list[bytes]:
+        ranges = zip(paths, starts, ends, strict=True)
+        return [self.cat_file(path, start, end) for path, start, end in ranges]
+
+    async def _cat_ranges(self, paths: list[str], starts: list[int], ends: list[int]) -> list[bytes]:
+        found: list[Any] = [None] * len(paths)
+        missing = list(range(len(paths)))
+        attempts = _Attempts(self._url)
+        while True:
+            wanted = [[every[i] for i in missing] for every in (paths, starts, ends)]
+            answers = await self._system._cat_ranges(*wanted, on_error="return")
+            for i, answer in zip(missing, answers, strict=True):
+                found[i] = answer
+            missing = [i for i in missing if isinstance(found[i], BaseException)]
+            if not missing:
+                return found
+            failures = [found[i] for i in missing]
+            lasting = (failure for failure in failures if not is_transient(failure))
+            await pause(attempts.failed(next(lasting, failures[0])))
