@@ -25,7 +25,14 @@ def _spelled_out(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _listed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
 OR_ITS_NAME = BeforeValidator(_spelled_out)  # `method: cathode` stands for `method: {name: cathode}`
+LISTED = BeforeValidator(
+    _listed
+)  # of the lists in such a block, which are no JSON any more once its name was looked up
 
 
 def models_of(field: FieldInfo) -> list[type[BaseModel]]:

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from hepflow.workflow.config.blocks import Block
-from hepflow.workflow.config.choice import OR_ITS_NAME, named
+from hepflow.workflow.config.choice import LISTED, OR_ITS_NAME, named
+
+Width = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class CrossFitted(Block):
@@ -40,7 +42,9 @@ class Network(CrossFitted):
 
     name: Literal["mlp"] = Field("mlp", examples=["mlp"], description="Multilayer perceptrons.")
     ensemble: int = Field(5, ge=1, le=1000, description="Networks averaged in each fold.")
-    hidden: tuple[int, ...] = Field((64, 64, 64), min_length=1, description="Widths of the hidden layers.")
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1), LISTED] = Field(
+        (64, 64, 64), description="Widths of the hidden layers."
+    )
 
 
 Classifier = Annotated[

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import textwrap
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 import annotated_types
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hepflow.workflow.config.choice import models_of
-from hepflow.workflow.config.top import Config
+from hepflow.workflow.config.top import BUNDLED, Config
 
 INTRODUCTION = """\
 # Configuration
@@ -64,9 +65,55 @@ def config_reference() -> str:
     return "\n".join(parts) + "\n"
 
 
-def example_yaml() -> str:
+@dataclass(frozen=True)
+class Start:
+    """What the file that ``hepflow init`` writes starts from.
+
+    Parameters
+    ----------
+    header
+        Remarks above the settings.
+    values
+        Dotted key -> value, in the place of the schema's examples; an optional block of which a key is given stands
+        live.
+    notes
+        Dotted key -> remark, in the place of the key's meaning.
+    """
+
+    header: str
+    values: Mapping[str, Any]
+    notes: Mapping[str, str]
+
+    def below(self, key: str) -> dict[str, Any]:
+        """Return the values of a block's own keys."""
+        return {
+            name.removeprefix(f"{key}."): value
+            for name, value in self.values.items()
+            if name.startswith(f"{key}.")
+        }
+
+
+DEMONSTRATION = Start(
+    header="As it stands it searches the bundled sample, so that check and run can be tried at once. For a search\n"
+    "of your own replace `inputs` and `regions`, or write this file anew: `hepflow init FILE --data YOUR_FILE`.",
+    values={
+        "inputs.data.path": f"{BUNDLED}data.h5",
+        "inputs.data.format": "lhco",
+        "regions.signal": [3300, 3700],
+        "regions.sidebands": [[2900, 3300], [3700, 4500]],
+    },
+    notes={
+        "inputs.data.path": "Replace this: the bundled sample. A file, a glob, a URL, or a list of these; "
+        "relative to this configuration's folder.",
+        "regions": "Where the resonance is looked for, and where the background is learned; replace these, too.",
+    },
+)
+
+
+def example_yaml(start: Start = DEMONSTRATION) -> str:
     """Return a commented configuration, valid for `load_config`."""
-    return HEADER + "\n" + "\n".join(_example(Config, 0)) + "\n"
+    header = "".join(f"# {line}\n" for line in start.header.splitlines())
+    return f"{HEADER}#\n{header}\n" + "\n".join(_example(Config, start)) + "\n"
 
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -157,23 +204,28 @@ def _unit(field: FieldInfo) -> str:
     return str(extra.get("unit", "")) if isinstance(extra, dict) else ""
 
 
-def _example(model: type[BaseModel], depth: int) -> list[str]:
-    """Return the lines of a block: fields with an example stand live, the others as comments."""
-    pad = "  " * depth
+def _example(model: type[BaseModel], start: Start, prefix: str = "") -> list[str]:
+    """Return the lines of a block: fields with a value or an example stand live, the others as comments."""
+    pad = "  " * prefix.count(".")
     chunks = []
     for name, field in _fields(model).items():
+        key = prefix + name
         unit = f", in {_unit(field)}." if _unit(field) else ""
-        note = (field.description or "").removesuffix("." if unit else "") + unit
+        note = start.notes.get(key, (field.description or "").removesuffix("." if unit else "") + unit)
         blocks = [] if _type(field.annotation).startswith("list of") else models_of(field)
         if blocks and field.examples:
-            chunks.append([*_comment(note, pad), f"{pad}{name}:", *_example(blocks[0], depth + 1)])
+            chunks.append([*_comment(note, pad), f"{pad}{name}:", *_example(blocks[0], start, f"{key}.")])
+        elif blocks and start.below(key):
+            values = ", ".join(f"{k}: {_yaml(value)}" for k, value in start.below(key).items())
+            chunks.append([*_comment(note, pad), f"{pad}{name}: {{{values}}}"])
         elif blocks:
             values = ", ".join(
                 f"{k}: {_yaml(f.examples[0])}" for k, f in _fields(blocks[0]).items() if f.examples
             )
             chunks.append([*_comment(note, pad), f"{pad}# {name}: {{{values}}}"])
-        elif field.examples:
-            chunks.append(_noted(f"{pad}{name}: {_yaml(field.examples[0])}", note, pad))
+        elif key in start.values or field.examples:
+            value = start.values[key] if key in start.values else (field.examples or [])[0]
+            chunks.append(_noted(f"{pad}{name}: {_yaml(value)}", note, pad))
         else:
             chunks.append(_noted(f"{pad}# {name}: {EXAMPLES.get(name) or _yaml(field.default)}", note, pad))
     apart = "" if any(models_of(field) for field in model.model_fields.values()) else None

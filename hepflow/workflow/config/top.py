@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
+from hepflow.demo import config_path
 from hepflow.errors import did_you_mean
 from hepflow.workflow.config.blocks import (
     FEATURES,
@@ -26,7 +27,11 @@ from hepflow.workflow.config.blocks import (
 )
 from hepflow.workflow.config.classifiers import Classifier, Trees
 from hepflow.workflow.config.compare import Compare
+from hepflow.workflow.config.executor import Executor, Local
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, Cathode, Method
+from hepflow.workflow.config.tune import Tune
+
+BUNDLED = "demo:"  # begins the path of a file of the bundled sample, wherever hepflow is installed
 
 
 class Config(Block):
@@ -57,6 +62,8 @@ class Config(Block):
     compare: Compare = Field(
         Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
     )
+    tune: Tune = Field(Tune(), examples=[{}], description="What `hepflow tune` searches.")
+    executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
@@ -94,12 +101,13 @@ class Config(Block):
         return self._folder
 
     def files(self, sample: Input) -> list[str]:
-        """Return the paths of a sample as they can be opened: relative ones from `folder`."""
-        return [path if _stands_alone(path) else str(self._folder / path) for path in sample.path]
+        """Return the paths of a sample as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
+        return [_opened_as(path) if _stands_alone(path) else str(self._folder / path) for path in sample.path]
 
     def hash(self) -> str:
-        """Return 16 hexadecimal digits of all settings, defaults included; paths count as written."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
+        values = self.model_dump(mode="json", exclude={"executor", "tune"})
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def to_yaml(self, folder: Path | None = None) -> str:
@@ -115,4 +123,8 @@ class Config(Block):
 
 
 def _stands_alone(path: str) -> bool:
-    return "://" in path or Path(path).is_absolute()
+    return "://" in path or path.startswith(BUNDLED) or Path(path).is_absolute()
+
+
+def _opened_as(path: str) -> str:
+    return str(config_path().parent / path.removeprefix(BUNDLED)) if path.startswith(BUNDLED) else path
