@@ -52,16 +52,27 @@ class Figure:
         """
         path = Path(path)
         kind = file_format(path.suffix.removeprefix("."), str(path))
-        with style(), atomic_write(path) as temporary:
-            self.canvas.savefig(temporary, format=kind, dpi=DPI, metadata=METADATA[kind])
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(self.encode(kind))
         return path
+
+    def encode(self, kind: str, dpi: int = DPI) -> bytes:
+        """Return what a file of the figure holds; `kind` is pdf, png or svg.
+
+        Raises
+        ------
+        ConfigError
+            If it is none of these.
+        """
+        kind = file_format(kind, "kind")
+        stream = io.BytesIO()
+        with style():
+            self.canvas.savefig(stream, format=kind, dpi=dpi, metadata=METADATA[kind])
+        return stream.getvalue()
 
     def _repr_png_(self) -> bytes:
         """Show the figure in a notebook."""
-        stream = io.BytesIO()
-        with style():
-            self.canvas.savefig(stream, format="png", dpi=DPI // 2)
-        return stream.getvalue()
+        return self.encode("png", DPI // 2)
 
 
 def save_all(

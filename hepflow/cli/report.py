@@ -1,0 +1,28 @@
+"""``hepflow report``: the records of a run or a comparison as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hepflow.cli import console
+
+
+@click.command(
+    epilog=console.example("hepflow report runs/search", "hepflow report runs/search --out search.html")
+)
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file [default: RUN/report.html].",
+)
+def report(folder: Path, out: Path | None) -> None:
+    """Write the report of a run or a comparison.
+
+    One HTML file with its figures inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
+    """
+    from hepflow.report import write_report
+
+    click.echo(f"report in {write_report(folder, out)}", err=True)

@@ -1,0 +1,120 @@
+"""What stands below each figure of a run, and what it says to those who do not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from hepflow.report import numbers
+from hepflow.report.texts import behind, cut_name, readable, seen, selections
+from hepflow.results import CutResult, Results
+
+Words: TypeAlias = tuple[str, str]  # caption, alternative text
+
+
+def words(name: str, results: Results) -> Words:
+    """Return caption and alternative text of the figure of this name, as `plots.run.figures` has them."""
+    spectra = {f"spectrum_eps{cut.background_efficiency:g}": cut for cut in results.cuts}
+    spectra["spectrum_inclusive"] = results.inclusive
+    if name in spectra:
+        return _spectrum(spectra[name], results)
+    if name.startswith("closure_"):
+        return _closure(name.removeprefix("closure_").replace("_", " "), results)
+    return WORDS[name](results)
+
+
+def _spectrum(cut: CutResult, results: Results) -> Words:
+    where = behind(cut)
+    caption = f"Dijet mass {where}: data, expected background with its error, and the pull of each bin."
+    region = numbers.window(results.regions["signal"])
+    return caption, f"Dijet mass spectrum {where}. In the signal region, {region}: {seen(cut)}."
+
+
+def _spectra(results: Results) -> Words:
+    found = "; ".join(f"{cut_name(cut)}: {seen(cut)}" for cut in selections(results))
+    return (
+        "All selections in one frame, and the pulls of each below.",
+        f"Dijet mass spectra of all selections. {found}.",
+    )
+
+
+def _significance(results: Results) -> Words:
+    found = "; ".join(
+        f"{cut_name(cut)}: {numbers.sigma(cut.z)}"
+        + ("" if cut.z_expected is None else f", expected {numbers.sigma(cut.z_expected)}")
+        for cut in selections(results)
+    )
+    return (
+        "Local significance against the background efficiency of the cut, and observed over expected events.",
+        f"Local significance of each selection. {found}.",
+    )
+
+
+def _limits(results: Results) -> Words:
+    found = "; ".join(
+        f"{cut_name(cut)}: observed {numbers.plain(cut.mu_up_obs)}, expected {numbers.band(cut.mu_up_exp)}"
+        for cut in selections(results)
+    )
+    return (
+        f"95% CLs upper limits on the signal strength; μ = 1: {results.signal_unit}.",
+        f"Upper limits on the signal strength. {found}.",
+    )
+
+
+def _closure(where: str, results: Results) -> Words:
+    features = [readable(one.label) for one in results.features if one.where == where]
+    key = "auc" if where == "sidebands" else "auc_signal_region"
+    told = numbers.measured(results.closure.get(key), results.closure.get(f"{key}_error"))
+    against = "data" if where == "sidebands" else "true background"
+    return (
+        f"Template against {against}, {where}, with their ratio.",
+        f"Distributions of {', '.join(features)} of template and {against}, {where}. "
+        f"A classifier tells them apart with an AUC of {told}; 0.5 is perfect closure.",
+    )
+
+
+def _scores(results: Results) -> Words:
+    cuts = ", ".join(f"{cut_name(cut)} above {numbers.plain(cut.threshold)}" for cut in results.cuts)
+    where = results.scores.where
+    return (
+        f"The classifier's score, {where}: data against template, the cuts marked.",
+        f"Distribution of the classifier's score in data and template, {where}. Cuts: {cuts or 'none'}.",
+    )
+
+
+def _losses(results: Results) -> Words:
+    last = [one["validation"][-1] for one in results.losses if one.get("validation")]
+    found = (
+        f", at the end {numbers.plain(min(last))} to {numbers.plain(max(last))} in validation" if last else ""
+    )
+    return (
+        "Training (dashed) and validation loss (solid) of every network.",
+        f"Losses of {len(results.losses)} networks, epoch by epoch{found}.",
+    )
+
+
+def _improvement(results: Results) -> Words:
+    found = "; ".join(f"{cut_name(cut)}: {numbers.plain(cut.sic)}" for cut in results.cuts)
+    return (
+        "Significance improvement: signal efficiency over the root of the background efficiency, by truth labels.",
+        f"Significance improvement against efficiency. Of the cuts: {found or 'none'}.",
+    )
+
+
+def _rejection(results: Results) -> Words:
+    area = None if results.truth is None else results.truth.auc
+    return (
+        "Background rejection, one over the background efficiency, against signal efficiency, by truth labels.",
+        f"Background rejection against signal efficiency; the area under the ROC curve is {numbers.plain(area)}.",
+    )
+
+
+WORDS: dict[str, Callable[[Results], Words]] = {
+    "spectra": _spectra,
+    "significance": _significance,
+    "limits": _limits,
+    "scores": _scores,
+    "losses": _losses,
+    "sic": _improvement,
+    "rejection": _rejection,
+}

@@ -1,0 +1,51 @@
+"""How a run was made: versions, times, and the files that say the rest, as they stand in the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hepflow.report import numbers
+from hepflow.report.blocks import Listing, Table
+
+FILES = {"config.yaml": "Configuration", "provenance.json": "Provenance"}
+LONGEST = 100_000  # characters of a file that are shown
+
+
+def versions(found: Mapping[str, str]) -> Table | None:
+    """Return the versions of the packages."""
+    rows = tuple((name, str(version)) for name, version in found.items())
+    return Table("Versions", ("package", "version"), rows) if rows else None
+
+
+def timing(seconds: Mapping[str, float]) -> Table | None:
+    """Return the wall time of each stage, and of all."""
+    if not seconds:
+        return None
+    rows = [(stage, numbers.duration(taken)) for stage, taken in seconds.items()]
+    return Table(
+        "Wall time", ("stage", "time"), (*rows, ("all stages", numbers.duration(sum(seconds.values()))))
+    )
+
+
+def listings(folder: Path) -> list[Listing]:
+    """Return configuration and provenance as they stand in the folder, where they are there."""
+    return [
+        Listing(f"{title} ({name})", _shortened(read(folder / name), name))
+        for name, title in FILES.items()
+        if (folder / name).is_file()
+    ]
+
+
+def read(path: Path) -> str:
+    """Return the text of a file; what cannot be read says so in its place, as the numbers stand without it."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def _shortened(text: str, name: str) -> str:
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}\n... ({len(text) - LONGEST:,} characters more in {name})"

@@ -1,0 +1,171 @@
+r"""A paragraph on a run for a paper, in LaTeX, made of its numbers, and the papers it stands on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from hepflow.citations import PAPERS_OF, TITLES, bibtex
+from hepflow.report import numbers
+from hepflow.report.blocks import Table
+from hepflow.report.made import read
+from hepflow.report.texts import is_blind, largest, selections
+from hepflow.results import CutResult, Results
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+SYMBOLS = {"±": r"\pm", "×": r"\times", "σ": r"\sigma", "\u202f": r"\,", ",": "{,}", "%": r"\%"}
+CLASSIFIERS = {"bdt": "boosted decision trees", "mlp": "neural networks"}
+STATISTICS = ("asymptotic_formulae",)
+
+
+def escaped(text: str) -> str:
+    """Return text that LaTeX prints as it is."""
+    return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def mathematical(number: str) -> str:
+    r"""Return a number of `report.numbers` as LaTeX: ``3.1 × 10⁻³`` is ``$3.1 \times 10^{-3}$``."""
+    if number == numbers.MISSING:
+        return "--"
+    number = re.sub(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: f"^{{{_lowered(found[0])}}}", number)
+    return f"${''.join(SYMBOLS.get(character, character) for character in number)}$"
+
+
+def _lowered(raised: str) -> str:
+    return raised.translate({high: low for low, high in numbers.RAISED.items()})
+
+
+def classifier(folder: Path) -> str | None:
+    """Return the name of the run's classifier, as its ``config.yaml`` has it; None where none is to be read."""
+    try:
+        name = yaml.safe_load(read(folder / "config.yaml"))["classifier"]["name"]
+        return name if name in CLASSIFIERS else None
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None
+
+
+def references(version: str, *made_of: str | None) -> str:
+    """Return the BibTeX of hepflow, of the statistics, and of these methods and classifiers."""
+    papers = [key for name in made_of if name is not None for key in PAPERS_OF.get(name, ())]
+    return bibtex(version, [*papers, *STATISTICS])
+
+
+def paragraph(results: Results, classifier: str | None) -> str:
+    """Return method and results of a run as LaTeX, a sentence a line."""
+    return "\n".join([*_method(results, classifier), *_results(results)]) + "\n"
+
+
+def _method(results: Results, classifier: str | None) -> list[str]:
+    low, high = results.regions["signal"]
+    sidebands = " and ".join(f"${low:g}$--${high:g}$" for low, high in results.regions["sidebands"])
+    title = escaped(TITLES.get(results.method, results.method))
+    lines = [
+        r"Resonances are searched for in the dijet mass spectrum, in a signal region of "
+        rf"${low:g} < m_{{jj}} < {high:g}$~GeV with sidebands at {sidebands}~GeV.",
+        rf"The features of the background in the signal region are estimated with {title}{_cite(results.method)} "
+        r"as implemented in \textsc{hepflow}~\cite{hepflow}.",
+    ]
+    if results.cuts:
+        efficiencies = [mathematical(numbers.percent(cut.background_efficiency)) for cut in results.cuts]
+        by = f" by {CLASSIFIERS[classifier]}{_cite(classifier)}" if classifier else ""
+        lines.append(
+            f"Events that look least like this background are selected{by}, at background efficiencies of "
+            f"{_listed(efficiencies)}."
+        )
+    asymptotic = all(cut.calculator == "asymptotic" for cut in selections(results))
+    how = (
+        "asymptotic formulae" if asymptotic else "asymptotic formulae or, where few events are expected, toys"
+    )
+    lines.append(
+        r"The spectra are fitted with \textsc{pyhf}~\cite{pyhf_joss}; significances and 95\% CL$_\mathrm{s}$ limits "
+        rf"come from {how}~\cite{{asymptotic_formulae}}."
+    )
+    return lines
+
+
+def _results(results: Results) -> list[str]:
+    if is_blind(results):
+        lines = [f"The data of the signal region are blinded; {_expected(cut)}." for cut in results.cuts[-1:]]
+        return [*lines, *_unit(results)]
+    best = largest(results)
+    if best is None:
+        return ["No selection could be fitted."]
+    lines = [f"The largest local excess is found {_behind(best)}: {_seen(best)}."]
+    if results.trials is not None:
+        p = numbers.p_value(results.trials["p"], results.trials.get("p_error"))
+        lines.append(
+            f"With the trials of all {len(selections(results))} selections, its significance is "
+            f"{mathematical(numbers.sigma(results.trials['z']))} ($p = {mathematical(p)[1:-1]}$)."
+        )
+    if best.mu_up_obs is not None:
+        lines.append(
+            r"The observed (expected) 95\% CL$_\mathrm{s}$ upper limit on the signal strength is "
+            f"{mathematical(numbers.plain(best.mu_up_obs))} ({mathematical(numbers.plain(best.mu_up_exp[2]))})."
+        )
+    return [*lines, *_unit(results)]
+
+
+def _unit(results: Results) -> list[str]:
+    return [rf"A signal strength of $\mu = 1$ stands for {escaped(results.signal_unit)}."]
+
+
+def _seen(cut: CutResult) -> str:
+    events, z = mathematical(numbers.count(cut.n_obs)), mathematical(numbers.sigma(cut.z))
+    p = mathematical(numbers.p_value(cut.p0, cut.p0_error))[1:-1]
+    found = f"{events} events are observed where {_events(cut)} are expected"
+    return f"{found}, a local significance of {z} ($p_0 = {p}$)"
+
+
+def _expected(cut: CutResult) -> str:
+    found = f"{_events(cut)} events are expected {_behind(cut)}"
+    if cut.z_expected is None:
+        return found
+    return (
+        f"{found}, and a median significance of {mathematical(numbers.sigma(cut.z_expected))} for $\\mu = 1$"
+    )
+
+
+def _events(cut: CutResult) -> str:
+    return mathematical(numbers.measured(cut.n_exp, cut.n_exp_error))
+
+
+def _behind(cut: CutResult) -> str:
+    if cut.background_efficiency == 1:
+        return "without a cut"
+    return f"at a background efficiency of {mathematical(numbers.percent(cut.background_efficiency))}"
+
+
+def _cite(name: str) -> str:
+    papers = PAPERS_OF.get(name, ())
+    return rf"~\cite{{{','.join(papers)}}}" if papers else ""
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def tabular(table: Table) -> str:
+    """Return a table as LaTeX (booktabs)."""
+    rows = [" & ".join((escaped(row[0]), *map(mathematical, row[1:]))) + r" \\" for row in table.rows]
+    headings = " & ".join(map(escaped, table.headings)) + r" \\"
+    return (
+        "\n".join(
+            [
+                rf"\begin{{tabular}}{{l{'r' * (len(table.headings) - 1)}}}",
+                r"  \toprule",
+                f"  {headings}",
+                r"  \midrule",
+                *(f"  {row}" for row in rows),
+                r"  \bottomrule",
+                r"\end{tabular}",
+            ]
+        )
+        + "\n"
+    )

@@ -1,0 +1,63 @@
+"""Phrases of a run's report that stand in more than one place."""
+
+from __future__ import annotations
+
+import re
+
+from hepflow.report import numbers
+from hepflow.results import CutResult, Results
+
+GREEK = {
+    r"\alpha": "α",
+    r"\epsilon": "ε",
+    r"\eta": "η",
+    r"\mu": "μ",
+    r"\phi": "φ",
+    r"\sigma": "σ",
+    r"\tau": "τ",
+    r"\Delta": "Δ",
+}
+
+
+def selections(results: Results) -> tuple[CutResult, ...]:
+    """Return the inclusive selection and the cuts."""
+    return (results.inclusive, *results.cuts)
+
+
+def largest(results: Results) -> CutResult | None:
+    """Return the selection with the largest local significance; None where all are blinded or without a fit."""
+    fitted = [cut for cut in selections(results) if cut.z is not None]
+    return max(fitted, key=lambda cut: cut.z or 0.0, default=None)
+
+
+def is_blind(results: Results) -> bool:
+    """Return whether data of the signal region are hidden."""
+    return any(cut.blind for cut in selections(results))
+
+
+def cut_name(cut: CutResult) -> str:
+    """Return the name of a selection in a table: ``no cut``, or its background efficiency, ``1%``."""
+    return "no cut" if cut.background_efficiency == 1 else numbers.percent(cut.background_efficiency)
+
+
+def behind(cut: CutResult) -> str:
+    """Return the name of a selection in a sentence."""
+    if cut.background_efficiency == 1:
+        return "without a cut"
+    return f"behind the cut at a background efficiency of {numbers.percent(cut.background_efficiency)}"
+
+
+def seen(cut: CutResult) -> str:
+    """Return what a selection found: ``245 events observed, 152 ± 57 expected, Z = 7.0 σ``."""
+    expected = numbers.measured(cut.n_exp, cut.n_exp_error)
+    if cut.n_obs is None:
+        return f"{expected} events expected; the data are blinded"
+    found = f"{numbers.count(cut.n_obs)} events observed, {expected} expected"
+    return found if cut.z is None else f"{found}, Z = {numbers.sigma(cut.z)}"
+
+
+def readable(label: str) -> str:
+    r"""Return an axis label in LaTeX as plain text: ``$\tau_{21}^{J_1}$`` is ``τ_21^J_1``."""
+    for name, letter in GREEK.items():
+        label = label.replace(name, letter)
+    return re.sub(r"\\mathrm|\\hat|[${}\\]", "", label).strip()
