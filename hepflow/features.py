@@ -133,7 +133,7 @@ def features(
         out to be damaged (all are named), unless the source skips them: then none of their events is used.
     """
     names = tuple([names] if isinstance(names, str) else names)
-    only = _needed(source, names)
+    only = fields_for(source, names)
 
     def measured(chunk: Chunk, first: bool) -> tuple[Rows, Cutflow]:
         return _copied(chunk, names) if source.columns else _computed(chunk, names, source, check=first)
@@ -142,7 +142,7 @@ def features(
     return Sample(**rows, names=names, cutflow=cutflow, skipped=skipped)
 
 
-def _needed(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
+def fields_for(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return what the source must give for these features: jet fields, or, where it holds features, those."""
     if len(set(names)) < len(names):
         raise ConfigError(f"features {names}: expected each only once")

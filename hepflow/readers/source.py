@@ -49,11 +49,14 @@ class Part:
         Path or URL, and the events in it before any selection.
     stream
         Yields its chunks with only these jet fields or columns (None: all).
+    columns
+        Returns the columns, or branches, of the file that are read for these.
     """
 
     file: str
     num_events: int
     stream: Stream
+    columns: Callable[[Collection[str] | None], list[str]] = lambda only: []
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +126,10 @@ class Source:
             if name not in known:
                 raise ConfigError(f"{self.description}: no field {name!r}; {did_you_mean(name, known)}")
         return (chunk for part in self.parts for chunk in part.stream(only))
+
+    def columns_read(self, only: Collection[str] | None = None) -> list[str]:
+        """Return the columns, or branches, that are read from the files for these jet fields or columns."""
+        return list(dict.fromkeys(column for part in self.parts for column in part.columns(only)))
 
     @classmethod
     def join(cls, sources: Sequence[Source]) -> Source:
