@@ -129,6 +129,11 @@ class CutResult:
     z_expected: float | None = None
     blind: bool = False
 
+    @property
+    def name(self) -> str:
+        """Name of the selection in files: ``inclusive`` or ``eps`` with the background efficiency."""
+        return "inclusive" if self.background_efficiency == 1 else f"eps{self.background_efficiency:g}"
+
 
 @dataclass(frozen=True)
 class TruthCurve:
@@ -219,6 +224,11 @@ class Results:
     warnings: tuple[str, ...] = ()
     trials: Mapping[str, Any] | None = None
     unblinded: tuple[Unblinding, ...] = ()
+
+    @property
+    def blind(self) -> bool:
+        """Whether the data of the signal region behind some cut were not looked at."""
+        return any(cut.blind for cut in (self.inclusive, *self.cuts))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, in the layout of ``results.json``."""

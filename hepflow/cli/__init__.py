@@ -18,12 +18,16 @@ from hepflow import __version__
 from hepflow.cli import console
 from hepflow.cli.about import environment, show_citation
 from hepflow.cli.compare import compare
+from hepflow.cli.completion import completion
+from hepflow.cli.export import export
 from hepflow.cli.features import features
 from hepflow.cli.fit import fit
 from hepflow.cli.limit import limit
+from hepflow.cli.report import report
 from hepflow.cli.run import demo, plot, run
 from hepflow.cli.scan import scan
 from hepflow.cli.start import check, init
+from hepflow.cli.tune import tune
 from hepflow.errors import HepflowError
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -56,7 +60,10 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
         context.with_resource(console.without_bars())
 
 
-for command in (demo, init, check, features, run, compare, fit, limit, scan, plot, environment):
+for command in (
+    *(demo, init, check, features, run, compare, tune),
+    *(fit, limit, scan, plot, report, export, environment, completion),
+):
     cli.add_command(command)
 
 

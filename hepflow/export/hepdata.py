@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hepflow.stats import Scan
 
-Column = Sequence[float | None] | FloatArray
+Column = Sequence[float | str | None] | FloatArray
 
 MISSING = "-"
 _DIGITS = 6
@@ -33,7 +33,7 @@ _BANDS = {"2 s.d.": (0, 4), "1 s.d.": (1, 3)}  # label -> columns of the expecte
 
 
 def run_tables(results: Results) -> list[Table]:
-    """Return the tables of a run: its spectra, the significance of each cut, the limits of each cut.
+    """Return the tables of a run: its cutflow and spectra, the significance of each cut, the limits of each cut.
 
     Parameters
     ----------
@@ -47,12 +47,13 @@ def run_tables(results: Results) -> list[Table]:
         If hepdata-lib is not installed.
     """
     cuts = (results.inclusive, *results.cuts)
-    tables = [_spectrum(cut, results) for cut in cuts]
+    tables = [_cutflow(results)] if results.cutflow else []
+    tables += [_spectrum(cut, results) for cut in cuts]
     tables.append(
         _table(
             "Significance against cut",
             "Events in the signal region, local p-value and significance behind each cut of the classifier. "
-            "Background efficiency 1 is no cut.",
+            f"Background efficiency 1 is no cut.{_trials(results)}",
             _variable("Background efficiency", [cut.background_efficiency for cut in cuts]),
             _variable("Observed events", [cut.n_obs for cut in cuts], digits=_EXACT),
             _variable(
@@ -153,6 +154,27 @@ def hepdata_library() -> Iterator[ModuleType]:
         yield hepdata_lib
 
 
+def _trials(run: Results) -> str:
+    """Return a sentence on the largest excess behind all cuts, where there is one."""
+    found = run.trials
+    if found is None:
+        return ""
+    return (
+        f" The largest excess, at {found['background_efficiency']:g}, has a p-value of {found['p']:.3g} +- "
+        f"{found['p_error']:.1g} with the trials of all selections."
+    )
+
+
+def _cutflow(run: Results) -> Table:
+    steps, events = zip(*run.cutflow, strict=True)
+    return _table(
+        "Cutflow",
+        "Events of the data in all regions: those read, those dropped by cause, those kept.",
+        _variable("Step", steps),
+        _variable("Events", events, digits=_EXACT),
+    )
+
+
 def _spectrum(cut: CutResult, run: Results) -> Table:
     inclusive = cut is run.inclusive
     where = "without a cut" if inclusive else f"at background efficiency {cut.background_efficiency:g}"
@@ -215,7 +237,10 @@ def _variable(
             is_independent=False,
             is_binned=False,
             units=units,
-            values=[MISSING if value is None else float(value) for value in values],
+            values=[
+                MISSING if value is None else value if isinstance(value, str) else float(value)
+                for value in values
+            ],
             zero_uncertainties_warning=False,
         )
         variable.digits = digits

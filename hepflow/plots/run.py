@@ -55,8 +55,7 @@ def figures(results: Results, *, label: str = "hepflow") -> Iterator[tuple[str, 
     run = f"{results.name}, {results.method}"
     yield "spectra", spectra(results, label=label)
     for cut in (results.inclusive, *results.cuts):
-        name = "inclusive" if cut is results.inclusive else f"eps{cut.background_efficiency:g}"
-        yield f"spectrum_{name}", spectrum(cut, regions=results.regions, label=label, right=run)
+        yield f"spectrum_{cut.name}", spectrum(cut, regions=results.regions, label=label, right=run)
     yield "significance", significance(results, label=label)
     yield "limits", limits(results, label=label)
     yield "scores", scores(results, label=label)

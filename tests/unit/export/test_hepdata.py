@@ -39,6 +39,7 @@ def test_counts_are_exact_and_errors_stand_beside_their_values(results):
 def test_a_table_for_each_cut_and_two_for_all(results):
     tables = named(run_tables(results))
     assert list(tables) == [
+        "Cutflow",
         "Spectrum without a cut",
         "Spectrum at background efficiency 0.01",
         "Spectrum at background efficiency 0.001",
@@ -53,6 +54,15 @@ def test_a_table_for_each_cut_and_two_for_all(results):
     assert strengths[1] == {"value": 0.5, "errors": [{"symerror": 0.52, "label": "total"}]}
     assert strengths[2] == {"value": "-"}
     assert column(tables["Significance against cut"], "Local p-value")[1][0]["value"] == 0.1644
+
+
+def test_the_cutflow_and_the_trials(results):
+    trials = {"background_efficiency": 0.01, "p": 0.0123, "p_error": 0.004}
+    tables = named(run_tables(replace(results, trials=trials)))
+    assert column(tables["Cutflow"], "Step")[1] == [{"value": "events read"}]
+    assert column(tables["Cutflow"], "Events")[1] == [{"value": 300000.0}]
+    assert "at 0.01, has a p-value of 0.0123 +- 0.004" in tables["Significance against cut"].description
+    assert "Cutflow" not in named(run_tables(replace(results, cutflow=())))
 
 
 def test_bands_are_errors_of_the_median(results):
@@ -143,7 +153,7 @@ def test_the_archive_is_valid_and_whole(results, scan, points, tmp_path, monkeyp
     assert about["comment"] == "A search."
     assert [one["type"] for one in about["additional_resources"]] == ["HistFactory"] * 2
     assert files["patchset.json"] == patchset.read_bytes()
-    assert len(tables) == 7
+    assert len(tables) == 8
     for table in tables:
         assert {"name": "cmenergies", "values": [13000.0]} in table["keywords"]
         content = yaml.safe_load(files[table["data_file"]])
@@ -159,7 +169,7 @@ def test_the_archive_is_valid_and_whole(results, scan, points, tmp_path, monkeyp
 
 
 def test_hepdata_refuses_and_nothing_is_written(results, tmp_path):
-    table = run_tables(results)[0]
+    table = run_tables(results)[1]
     table.description = None
     with pytest.raises(InputError, match=r"hepdata.tar.gz: not written, as HEPData would refuse it: .*None"):
         write_submission(tmp_path / "hepdata.tar.gz", [table])

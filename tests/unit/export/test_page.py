@@ -26,9 +26,10 @@ def test_every_snippet(results, points, tmp_path, monkeypatch):
     write_text("mjj.csv", "\n".join(rows))
     namespace = {}
     snippets = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(snippets) == 6
+    assert len(snippets) == 10
     for snippet in snippets:
-        if "pyhs3" not in snippet or find_spec("pyhs3") is not None:
+        needed = next((package for package in ("pyhs3", "onnx") if package in snippet), "hepflow")
+        if find_spec("onnxruntime" if needed == "onnx" else needed) is not None:
             exec(compile(snippet, PAGE.name, "exec"), namespace)
     written = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert {
@@ -38,4 +39,7 @@ def test_every_snippet(results, points, tmp_path, monkeypatch):
         "hepdata.tar.gz",
         "scan.tar.gz",
         "scan.json",
+        "histograms.root",
+        "histograms.json",
+        "classifier.safetensors",
     } <= written

@@ -1,0 +1,39 @@
+"""``hepflow export``: a run for others to use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from hepflow.cli import console
+
+PARTS = ("hepdata", "workspaces", "histograms", "weights")
+
+
+@click.command(
+    epilog=console.example("hepflow export runs/search", "hepflow export runs/search --only histograms")
+)
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to make [default: RUN/export]."
+)
+@click.option(
+    "--only", type=click.Choice(PARTS), multiple=True, help="One part, as often as wanted [default: all]."
+)
+@console.as_json
+def export(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool) -> None:
+    """Write a run for others: HEPData, pyhf, ROOT, UHI, weights.
+
+    The folder is written whole or not at all. Of a blinded run no data behind a cut leave.
+    """
+    from hepflow.export import export_run
+
+    exported = export_run(folder, out, only or None)
+    if as_json:
+        console.print_json({**asdict(exported), "folder": str(exported.folder)})
+    else:
+        click.echo("\n".join(str(exported.folder / file) for file in exported.files))
+    for reason in exported.left_out:
+        click.echo(f"left out: {reason}", err=True)
