@@ -107,7 +107,7 @@ def read(
     events_per_chunk(chunk, 1.0)
     schema = _with_branches(replace(schema, unit=unit or schema.unit), format, branches)
     condition = Selection(selection) if selection is not None else None
-    if format == "hepflow" and normalisation.cross_section is not None and normalisation.generated is None:
+    if format == "hepflow" and normalisation.cross_section is not None and normalisation.number is None:
         raise ConfigError(
             "cross_section: files of format 'hepflow' hold what was left after a selection; give generated, the "
             "sum of the weights of all generated events"
@@ -124,11 +124,17 @@ def read(
             raise InputError(
                 f"{file}: no truth column {schema.label!r} to keep label={label} by; leave label out"
             )
+        weights = optional_column(weight, "weight" if features else None, table, "weight")
+        generated = weights
+        if isinstance(normalisation.generated, str):
+            name = normalisation.generated
+            generated = need_column(name, table.names, file, "generated") if name else None
         return table, EventFile(
             table=replace(table, cutflow=cutflow),
             jets=jets,
             features=features,
-            weight=optional_column(weight, "weight" if features else None, table, "weight"),
+            weight=weights,
+            generated=generated,
             label=truth,
             keep_label=label,
             selection=condition,
@@ -143,7 +149,9 @@ def read(
     fields = _common_fields(filled)
     return Source(
         parts=tuple(
-            Part(table.file, table.num_events, partial(own.chunks, size=chunk) if own else _nothing)
+            Part(table.file, table.num_events, partial(own.chunks, size=chunk), own.columns)
+            if own
+            else Part(table.file, table.num_events, _nothing)
             for table, own in found
         ),
         description=f"{format}: {described}",

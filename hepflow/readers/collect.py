@@ -135,9 +135,9 @@ class _Collected:
         normalisation, described = self.source.normalisation, self.source.description
         if normalisation == AS_IN_THE_FILES:
             return self.rows
-        if normalisation.generated is not None and (self.damaged or self.source.skipped):
+        if normalisation.number is not None and (self.damaged or self.source.skipped):
             raise InputError(
-                f"{described}: generated: {normalisation.generated:g} counts the events of files that were skipped: "
+                f"{described}: generated: {normalisation.number:g} counts the events of files that were skipped: "
                 "the yield would come out too low. Give the sum of the other files"
             )
         try:

@@ -45,8 +45,8 @@ class EventFile:
         How to make its jets; None where it holds features.
     features
         Feature name to column, where it holds features.
-    weight, label
-        Columns of the event weight and of the truth.
+    weight, generated, label
+        Columns of the event weight, of the weight to normalise by, and of the truth.
     keep_label
         The truth value to keep; None keeps all.
     selection, names
@@ -57,6 +57,7 @@ class EventFile:
     jets: Jets | None
     features: Mapping[str, str]
     weight: Column | None
+    generated: Column | None
     label: Column | None
     keep_label: int | None
     selection: Selection | None
@@ -64,6 +65,22 @@ class EventFile:
 
     def chunks(self, only: Collection[str] | None, size: int | str) -> Iterator[Chunk]:
         """Read the file chunk by chunk, no more than these jet fields or features need."""
+        wanted, fields, columns = self._needed(only)
+        before = self.table.cutflow
+        for arrays in self.table.stream(columns, size):
+            try:
+                chunk = self._chunk(arrays, wanted, fields)
+            except InputError as error:
+                raise InputError(f"{self.table.file}: {error}") from error
+            yield replace(chunk, cutflow=_after(before, chunk.cutflow))
+            before = ()
+
+    def columns(self, only: Collection[str] | None) -> list[str]:
+        """Return what is read from the file for these jet fields or features."""
+        return self._needed(only)[2]
+
+    def _needed(self, only: Collection[str] | None) -> tuple[list[str], list[str], list[str]]:
+        """Return the fields asked for, those with what the selection needs besides, and the columns behind all."""
         known = self.jets.fields if self.jets else tuple(self.features)
         wanted = [name for name in known if not only or name in only]
         fields = list(wanted)
@@ -73,16 +90,9 @@ class EventFile:
             columns = self.jets.needed(fields)
         else:
             columns = [self.features[name] for name in wanted]
-        columns += [column.name for column in (self.weight, self.label) if column]
+        columns += [column.name for column in (self.weight, self.generated, self.label) if column]
         columns += [column for column in self.names.values() if column is not None]
-        before = self.table.cutflow
-        for arrays in self.table.stream(list(dict.fromkeys(columns)), size):
-            try:
-                chunk = self._chunk(arrays, wanted, fields)
-            except InputError as error:
-                raise InputError(f"{self.table.file}: {error}") from error
-            yield replace(chunk, cutflow=_after(before, chunk.cutflow))
-            before = ()
+        return wanted, fields, list(dict.fromkeys(columns))
 
     def _chunk(self, arrays: Columns, wanted: list[str], fields: list[str]) -> Chunk:
         events = len(next(iter(arrays.values())))
@@ -92,9 +102,8 @@ class EventFile:
             contents["jets"] = jets if fields == wanted else jets[wanted]
         else:
             contents.update({name: flat_numbers(arrays[self.features[name]], name) for name in wanted})
-        weight = np.ones(events)
         if self.weight:
-            weight = contents["weight"] = flat_numbers(self.weight.pick(arrays), self.weight.name)
+            contents["weight"] = flat_numbers(self.weight.pick(arrays), self.weight.name)
         keep = np.ones(events, dtype=bool)
         cutflow = [(READ, events)]
         if self.label:
@@ -102,7 +111,10 @@ class EventFile:
             contents["label"] = label
             if self.keep_label is not None:
                 cutflow.append(_drop(keep, label == self.keep_label, f"truth label is not {self.keep_label}"))
-        generated = float(np.sum(weight, where=keep & np.isfinite(weight), dtype=np.float64))
+        generated = np.ones(events)
+        if self.generated:
+            generated = flat_numbers(self.generated.pick(arrays), self.generated.name)
+        sum_of_weights = float(np.sum(generated, where=keep & np.isfinite(generated), dtype=np.float64))
         if self.selection:
             own = {} if jets is None else {f"jets.{field}": jets[field] for field in fields}
             columns = {
@@ -112,7 +124,7 @@ class EventFile:
             cutflow.append(_drop(keep, passes, f"selection: {self.selection.text}"))
         layouts = [ak.to_layout(content) for content in contents.values()]
         record = ak.Array(ak.contents.RecordArray(layouts, list(contents), length=events))
-        return Chunk(record if keep.all() else record[keep], tuple(cutflow), generated)
+        return Chunk(record if keep.all() else record[keep], tuple(cutflow), sum_of_weights)
 
 
 def _drop(keep: NDArray[np.bool_], passes: NDArray[np.bool_], cause: str) -> tuple[str, int]:

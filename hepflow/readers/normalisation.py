@@ -25,8 +25,9 @@ class Normalisation:
     luminosity
         Integrated, of the data, fb^-1.
     generated
-        Sum of the weights of all generated events; None takes that of all events in the files, which is right
-        as long as no event was dropped on the way into them.
+        Sum of the weights of all generated events, or the column to sum over all events in the files ("" counts
+        them); None takes the column of the weights. A sum over the files is right as long as no event was dropped
+        on the way into them, and where the weights hold no efficiencies or scale factors.
     scale
         A factor k besides: a K-factor, a filter efficiency, a prescale.
 
@@ -38,13 +39,13 @@ class Normalisation:
 
     cross_section: float | None = None
     luminosity: float | None = None
-    generated: float | None = None
+    generated: float | str | None = None
     scale: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("cross_section", "luminosity", "generated", "scale"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            if value is not None and not isinstance(value, str) and not 0 < value < math.inf:
                 raise ConfigError(f"{name} {value!r}: expected a number above zero")
         if (self.cross_section is None) != (self.luminosity is None):
             raise ConfigError(
@@ -52,7 +53,12 @@ class Normalisation:
                 "give both, or neither"
             )
         if self.generated is not None and self.cross_section is None:
-            raise ConfigError(f"generated {self.generated:g}: has a meaning only beside a cross_section")
+            raise ConfigError(f"generated {self.generated!r}: has a meaning only beside a cross_section")
+
+    @property
+    def number(self) -> float | None:
+        """The sum of generated weights, where it was given as a number."""
+        return None if isinstance(self.generated, str) else self.generated
 
     def factor(self, sum_of_weights: float) -> float:
         """Return by what the weights of the files are multiplied.
@@ -60,7 +66,7 @@ class Normalisation:
         Parameters
         ----------
         sum_of_weights
-            Of all events in the files; not used where `generated` is given.
+            Of all events in the files; not used where `generated` is a number.
 
         Raises
         ------
@@ -69,7 +75,7 @@ class Normalisation:
         """
         if self.cross_section is None or self.luminosity is None:
             return self.scale
-        generated = sum_of_weights if self.generated is None else self.generated
+        generated = self.number if self.number is not None else sum_of_weights
         if not 0 < generated < math.inf:
             raise InputError(f"the generated weights add up to {generated:g}: expected a sum above zero")
         return self.scale * self.cross_section * PB_FB * self.luminosity / generated

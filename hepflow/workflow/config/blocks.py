@@ -22,9 +22,6 @@ def _several(value: Any) -> Any:
     return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
-Format = Literal[
-    "lhco", "lhco-raw", "nanoaod", "physlite", "delphes", "treemaker", "parquet", "hepflow", "custom"
-]
 Paths = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Window = Annotated[tuple[float, float], Field(json_schema_extra={"unit": "GeV"})]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -41,6 +38,7 @@ FEATURES = (
     "pt_J2",
 )
 GEV: dict[str, Any] = {"unit": "GeV"}
+BESIDE = "beside"  # marks keys that stand in no file that `hepflow init` writes: they exclude others of their block
 
 
 def problem(key: str, message: str) -> PydanticCustomError:
@@ -60,68 +58,6 @@ class Block(BaseModel):
     """A block of keys: immutable, and closed to unknown ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Input(Block):
-    """Where events come from, and how to read them."""
-
-    path: Paths = Field(
-        min_length=1,
-        examples=["events.h5"],
-        description="A file, a glob, a URL, or a list of these; relative to this configuration's folder.",
-    )
-    format: Format = Field(examples=["lhco"], description="Layout of the files.")
-    tree: str | None = Field(
-        None, description="TTree, RNTuple or HDF5 key to read, where it is not the format's usual one."
-    )
-    branches: dict[str, str | tuple[str, ...]] | None = Field(
-        None,
-        description="For `format: custom`: the column of each jet quantity (pt, eta, phi, mass, tau1, tau2, "
-        "tau3), or a list with one flat column per jet. For other formats: replaces single columns.",
-    )
-    unit: Literal["GeV", "MeV"] | None = Field(
-        None, description="Unit of momenta and masses in the files; left out, the format's own."
-    )
-    weight: str | None = Field(
-        None, description="Column with the weight of each event; left out, all count one."
-    )
-    label_branch: str | None = Field(
-        None,
-        description="Column with the truth of each event (1 signal, 0 background), for evaluation alone.",
-    )
-    label: Literal[0, 1] | None = Field(
-        None, description="Keep only events of this truth (R&D sets mix both); leave out on real data."
-    )
-    selection: str | None = Field(
-        None, description="Expression over event and jet columns that the kept events fulfil."
-    )
-
-    @model_validator(mode="after")
-    def _custom_names_its_branches(self) -> Input:
-        if self.format == "custom" and not self.branches:
-            raise problem(
-                "format", "'custom' needs `branches: {pt: NAME, eta: NAME, phi: NAME, mass: NAME, ...}`"
-            )
-        return self
-
-
-class Inputs(Block):
-    """The samples of the analysis."""
-
-    data: Input = Field(examples=[{}], description="The events to search.")
-    signal: Input | None = Field(
-        None, description="A signal sample, for injection, efficiencies, limits and significance improvement."
-    )
-    simulation: Input | None = Field(
-        None,
-        description="Simulated background: the method is tried on it, where it holds as many events as the data; the "
-        "methods that start from one (FETA, SALAD) need it.",
-    )
-    reference: Input | None = Field(
-        None,
-        description="A second sample of true background, for the idealized and supervised references of "
-        "`hepflow compare`; left out, they take the labelled background of the data.",
-    )
 
 
 class Injection(Block):

@@ -44,6 +44,6 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _models(parts[0])
-    if origin in (Union, types.UnionType, tuple):
+    if origin in (Union, types.UnionType, tuple, dict):
         return [model for part in parts for model in _models(part)]
     return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

@@ -148,7 +148,7 @@ def _models_at(location: Location) -> list[type[BaseModel]]:
     for key in location:
         chosen = [model for model in models if len(models) > 1 and model.model_fields["name"].default == key]
         fields = [model.model_fields[key] for model in models if key in model.model_fields]
-        if chosen or not isinstance(key, int):  # the number of an item of a list says nothing of its block
+        if chosen or fields:  # an item's number, or a name of the user's own, says nothing of its block
             models = chosen or [part for field in fields for part in models_of(field)]
     return models
 

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from hepflow.workflow.config.blocks import BESIDE
 from hepflow.workflow.config.choice import models_of
 from hepflow.workflow.config.top import BUNDLED, Config
 
@@ -42,6 +43,8 @@ EXAMPLES = {
     "label_branch": "is_signal",
     "label": "0",
     "selection": "FatJet_pt[:, 0] > 500",
+    "skip_bad_files": "true",
+    "luminosity": "{2017: 41.5, 2018: 59.8}",
 }
 
 
@@ -139,7 +142,8 @@ def _blocks(
     keys: dict[type[BaseModel], list[str]] = {}
     for name, field in model.model_fields.items():
         for part in models_of(field):
-            keys.setdefault(part, []).append(f"{prefix}.{name}" if prefix else name)
+            above = [f"{key}." for key in prefix.split("`, `")] if prefix else [""]
+            keys.setdefault(part, []).extend(key + name for key in above)
     for part, names in keys.items():
         if part not in seen:
             yield from _blocks("`, `".join(names), part, seen | keys.keys())
@@ -209,6 +213,8 @@ def _example(model: type[BaseModel], start: Start, prefix: str = "") -> list[str
     pad = "  " * prefix.count(".")
     chunks = []
     for name, field in _fields(model).items():
+        if field.json_schema_extra and field.json_schema_extra.get(BESIDE):  # type: ignore[union-attr]
+            continue
         key = prefix + name
         unit = f", in {_unit(field)}." if _unit(field) else ""
         note = start.notes.get(key, (field.description or "").removesuffix("." if unit else "") + unit)

@@ -18,8 +18,6 @@ from hepflow.workflow.config.blocks import (
     Block,
     Fit,
     Injection,
-    Input,
-    Inputs,
     Regions,
     Selection,
     each_once,
@@ -28,6 +26,7 @@ from hepflow.workflow.config.blocks import (
 from hepflow.workflow.config.classifiers import Classifier, Trees
 from hepflow.workflow.config.compare import Compare
 from hepflow.workflow.config.executor import Executor, Local
+from hepflow.workflow.config.inputs import Input, Inputs
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, Cathode, Method
 from hepflow.workflow.config.tune import Tune
 
@@ -102,7 +101,13 @@ class Config(Block):
 
     def files(self, sample: Input) -> list[str]:
         """Return the paths of a sample as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
-        return [_opened_as(path) if _stands_alone(path) else str(self._folder / path) for path in sample.path]
+        return [
+            _opened_as(path) if _stands_alone(path) else str(self._folder / path) for path in sample.paths
+        ]
+
+    def skipping_bad_files(self) -> Config:
+        """Return the same analysis, in which damaged files are left out."""
+        return self.model_copy(update={"inputs": self.inputs.skipping_bad_files()})
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
@@ -113,13 +118,23 @@ class Config(Block):
     def to_yaml(self, folder: Path | None = None) -> str:
         """Return the configuration as YAML; with `folder`, relative paths are made to start from there."""
         values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
-        for sample in values["inputs"].values():
-            if folder is not None:
-                sample["path"] = [
-                    path if _stands_alone(path) else os.path.relpath(self._folder / path, folder)
-                    for path in sample["path"]
-                ]
+        if folder is not None:
+            values["inputs"] = _seen_from(folder, self._folder, values["inputs"])
         return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)
+
+
+def _seen_from(folder: Path, old: Path, block: Any) -> Any:
+    """Return a block in which each relative `path`, however deep, starts from another folder."""
+    if isinstance(block, list):
+        return [_seen_from(folder, old, item) for item in block]
+    if not isinstance(block, dict):
+        return block
+    return {
+        key: [path if _stands_alone(path) else os.path.relpath(old / path, folder) for path in value]
+        if key == "path"
+        else _seen_from(folder, old, value)
+        for key, value in block.items()
+    }
 
 
 def _stands_alone(path: str) -> bool:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from hepflow.errors import InputError
-from hepflow.features import features
+from hepflow.features import features, fields_for
 from hepflow.readers import read
 
 
@@ -24,6 +24,14 @@ def test_list_columns(tmp_path, toy, tree_file, rows):
         sample = features(read(tmp_path / "e.parquet", "parquet", chunk=chunk, **options))
         assert same(sample, expected)
         assert np.array_equal(sample.weight, expected.weight)
+
+
+def test_columns_that_are_read(tree_file):
+    source = read(tree_file, "nanoaod", weight="genWeight", selection="HLT_PFJet500 or jets.tau3[:, 0] > 2")
+    names = [f"FatJet_{name}" for name in ("pt", "eta", "phi", "mass", "tau2", "tau1", "tau3")]
+    read_for = source.columns_read(fields_for(source, ("tau21_J1",)))
+    assert sorted(read_for) == sorted([*names, "genWeight", "HLT_PFJet500"])
+    assert "FatJet_tau1" not in source.columns_read(fields_for(source, ("m_J1",)))
 
 
 def test_record_column(tmp_path, toy, tree_file):
