@@ -92,7 +92,10 @@ def _method(results: Results, classifier: str | None) -> list[str]:
 
 def _results(results: Results) -> list[str]:
     if is_blind(results):
-        lines = [f"The data of the signal region are blinded; {_expected(cut)}." for cut in results.cuts[-1:]]
+        lines = [
+            f"The data of the signal region are blinded behind the cuts; {_expected(cut)}."
+            for cut in results.cuts[-1:]
+        ]
         return [*lines, *_unit(results)]
     best = largest(results)
     if best is None:

@@ -90,7 +90,9 @@ def _found(results: Results) -> list[Block]:
             for cut in results.cuts
         ]
         return [
-            Text("The data of the signal region are blinded: what stands here is what is expected."),
+            Text(
+                "The data of the signal region are blinded behind the cuts: of these, only what is expected is shown."
+            ),
             Facts(tuple(facts)),
         ]
     if best is None:

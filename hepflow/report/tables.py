@@ -160,5 +160,9 @@ def skipped(files: Sequence[Mapping[str, Any]]) -> Table | None:
     if not files:
         return None
     headings = tuple(dict.fromkeys(key for one in files for key in one))
-    rows = tuple(tuple(str(one.get(key, numbers.MISSING)) for key in headings) for one in files)
+    rows = tuple(tuple(_cell(one.get(key)) for key in headings) for one in files)
     return Table(f"Input files that were skipped ({len(files)})", headings, rows)
+
+
+def _cell(value: object) -> str:
+    return numbers.MISSING if value is None else str(value)

@@ -36,7 +36,7 @@ def test_the_paragraph_has_the_numbers(results):
 
 def test_a_blinded_run_says_what_is_expected_alone(blinded):
     text = paper.paragraph(blinded, None)
-    assert r"blinded; $152 \pm 57$ events are expected" in text
+    assert r"blinded behind the cuts; $152 \pm 57$ events are expected" in text
     assert "observed" not in text
     assert "245" not in text
 
