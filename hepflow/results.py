@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hepflow.sample import SkippedFile
 from hepflow.storage import read_record
 
 SCHEMA = "hepflow-results-1"
@@ -201,6 +202,8 @@ class Results:
         cuts are blinded.
     unblinded
         Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
+    skipped_files
+        Damaged files of data and signal that were left out, each with the cause.
     """
 
     name: str
@@ -224,6 +227,7 @@ class Results:
     warnings: tuple[str, ...] = ()
     trials: Mapping[str, Any] | None = None
     unblinded: tuple[Unblinding, ...] = ()
+    skipped_files: tuple[SkippedFile, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -253,6 +257,7 @@ class Results:
         content["scores"] = Histogram(**content["scores"])
         content["truth"] = TruthCurve(**content["truth"]) if content["truth"] else None
         content["unblinded"] = tuple(Unblinding(**entry) for entry in content.get("unblinded", ()))
+        content["skipped_files"] = tuple(SkippedFile(**entry) for entry in content.get("skipped_files", ()))
         known = {entry.name for entry in fields(cls)}
         return cls(**{key: value for key, value in content.items() if key in known})
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.sample import Sample
+from hepflow.sample import Sample, SkippedFile
 
 SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".parquet": "Parquet", ".root": "ROOT"}
 SCHEMA = "hepflow-sample-1"
@@ -60,11 +60,16 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync(target.parent)
+
+
+def sync(folder: Path) -> None:
+    """Have the names in a folder written to the disk."""
+    stream = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name, too, must be on the disk
+        os.fsync(stream)
     finally:
-        os.close(folder)
+        os.close(stream)
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -123,8 +128,8 @@ def _plain(value: Any, where: str) -> Any:
 def save_sample(sample: Sample, path: str | Path) -> None:
     """Write a sample to HDF5, Parquet or ROOT (a TTree ``sample``), by the suffix of `path`.
 
-    One column each for ``m_jj``, the features, ``weight`` and, where there is one, ``label``; names and
-    cutflow as JSON (HDF5 attribute, Parquet metadata or TObjString ``hepflow``). Nothing is rounded.
+    One column each for ``m_jj``, the features, ``weight`` and, where there is one, ``label``; names, cutflow
+    and skipped files as JSON (HDF5 attribute, Parquet metadata or TObjString ``hepflow``). Nothing is rounded.
 
     Raises
     ------
@@ -147,7 +152,8 @@ def save_sample(sample: Sample, path: str | Path) -> None:
     if sample.label is not None:
         arrays["label"] = sample.label
     cutflow = [list(step) for step in sample.cutflow]
-    about = json.dumps({"schema": SCHEMA, "names": sample.names, "cutflow": cutflow})
+    skipped = [asdict(file) for file in sample.skipped]
+    about = json.dumps({"schema": SCHEMA, "names": sample.names, "cutflow": cutflow, "skipped": skipped})
     with atomic_write(path) as temporary:
         {"HDF5": _write_hdf5, "Parquet": _write_parquet, "ROOT": _write_root}[kind](temporary, arrays, about)
 
@@ -180,6 +186,7 @@ def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
         described = json.loads(about or "")
         schema, names = described["schema"], described["names"]
         cutflow = tuple((str(cause), int(events)) for cause, events in described["cutflow"])
+        skipped = tuple(SkippedFile(**file) for file in described.get("skipped", ()))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: not a sample that hepflow wrote; read files of experiments with "
@@ -205,6 +212,7 @@ def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
         weight=arrays["weight"],
         label=arrays.get("label"),
         cutflow=cutflow,
+        skipped=skipped,
     )
 
 

@@ -37,6 +37,7 @@ TRUTH = "*"
     help="Repeat at each number of events in `compare.injections`.",
 )
 @console.overrides
+@console.skip_bad_files
 @console.as_json
 def compare(
     config: Path,
@@ -45,6 +46,7 @@ def compare(
     seeds: int | None,
     scan: str | None,
     overrides: tuple[str, ...],
+    skip_bad_files: bool,
     as_json: bool,
 ) -> None:
     """Compare methods on the same data, over seeds and injections.
@@ -60,6 +62,7 @@ def compare(
     if seeds is not None:
         overrides = (*overrides, f"compare.seeds={seeds}")
     settings = load_config(config, overrides)
+    settings = settings.skipping_bad_files() if skip_bad_files else settings
     out = out or Path("runs") / f"{settings.name}-comparison"
     try:
         from hepflow.workflow.compare import compare as compare_methods

@@ -108,6 +108,15 @@ def overrides(function: Function) -> Function:
     )(function)
 
 
+def skip_bad_files(function: Function) -> Function:
+    """Give a command ``--skip-bad-files``."""
+    return click.option(
+        "--skip-bad-files",
+        is_flag=True,
+        help="Leave damaged files out instead of stopping; the cutflow and the results say which.",
+    )(function)
+
+
 def as_json(function: Function) -> Function:
     """Give a command ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ FEATURES = "m_J1,dm_J,tau21_J1,tau21_J2"
 @click.option("--label-branch", metavar="COLUMN", help="Truth, 1 for signal.")
 @click.option("--label", type=click.IntRange(0, 1), help="Keep only events of this truth.")
 @click.option("--selection", metavar="EXPRESSION", help="Keep only events that fulfil this.")
+@console.skip_bad_files
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @console.as_json
 def features(
@@ -70,7 +72,7 @@ def features(
 ) -> None:
     """Compute the features of the events in files.
 
-    INPUT is a file, a glob or a URL. Prints what became of every event.
+    INPUT is a file, a glob or a URL. Prints what became of every event; damaged files are all named at once.
     """
     if out.exists() and not force:
         raise ConfigError(f"{out} is there already; name another file, or replace it with --force")
@@ -84,9 +86,9 @@ def features(
     sample = compute(source, [name.strip() for name in names.split(",")])
     save_sample(sample, out)
     if as_json:
-        console.print_json(
-            {"out": str(out), "events": len(sample), "cutflow": [list(entry) for entry in sample.cutflow]}
-        )
+        skipped = [asdict(file) for file in sample.skipped]
+        cutflow = [list(entry) for entry in sample.cutflow]
+        console.print_json({"out": str(out), "events": len(sample), "cutflow": cutflow, "skipped": skipped})
         return
     width = max(len(cause) for cause, _ in sample.cutflow)
     click.echo("\n".join(f"{cause:<{width}}  {events:>12,}" for cause, events in sample.cutflow))

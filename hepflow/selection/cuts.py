@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from hepflow.selection.validation import NonClosure, Validation
 from hepflow.spectrum import Spectrum
 
 BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
+Variations = Mapping[str, tuple[Sample, Sample]]
 NON_CLOSURE, TRAINING = "non_closure", "template_training"  # names of errors; the latter's are numbered
 
 
@@ -37,6 +38,8 @@ class Cut:
         Signal events that pass, weighted to ``mu = 1``; None without a signal sample.
     non_closure, non_closure_simulation
         What the same cut showed in the validation bands and in simulation; None where there are none.
+    variations
+        The signal events that pass with each systematic effect, up and down.
     """
 
     background_efficiency: float
@@ -45,6 +48,7 @@ class Cut:
     signal: Sample | None
     non_closure: NonClosure | None = None
     non_closure_simulation: NonClosure | None = None
+    variations: Variations = field(default_factory=dict)
 
     @property
     def signal_passes(self) -> bool:
@@ -71,7 +75,11 @@ class Cut:
 
 
 def inclusive(
-    data: Sample, background: Background, signal: Sample | None = None, bin_width: float = BIN_WIDTH
+    data: Sample,
+    background: Background,
+    signal: Sample | None = None,
+    bin_width: float = BIN_WIDTH,
+    variations: Variations | None = None,
 ) -> Cut:
     """Return the selection of everything: data beside the dijet function fitted to the sidebands."""
     edges = background.windows.edges(bin_width)
@@ -83,7 +91,7 @@ def inclusive(
         windows=background.windows,
         modes={f"sideband_fit_{k}": mode for k, mode in enumerate(modes)},
     )
-    return Cut(1.0, None, spectrum, signal)
+    return Cut(1.0, None, spectrum, signal, variations=variations or {})
 
 
 def cuts(
@@ -179,6 +187,10 @@ def _cut(
         signal=None if scores.signal is None else scores.signal.above(threshold),
         non_closure=beside,
         non_closure_simulation=simulated,
+        variations={
+            name: (up.above(threshold), down.above(threshold))
+            for name, (up, down) in scores.variations.items()
+        },
     )
 
 

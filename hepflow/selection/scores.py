@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, load_weights, save_weights, storable
 
 Mask = NDArray[np.bool_]
+SIGNAL_SEED = 5  # beyond the seed of a cross-fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,8 @@ class Scores:
         Signal events kept for evaluation, with weights that add up to the yield of ``mu = 1``; or None.
     background
         What the template came from.
+    variations
+        The signal with each systematic effect, up and down, by the name of its nuisance parameter.
     """
 
     data: Scored
@@ -69,6 +73,7 @@ class Scores:
     validation: Scored
     signal: Scored | None
     background: Background
+    variations: Mapping[str, tuple[Scored, Scored]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,25 @@ class Judged:
     scores: Scores
     fit: CrossFit
     dealt: Dealt
+
+    def with_variations(self, variations: Mapping[str, tuple[Sample, Sample]], seed: int) -> Scores:
+        """Return the scores, and beside them those of the signal with systematic effects.
+
+        Parameters
+        ----------
+        variations
+            Name -> the signal with the effect, up and down, weighted as the nominal one is.
+        seed
+            Of the cross-fit: an event of a sample as long as the nominal one is scored by the classifiers of the same
+            fold, so that an effect on the weights alone leaves every score as it is.
+        """
+        folds = len(self.fit.classifiers)
+
+        def scored(sample: Sample) -> Scored:
+            return Scored(sample, self.fit.score(sample, deal(len(sample), folds, seed + SIGNAL_SEED)))
+
+        found = {name: (scored(up), scored(down)) for name, (up, down) in variations.items()}
+        return replace(self.scores, variations=found)
 
 
 @storable
@@ -151,6 +175,7 @@ def score(
     background: Background,
     *,
     signal: Sample | None = None,
+    variations: Mapping[str, tuple[Sample, Sample]] | None = None,
     folds: int = 5,
     seed: int,
 ) -> Scores:
@@ -166,10 +191,13 @@ def score(
         The template of a method.
     signal
         Signal events to score for efficiencies and limits; none of them may be in the data.
+    variations
+        The signal with each systematic effect, up and down, by the name of its nuisance parameter.
     folds, seed
         Of the cross-fit.
     """
-    return judge(classifier, data, background, signal=signal, folds=folds, seed=seed).scores
+    judged = judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
+    return judged.with_variations(variations, seed) if variations else judged.scores
 
 
 def judge(
@@ -218,5 +246,5 @@ def deal_all(data: Sample, background: Background, folds: int, seed: int, signal
         template=follow(background.template, background.rows, seed + 1),
         sidebands=fold_of[in_sidebands],
         validation=follow(background.validation, background.validation_rows, seed + 4),
-        signal=deal(signal, folds, seed + 5),
+        signal=deal(signal, folds, seed + SIGNAL_SEED),
     )

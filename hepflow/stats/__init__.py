@@ -44,6 +44,7 @@ from hepflow.stats.signal import (
     with_mass_scale,
     with_rate,
     with_resolution,
+    with_samples,
 )
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.spectra import is_workspace, read_spectrum
@@ -118,5 +119,6 @@ __all__ = [
     "with_mass_scale",
     "with_rate",
     "with_resolution",
+    "with_samples",
     "workspace",
 ]

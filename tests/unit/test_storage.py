@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as npst
 from hepflow.errors import ConfigError, InputError
 from hepflow.features import features
 from hepflow.readers import read
-from hepflow.sample import Sample
+from hepflow.sample import Sample, SkippedFile
 from hepflow.storage import atomic_write, load_sample, save_sample, write_json, write_text
 
 SUFFIXES = (".h5", ".parquet", ".root")
@@ -62,6 +62,13 @@ def test_round_trip(tmp_path, suffix, label, names):
     save_sample(sample, tmp_path / f"s{suffix}")
     assert_same(load_sample(tmp_path / f"s{suffix}"), sample)
     assert names_in(tmp_path) == [f"s{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_skipped_files_are_kept(tmp_path, suffix):
+    skipped = (SkippedFile("a.root", "truncated", 7), SkippedFile("b.root", "is empty"))
+    save_sample(replace(make(), skipped=skipped), tmp_path / f"s{suffix}")
+    assert load_sample(tmp_path / f"s{suffix}").skipped == skipped
 
 
 @settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,7 +2,13 @@
 
 from hepflow.stats.signal.families import SignalFamily, gaussian_family, scan_masses
 from hepflow.stats.signal.morphing import MassPoint, SignalMorph
-from hepflow.stats.signal.nuisances import with_luminosity, with_mass_scale, with_rate, with_resolution
+from hepflow.stats.signal.nuisances import (
+    with_luminosity,
+    with_mass_scale,
+    with_rate,
+    with_resolution,
+    with_samples,
+)
 from hepflow.stats.signal.shapes import counting_signal, crystal_ball_signal, gaussian_signal
 from hepflow.stats.signal.template import SignalShape, SignalTemplate
 
@@ -21,4 +27,5 @@ __all__ = [
     "with_mass_scale",
     "with_rate",
     "with_resolution",
+    "with_samples",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError
-from hepflow.sample import FloatArray
+from hepflow.sample import FloatArray, Sample
 from hepflow.stats.signal.template import SignalShape, SignalTemplate
 
 
@@ -80,6 +80,34 @@ def with_rate(template: SignalTemplate, relative: float, name: str) -> SignalTem
 def with_luminosity(template: SignalTemplate, relative: float) -> SignalTemplate:
     """Return the template with the error of the integrated luminosity, named "luminosity" (see `with_rate`)."""
     return with_rate(template, relative, "luminosity")
+
+
+def with_samples(
+    template: SignalTemplate, edges: ArrayLike, name: str, up: Sample, down: Sample
+) -> SignalTemplate:
+    """Return the template with a systematic effect that was simulated.
+
+    Parameters
+    ----------
+    template
+        The nominal one.
+    edges
+        Its bin edges, shape ``(B + 1,)``, GeV.
+    name
+        Name of the nuisance parameter.
+    up, down
+        The signal with the effect at plus and at minus one standard deviation, weighted as the nominal signal is,
+        behind the same cuts. Either may be empty.
+
+    Raises
+    ------
+    ConfigError
+        If the template has a nuisance of this name.
+    InputError
+        If weights make a bin negative.
+    """
+    sides = (np.histogram(side.mass, edges, weights=side.weight)[0] for side in (up, down))
+    return _varied(template, name, *sides)
 
 
 def _with_edges(
