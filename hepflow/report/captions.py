@@ -14,8 +14,7 @@ Words: TypeAlias = tuple[str, str]  # caption, alternative text
 
 def words(name: str, results: Results) -> Words:
     """Return caption and alternative text of the figure of this name, as `plots.run.figures` has them."""
-    spectra = {f"spectrum_eps{cut.background_efficiency:g}": cut for cut in results.cuts}
-    spectra["spectrum_inclusive"] = results.inclusive
+    spectra = {f"spectrum_{cut.name}": cut for cut in selections(results)}
     if name in spectra:
         return _spectrum(spectra[name], results)
     if name.startswith("closure_"):

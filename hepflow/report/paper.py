@@ -11,7 +11,7 @@ from hepflow.citations import PAPERS_OF, TITLES, bibtex
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.made import read
-from hepflow.report.texts import is_blind, largest, selections
+from hepflow.report.texts import largest, selections
 from hepflow.results import CutResult, Results
 
 SPECIAL = {
@@ -91,7 +91,7 @@ def _method(results: Results, classifier: str | None) -> list[str]:
 
 
 def _results(results: Results) -> list[str]:
-    if is_blind(results):
+    if results.blind:
         lines = [
             f"The data of the signal region are blinded behind the cuts; {_expected(cut)}."
             for cut in results.cuts[-1:]

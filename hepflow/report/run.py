@@ -10,9 +10,8 @@ from hepflow.report import made, numbers, paper, tables
 from hepflow.report.blocks import Block, Fact, Facts, Gallery, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.captions import words
 from hepflow.report.pictures import picture
-from hepflow.report.texts import behind, cut_name, is_blind, largest, seen, selections
-from hepflow.results import SCHEMA, Results
-from hepflow.storage import read_record
+from hepflow.report.texts import behind, cut_name, largest, seen, selections
+from hepflow.results import Results
 
 
 def run_page(path: Path) -> Page:
@@ -29,7 +28,6 @@ def run_page(path: Path) -> Page:
         If the file is not JSON, or is of another schema.
     """
     results = Results.from_json(path)
-    skipped = read_record(path, SCHEMA).get("skipped_files") or ()
     drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results)}
 
     def gallery(*prefixes: str) -> Gallery | None:
@@ -64,7 +62,7 @@ def run_page(path: Path) -> Page:
                 "Cutflow",
                 tables.cutflow(results),
                 tables.counts(results),
-                tables.skipped(skipped),
+                tables.skipped(results),
             ),
             Section.of("blinding", "Blinding", *_blinding(results)),
             Section.of("warnings", "Warnings and problems", *_warnings(results)),
@@ -84,7 +82,7 @@ def run_page(path: Path) -> Page:
 def _found(results: Results) -> list[Block]:
     """Return the numbers that the reader came for, and the sentence that goes with them."""
     best = largest(results)
-    if is_blind(results):
+    if results.blind:
         facts = [
             Fact(f"Expected events, {cut_name(cut)}", numbers.measured(cut.n_exp, cut.n_exp_error))
             for cut in results.cuts

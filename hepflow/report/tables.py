@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 from markupsafe import Markup
 
@@ -155,14 +153,12 @@ def counts(results: Results) -> Table:
     return Table("Events in the analysis", ("", "events"), tuple(rows))
 
 
-def skipped(files: Sequence[Mapping[str, Any]]) -> Table | None:
+def skipped(results: Results) -> Table | None:
     """Return the input files that were left out, and why."""
-    if not files:
+    if not results.skipped_files:
         return None
-    headings = tuple(dict.fromkeys(key for one in files for key in one))
-    rows = tuple(tuple(_cell(one.get(key)) for key in headings) for one in files)
-    return Table(f"Input files that were skipped ({len(files)})", headings, rows)
-
-
-def _cell(value: object) -> str:
-    return numbers.MISSING if value is None else str(value)
+    return Table(
+        caption=f"Damaged files that were skipped ({len(results.skipped_files)})",
+        headings=("file", "cause", "events"),
+        rows=tuple((one.file, one.cause, numbers.count(one.events)) for one in results.skipped_files),
+    )

@@ -30,11 +30,6 @@ def largest(results: Results) -> CutResult | None:
     return max(fitted, key=lambda cut: cut.z or 0.0, default=None)
 
 
-def is_blind(results: Results) -> bool:
-    """Return whether data of the signal region are hidden."""
-    return any(cut.blind for cut in selections(results))
-
-
 def cut_name(cut: CutResult) -> str:
     """Return the name of a selection in a table: ``no cut``, or its background efficiency, ``1%``."""
     return "no cut" if cut.background_efficiency == 1 else numbers.percent(cut.background_efficiency)

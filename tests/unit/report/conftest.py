@@ -216,9 +216,9 @@ def without_figures(monkeypatch):
 def page_of(tmp_path, without_figures):
     """Return a function that makes a record's report, and reads it."""
 
-    def make(record, files=(), **entries):
+    def make(record, files=()):
         name = "results.json" if isinstance(record, Results) else "comparison.json"
-        write_json(tmp_path / name, {**record.to_dict(), **entries})
+        write_json(tmp_path / name, record.to_dict())
         for other, text in dict(files).items():
             (tmp_path / other).write_text(text)
         return Read.of(write_report(tmp_path).read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.plots.run import figures
 from hepflow.report import write_report
+from hepflow.sample import SkippedFile
 from hepflow.storage import write_json
 
 HEADINGS = [
@@ -124,9 +125,9 @@ def test_hostile_names_are_text(page_of, results):
             versions={HOSTILE: HOSTILE},
             timing={HOSTILE: 1.0},
             warnings=(HOSTILE,),
+            skipped_files=(SkippedFile(HOSTILE, HOSTILE),),
         ),
         files={"config.yaml": f"</pre>{HOSTILE}", "provenance.json": HOSTILE},
-        skipped_files=[{"file": HOSTILE, "cause": HOSTILE}],
     )
     assert "script" not in {tag for tag, _ in page.tags}
     assert all(image["src"].startswith("data:") for image in page.all("img"))
@@ -168,9 +169,9 @@ def test_warnings_come_first_and_once(page_of, results):
 
 
 def test_skipped_files_are_listed(page_of, results):
-    page = page_of(results, skipped_files=[{"file": "data_7.root", "cause": "truncated", "events": None}])
+    page = page_of(replace(results, skipped_files=(SkippedFile("data_7.root", "truncated", None),)))
     assert ["data_7.root", "truncated", "–"] in page.rows
-    assert ("h3", "Input files that were skipped (1)") in page.headings
+    assert ("h3", "Damaged files that were skipped (1)") in page.headings
 
 
 def test_a_run_with_nothing_but_its_record(page_of, results):
