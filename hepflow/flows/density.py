@@ -109,7 +109,8 @@ class Density:
         bijection, _ = self._fitted()
         z, log_determinant = bijection.forward(x)
         given = self._given(m)
-        each = np.stack([self._run(lambda f, a, b: f.log_prob(a, b), flow, z, given) for flow in self._flows])
+        flows = tqdm(self._flows, desc="densities", unit="flow", leave=False, delay=2, disable=None)
+        each = np.stack([self._run(lambda f, a, b: f.log_prob(a, b), flow, z, given) for flow in flows])
         mixture: FloatArray = np.logaddexp.reduce(each, axis=0) - np.log(len(self._flows))
         return mixture + log_determinant
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from hepflow.sample import FloatArray
 from hepflow.stats.likelihood import Expansion, Likelihood
@@ -86,7 +87,8 @@ def fit_many(
     size = max(1, _CHUNK // (len(model.names) * model.n_bins))
     chunks = [slice(i, i + size) for i in range(0, len(data), size)]
     with ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1) or 1) as pool:  # numpy lets go of the GIL
-        parts = list(pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks))
+        fits = pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks)
+        parts = list(tqdm(fits, desc="fits of toys", total=len(chunks), leave=False, delay=2, disable=None))
     columns = zip(*((part.x, part.value, part.gradient, part.valid) for part in parts), strict=True)
     found = Minima(*(np.concatenate(column) for column in columns))
     lost = int(np.sum(~found.valid & np.isfinite(found.value)))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.special import log_ndtr, ndtr, ndtri
+from tqdm import tqdm
 
 from hepflow.errors import ConfigError, FitError
 from hepflow.sample import FloatArray
@@ -140,7 +141,9 @@ def cls_scan(
         )
     scan = _Scan(profile)
     values, failures = np.full((len(strengths), 6), np.nan), []
-    for row, strength in enumerate(strengths):
+    for row, strength in enumerate(
+        tqdm(strengths, desc="signal strengths", leave=False, delay=2, disable=None)
+    ):
         try:
             one = scan.cls(float(strength))
             values[row] = one.observed, *one.expected

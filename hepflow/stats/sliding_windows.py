@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc, gammaln, ndtri_exp, xlogy
+from tqdm import tqdm
 
 from hepflow.errors import InputError
 from hepflow.sample import FloatArray
@@ -117,7 +118,8 @@ class SlidingWindows:
         """Return the largest ``-ln p`` of toys thrown from `means` (B,), shape ``(toys,)``."""
         size = max(1, _BATCH // len(self.first))
         batches = [min(size, toys - start) for start in range(0, toys, size)]
-        thrown = (rng.poisson(means, (batch, len(means))).T for batch in batches)
+        bar = tqdm(batches, desc="toys", unit="batch", leave=False, delay=2, disable=None)
+        thrown = (rng.poisson(means, (batch, len(means))).T for batch in bar)
         return np.concatenate([self.largest(spectra) for spectra in thrown])
 
 

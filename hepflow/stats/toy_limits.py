@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
+from tqdm import tqdm
 
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
@@ -62,7 +63,8 @@ def upper_limit_toys(
     scan = _Toys(profile, toys, np.random.default_rng(seed))
     rough = upper_limit(profile, level=level)
     start = np.unique(np.outer([rough.observed, *rough.expected], _AROUND).ravel())
-    points = {float(mu): scan.cls(float(mu)) for mu in _thinned(start)}
+    strengths = tqdm(_thinned(start), desc="signal strengths", leave=False, delay=2, disable=None)
+    points = {mu: scan.cls(mu) for mu in strengths}
     for _ in range(_EXTENSIONS):
         values = np.array([points[mu][0] for mu in sorted(points)])
         if np.any(values[-1] > (1 - level) / 2):

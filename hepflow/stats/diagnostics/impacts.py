@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
@@ -55,7 +56,8 @@ def impacts(profile: Profile) -> Impacts:
     index, widths = nuisances(profile), profile.model.priors()[1]
     parameters = pulls(profile)
     found, failures = np.full((len(index), 2, 2), np.nan), {}
-    for row, (i, name) in enumerate(zip(index, parameters.names, strict=True)):
+    bar = tqdm(parameters.names, desc="impacts", unit="parameter", leave=False, delay=2, disable=None)
+    for row, (i, name) in enumerate(zip(index, bar, strict=True)):
         steps = np.array([widths[i], parameters.errors[row]])
         try:
             for kind in np.flatnonzero(np.isfinite(steps)):
