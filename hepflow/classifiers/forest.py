@@ -16,6 +16,7 @@ from hepflow.sample import FloatArray
 from hepflow.weights import Array, State, storable
 
 # what a prediction needs of a node (the rest is what the training counted), and the type it has in a file
+# (scikit-learn evaluates such tables, but has no public name for it: the tests hold ours to its own scores)
 COLUMNS: dict[str, type[np.generic]] = {
     "value": np.float64,
     "num_threshold": np.float64,
