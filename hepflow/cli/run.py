@@ -24,6 +24,7 @@ STAGES = ("features", "background", "scores", "validation", "selection", "fit", 
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [default: runs/NAME]."
 )
 @console.overrides
+@console.skip_bad_files
 @click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
 @click.option(
     "--unblind",
@@ -36,6 +37,7 @@ def run(
     config: Path,
     out: Path | None,
     overrides: tuple[str, ...],
+    skip_bad_files: bool,
     until: str | None,
     unblind: bool,
     unblind_by: str | None,
@@ -47,7 +49,16 @@ def run(
     """
     if unblind_by is not None and not unblind:
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")
-    _run(config, out, overrides, as_json, until=until, unblind=unblind, by=unblind_by)
+    _run(
+        config,
+        out,
+        overrides,
+        as_json,
+        skip_bad_files=skip_bad_files,
+        until=until,
+        unblind=unblind,
+        by=unblind_by,
+    )
 
 
 @click.command(epilog=console.example("hepflow demo", "hepflow demo --out demo --set seed=2"))
@@ -107,6 +118,7 @@ def _run(
     overrides: tuple[str, ...],
     as_json: bool,
     *,
+    skip_bad_files: bool = False,
     until: str | None = None,
     unblind: bool = False,
     by: str | None = None,
@@ -115,6 +127,7 @@ def _run(
     from hepflow.workflow.config import load_config
 
     config = load_config(path, overrides)
+    config = config.skipping_bad_files() if skip_bad_files else config
     out = out or Path("runs") / config.name
     try:
         from hepflow.workflow.stages import run as run_stages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,11 +24,18 @@ from hepflow.methods import (
     RAnode,
     Salad,
 )
-from hepflow.readers import Source, read
+from hepflow.readers import Normalisation, Source, read
 from hepflow.sample import FloatArray, Sample
-from hepflow.stats import SignalShape, SignalTemplate, with_luminosity, with_mass_scale, with_resolution
+from hepflow.stats import (
+    SignalShape,
+    SignalTemplate,
+    with_luminosity,
+    with_mass_scale,
+    with_resolution,
+    with_samples,
+)
 from hepflow.training import TrainingPlan
-from hepflow.workflow.config import Config, Input, Trees, methods
+from hepflow.workflow.config import Config, Input, Trees, Varied, methods
 
 SPACES = LaCathode.spaces  # the default, where there are as many flows
 
@@ -38,8 +46,25 @@ def open_inputs(config: Config) -> dict[str, Source]:
     return {name: _open(config, entry) for name, entry in entries.items() if entry is not None}
 
 
-def _open(config: Config, entry: Input) -> Source:
-    """Open the files of an input; relative paths start from the configuration's folder."""
+def open_variations(config: Config) -> dict[str, tuple[Source, Source]]:
+    """Open the signal with each of its systematic effects, up and down, by the name of the nuisance parameter."""
+    signal = config.inputs.signal
+    if signal is None:
+        return {}
+    return {
+        name: (_open(config, signal, both.up), _open(config, signal, both.down))
+        for name, both in signal.variations.items()
+    }
+
+
+def _open(config: Config, entry: Input, side: Varied | None = None) -> Source:
+    """Open the files of an input, its samples joined."""
+    sources = [replace(_open_one(config, one), name=name) for name, one in entry.each(side)]
+    return Source.join(sources)
+
+
+def _open_one(config: Config, entry: Input) -> Source:
+    """Open the files of one sample; relative paths start from the configuration's folder."""
     return read(
         config.files(entry),
         entry.format,
@@ -50,7 +75,16 @@ def _open(config: Config, entry: Input) -> Source:
         label_branch=entry.label_branch,
         label=entry.label,
         selection=entry.selection,
+        normalisation=_normalisation(config, entry),
+        skip_bad_files=entry.skip_bad_files,
     )
+
+
+def _normalisation(config: Config, entry: Input) -> Normalisation:
+    if entry.cross_section is None:
+        return Normalisation(scale=entry.scale)
+    luminosity = config.inputs.luminosity_of(entry)
+    return Normalisation(entry.cross_section, luminosity, entry.generated, entry.scale)
 
 
 def build_method(config: Config, checkpoint: Path | None = None, reference: Sample | None = None) -> Method:
@@ -159,8 +193,25 @@ def build_classifier(config: Config) -> Classifier:
     return NeuralNetwork(members=chosen.ensemble, hidden=chosen.hidden)
 
 
-def signal_template(signal: Sample, edges: FloatArray, config: Config) -> SignalTemplate:
-    """Return the histogram of the signal behind a cut, with the errors that the configuration gives it."""
+def signal_template(
+    signal: Sample,
+    edges: FloatArray,
+    config: Config,
+    variations: Mapping[str, tuple[Sample, Sample]] | None = None,
+) -> SignalTemplate:
+    """Return the histogram of the signal behind a cut, with the errors that the configuration gives it.
+
+    Parameters
+    ----------
+    signal
+        Signal events that pass, weighted to ``mu = 1``.
+    edges
+        Bin edges, shape ``(B + 1,)``, GeV.
+    config
+        The analysis, with the errors of mass scale, resolution and luminosity.
+    variations
+        The signal events that pass with each systematic effect, up and down (`Cut.variations`).
+    """
     errors = config.fit
     shape: SignalShape = partial(SignalTemplate.of, signal)
     if errors.mass_scale_error:
@@ -169,6 +220,8 @@ def signal_template(signal: Sample, edges: FloatArray, config: Config) -> Signal
         peak = float(np.average(signal.mass, weights=signal.weight))
         shape = with_resolution(shape, errors.resolution_error, peak)
     template = shape(edges)
+    for name, (up, down) in (variations or {}).items():
+        template = with_samples(template, edges, name, up, down)
     return with_luminosity(template, errors.luminosity_error) if errors.luminosity_error else template
 
 

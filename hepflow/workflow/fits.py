@@ -15,7 +15,7 @@ def hunt(cut: Cut, config: Config, *, blind: bool = False) -> BumpHunt:
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
     if cut.signal is not None and cut.signal_passes:
-        signal = signal_template(cut.signal, spectrum.edges, config)
+        signal = signal_template(cut.signal, spectrum.edges, config, cut.variations)
     try:
         if config.fit.background == "dijet" and cut.threshold is not None:
             spectrum, _ = smooth_spectrum(

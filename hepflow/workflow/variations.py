@@ -1,0 +1,64 @@
+"""The signal with systematic effects: read like the nominal one, and kept beside its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hepflow.features import features
+from hepflow.readers import Source
+from hepflow.sample import Sample
+from hepflow.selection import Scored
+from hepflow.selection.validation import bare
+from hepflow.storage import atomic_write
+from hepflow.workflow.build import open_variations
+from hepflow.workflow.config import Config
+
+SIDES = ("up", "down")
+COLUMNS = ("mass", "weight", "score")
+FILE = "variations.h5"
+
+
+def read_variations(config: Config, signal: Sample) -> dict[str, tuple[Sample, Sample]]:
+    """Read the signal with each systematic effect, up and down, by the name of its nuisance parameter.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    signal
+        The whole nominal signal, before any injection: where events are injected, ``mu = 1`` is their number, and
+        what an effect does to the yield is relative to this sample.
+    """
+    injected = config.injection.events if config.injection else 0
+    scale = injected / float(signal.weight.sum()) if injected else 1.0
+
+    def sample(source: Source) -> Sample:
+        read = features(source, config.features)
+        return replace(read, weight=scale * read.weight)
+
+    return {name: (sample(up), sample(down)) for name, (up, down) in open_variations(config).items()}
+
+
+def save_variations(folder: Path, variations: Mapping[str, tuple[Scored, Scored]]) -> None:
+    """Keep masses, weights and scores: all that templates are made of."""
+    with atomic_write(folder / FILE) as path, h5py.File(path, "w") as file:
+        for name, both in variations.items():
+            for side, scored in zip(SIDES, both, strict=True):
+                columns = (scored.sample.mass, scored.sample.weight, scored.score)
+                for column, values in zip(COLUMNS, columns, strict=True):
+                    file[f"{name}/{side}/{column}"] = values
+
+
+def load_variations(folder: Path) -> dict[str, tuple[Scored, Scored]]:
+    """Read what `save_variations` kept."""
+    with h5py.File(folder / FILE) as file:
+        found = {
+            name: [bare(*(np.asarray(both[side][column]) for column in COLUMNS)) for side in SIDES]
+            for name, both in file.items()
+        }
+    return {name: (up, down) for name, (up, down) in found.items()}
