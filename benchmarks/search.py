@@ -18,7 +18,7 @@ import numpy as np
 
 from hepflow.results import Results
 from hepflow.workflow.config import load_config
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 CONFIG = """
 name: lhco

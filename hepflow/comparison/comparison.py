@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -68,6 +69,16 @@ class Comparison:
         content["results"] = tuple(_result(entry) for entry in content["results"])
         content["matrices"] = tuple(_matrix(entry) for entry in content["matrices"])
         return _read(cls, content)
+
+
+def read_result(path: str | Path) -> MethodResult:
+    """Read one method's result, written as JSON by itself."""
+    return _result(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def read_matrices(path: str | Path) -> tuple[Matrix, ...]:
+    """Read matrices, written as JSON by themselves."""
+    return tuple(_matrix(entry) for entry in json.loads(Path(path).read_text(encoding="utf-8")))
 
 
 def _result(content: dict[str, Any]) -> MethodResult:

@@ -56,9 +56,9 @@ class Cathode:
         InputError
             If a region lies outside the data, or the sidebands hold too few events to train a flow.
         """
-        _, sidebands = windows.split(data)
+        windows.split(data)  # which says what is missing
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed)
+        self.learn(data, windows, seed)
         random = np.random.default_rng(seed)
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         sampled = Sample(mass, self.density.sample(mass, seed), data.names, weight)
@@ -73,3 +73,8 @@ class Cathode:
             validation_replica=replica[~inside],
             losses=tuple(training.losses for training in self.density.trainings),
         )
+
+    def learn(self, data: Sample, windows: Windows, seed: int) -> None:
+        """Train the density on the sidebands, as `fit` does; errors as there."""
+        _, sidebands = windows.split(data)
+        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed)

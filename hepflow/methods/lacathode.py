@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
-from hepflow.classifiers import BoostedTrees, Classifier, NeuralNetwork
+from hepflow.classifiers import Classifier
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
@@ -32,7 +31,6 @@ class LaCathode:
         Density and template of the background.
     spaces
         In how many latent spaces, each of another flow, a copy of the classifier is trained; the score is the mean.
-        The members of the classifier, where it is an ensemble, are dealt out to the spaces, at least two to each.
 
     Raises
     ------
@@ -123,12 +121,3 @@ class LatentClassifier:
     def _latent(self, sample: Sample, flow: int) -> Sample:
         z = self.density.to_latent(sample.features, np.clip(sample.mass, *self.masses), flow)
         return replace(sample, features=z, names=tuple(f"z{number + 1}" for number in range(z.shape[1])))
-
-
-def _with_members(classifier: Classifier, spaces: int) -> Classifier:
-    """Return an ensemble with fewer members, so that all spaces together have about as many as it."""
-    if not isinstance(classifier, BoostedTrees | NeuralNetwork):
-        return classifier
-    return replace(
-        classifier, members=min(classifier.members, max(2, math.ceil(classifier.members / spaces)))
-    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hepflow.features import features
-from hepflow.workflow.build import open_inputs
+from hepflow.features import features, fields_for
+from hepflow.workflow.build import open_inputs, open_variations
 from hepflow.workflow.config import Config
+from hepflow.workflow.estimate import estimate
 
 
 def check(config: Config) -> list[str]:
@@ -20,15 +21,21 @@ def check(config: Config) -> list[str]:
     HepflowError
         If the analysis could not start.
     """
-    lines = []
+    lines, samples = [], {}
     for name, source in open_inputs(config).items():
         kind = getattr(config.inputs, name).format
         lines.append(f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {kind}")
-        sample = features(source, config.features)
+        columns = source.columns_read(fields_for(source, config.features))
+        lines.append(f"  reads {', '.join(columns)}")
+        sample = samples[name] = features(source, config.features)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
+        if (sample.weight != 1).any():
+            lines.append(f"  weights add up to {sample.weight.sum():,.6g} events")
         windows = config.regions.windows
         if name != "signal":  # which may well be narrower than the regions
             windows.split(sample)
         inside, outside = windows.in_signal(sample.mass).sum(), windows.in_sidebands(sample.mass).sum()
         lines.append(f"  signal region: {inside:,} events; sidebands: {outside:,} events")
-    return lines
+    for name, (up, down) in open_variations(config).items():
+        lines.append(f"signal, {name}: {up.num_events:,} events up, {down.num_events:,} down")
+    return [*lines, *estimate(config, samples).lines()]

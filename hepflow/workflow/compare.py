@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from collections.abc import Mapping
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
-from hepflow import __version__
-from hepflow.comparison import Comparison
+from hepflow.comparison import Comparison, Matrix, MethodResult
 from hepflow.errors import ConfigError
 from hepflow.features import features
-from hepflow.sample import Sample, inject
-from hepflow.selection import check_no_overlap
-from hepflow.storage import write_text
+from hepflow.sample import Sample
+from hepflow.storage import load_sample, save_sample, write_text
 from hepflow.workflow.build import open_inputs
-from hepflow.workflow.cache import fingerprint, stage_key
-from hepflow.workflow.config import Config, Injection, Method, methods
+from hepflow.workflow.compare_steps import (
+    COMPARISON,
+    SAMPLES,
+    compare_plan,
+    draws,
+    names_of,
+    samples_plan,
+    searches,
+)
+from hepflow.workflow.config import Config, Method, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH
 from hepflow.workflow.dataset import DataSet
-from hepflow.workflow.summary import PACKAGES
+from hepflow.workflow.execute import carry_out, todo
+from hepflow.workflow.executors import few_threads, open_pool
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.logs import logging_to
+from hepflow.workflow.plan import Plan
+from hepflow.workflow.provenance import record_run, versions
+from hepflow.workflow.work import Work
 
 WITHOUT_SIMULATION = ("cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode")
 
@@ -31,7 +45,7 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         The analysis; its `compare` block says which methods, how many seeds, and the injections of a scan. What is
         expected of a cut comes from asymptotic formulae, unless `fit.calculator` asks for toys.
     out
-        Folder: ``comparison.json``, ``config.yaml``, ``figures/`` and, for each data set, the stages of every method.
+        Folder: ``comparison.json``, ``config.yaml``, ``figures/`` and, for each data set, the steps of every method.
         What is done there already is read, not computed again.
     scan
         Repeat everything at each of ``compare.injections``, in the place of ``injection.events``.
@@ -55,41 +69,115 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
             "fit.blind: a comparison shows the data of the signal region; on generated or R&D data say "
             "`--set fit.blind=false`"
         )
-    sources = open_inputs(config)
-    samples = {name: features(source, config.features) for name, source in sources.items()}
-    if scan and "signal" not in samples:
+    if scan and config.inputs.signal is None:
         raise ConfigError("--scan injection adds signal to the data: give `inputs.signal`")
-    chosen = methods_of(config, samples)
-    settings = config.model_dump(mode="json")
-    prints = {name: fingerprint(source.files) for name, source in sources.items()}
-    key = stage_key("", [settings["inputs"], settings["features"], settings["regions"], prints])
-    injected = config.injection.events if config.injection else 0
-    results, matrices = [], []
-    for events in config.compare.injections if scan else (injected,):
-        for seed in range(config.seed, config.seed + config.compare.seeds):
-            dataset = _dataset(
-                config, chosen, samples, events, seed, out / f"{events}-injected" / f"seed-{seed}", key
-            )
-            found, agreement = dataset.results()
-            results += found
-            matrices += agreement
-    comparison = Comparison(
-        name=config.name,
-        config_hash=config.hash(),
-        versions={"hepflow": __version__, **{package: version(package) for package in PACKAGES}},
-        regions={
-            "signal": list(config.regions.signal),
-            "sidebands": [list(b) for b in config.regions.sidebands],
-        },
-        results=tuple(results),
-        matrices=tuple(matrices),
-    )
-    write_text(out / "config.yaml", config.to_yaml(out))
-    comparison.write(out / "comparison.json")
-    return comparison
+    folder = RunFolder(out, identity(config))
+    with folder.locked(), logging_to(out):
+        samples = _Samples(config, samples_plan(config), folder)
+        chosen = methods_of(config, samples.all)
+        write_text(out / "config.yaml", config.to_yaml(out))
+        work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
+        left = todo(work.plan, folder, [COMPARISON])
+        if left:
+            with record_run(out, config, left), open_pool(config.executor) as pool:
+                send = partial(perform, config, chosen, out, scan)
+                carry_out(work.plan, left, work.perform if pool is None else send, pool)
+        folder.forget_checkpoints()
+    return Comparison.from_json(out / f"{COMPARISON}.json")
 
 
-def methods_of(config: Config, samples: dict[str, Sample]) -> dict[str, Method]:
+def perform(config: Config, chosen: Mapping[str, Method], out: Path, scan: bool, step: str) -> None:
+    """Make one step of a comparison, in whichever process this is."""
+    plan = compare_plan(config, chosen, scan=scan)
+    with few_threads(config.executor):
+        Contest(config, chosen, plan, RunFolder(out, None), scan=scan).perform(step)
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Return what makes a comparison another than its neighbour."""
+    return config.model_dump(mode="json", include={"name", "inputs"})
+
+
+class _Samples(Work):
+    """The features of all inputs."""
+
+    @cached_property
+    def all(self) -> dict[str, Sample]:
+        """Samples by the names of the inputs."""
+        return self.keep(SAMPLES, self._read, _save_samples, _load_samples)
+
+    def __init__(self, config: Config, plan: Plan, folder: RunFolder) -> None:
+        super().__init__(plan, folder)
+        self.config = config
+
+    def _read(self) -> dict[str, Sample]:
+        return {
+            name: features(source, self.config.features) for name, source in open_inputs(self.config).items()
+        }
+
+
+class Contest(_Samples):
+    """The steps of a comparison.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    chosen
+        From `methods_of`.
+    plan, folder
+        From `compare_plan`, and where results are kept.
+    scan
+        As of the plan.
+    """
+
+    def __init__(
+        self, config: Config, chosen: Mapping[str, Method], plan: Plan, folder: RunFolder, *, scan: bool
+    ) -> None:
+        super().__init__(config, plan, folder)
+        self.chosen, self.scan = chosen, scan
+        self._last: DataSet | None = None
+
+    def perform(self, step: str) -> None:
+        """Make the result of a step and keep it, unless it is there."""
+        if step == SAMPLES:
+            _ = self.all
+        elif step == COMPARISON:
+            self.publish(step, self._compare)
+        else:
+            events, seed, name, *part = step.split("/")
+            self._data_set(f"{events}/{seed}").perform(name, *part or ("",))
+
+    def _data_set(self, folder: str) -> DataSet:
+        """Return one data set; the one before is forgotten, so that memory does not grow with their number."""
+        if self._last is None or self._last.draw.folder != folder:
+            draw = next(one for one in draws(self.config, scan=self.scan) if one.folder == folder)
+            self._last = DataSet(self.config, self.plan, self.folder, draw, self.chosen, self.all)
+        return self._last
+
+    def _compare(self) -> list[Path]:
+        results: list[MethodResult] = []
+        matrices: list[Matrix] = []
+        for draw in draws(self.config, scan=self.scan):
+            dataset = self._data_set(draw.folder)
+            results += [dataset.result(name) for name in names_of(self.chosen)]
+            if len(searches(self.chosen)) > 1:
+                matrices += dataset.agreement()
+        regions = self.config.regions
+        comparison = Comparison(
+            name=self.config.name,
+            config_hash=self.config.hash(),
+            versions=versions(),
+            regions={"signal": list(regions.signal), "sidebands": [list(band) for band in regions.sidebands]},
+            results=tuple(results),
+            matrices=tuple(matrices),
+        )
+        path = self.folder.path / f"{COMPARISON}.json"
+        comparison.write(path)
+        return [path]
+
+
+def methods_of(config: Config, samples: Mapping[str, Sample]) -> dict[str, Method]:
     """Return the methods to compare, by name; without a list, all that the samples allow.
 
     Raises
@@ -124,37 +212,10 @@ def methods_of(config: Config, samples: dict[str, Sample]) -> dict[str, Method]:
     return found
 
 
-def _dataset(
-    config: Config,
-    chosen: dict[str, Method],
-    samples: dict[str, Sample],
-    events: int,
-    seed: int,
-    folder: Path,
-    key: str,
-) -> DataSet:
-    """Return the data with signal injected: each seed is another draw of it, and another training."""
-    data, signal = samples["data"], samples.get("signal")
-    first = config.injection.seed if config.injection else config.seed
-    draw = first + seed - config.seed
-    if signal is not None:
-        data, signal = inject(signal, data, events, draw)
-        check_no_overlap(signal, data)
-    if "reference" in samples:
-        check_no_overlap(data, samples["reference"])
-    injection = None if signal is None else Injection(events=events, seed=draw)
-    fit = config.fit
-    if fit.calculator == "auto":  # toys for every cut of every method would take most of the time
-        fit = fit.model_copy(update={"calculator": "asymptotic"})
-    own = config.model_copy(update={"seed": seed, "injection": injection, "fit": fit})
-    return DataSet(
-        config=own,
-        methods=chosen,
-        data=data,
-        signal=signal,
-        simulation=samples.get("simulation"),
-        reference=samples.get("reference"),
-        injected=events,
-        folder=folder,
-        key=stage_key(key, [events, draw, seed]),
-    )
+def _save_samples(folder: Path, samples: Mapping[str, Sample]) -> None:
+    for name, sample in samples.items():
+        save_sample(sample, folder / f"{name}.h5")
+
+
+def _load_samples(folder: Path) -> dict[str, Sample]:
+    return {path.stem: load_sample(path) for path in sorted(folder.glob("*.h5"))}

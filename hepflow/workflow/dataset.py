@@ -1,266 +1,279 @@
-"""One data set of a comparison: every method fitted, scored, combined and judged, each in a folder of its own."""
+"""One data set of a comparison: every method fitted, scored, tried, combined and judged."""
 
 from __future__ import annotations
 
-import json
 import logging
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 
-from hepflow.comparison import Matrix, MethodResult
+from hepflow.comparison import Matrix, MethodResult, read_matrices, read_result
 from hepflow.errors import FitError, InputError
 from hepflow.methods import Background
 from hepflow.regions import Windows
-from hepflow.sample import Sample
+from hepflow.sample import Sample, inject
 from hepflow.selection import (
     Judged,
     Scores,
     Validation,
+    check_no_overlap,
     combine,
     judge,
+    load_judged,
+    save_judged,
     score_correlation,
     selection_overlap,
     supervised,
 )
 from hepflow.selection.validation import BANDS_SEED
-from hepflow.storage import write_json
+from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method
-from hepflow.workflow.cache import RunFolder, stage_key
-from hepflow.workflow.config import Config, Method
-from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, Splines, density_settings
-from hepflow.workflow.keep import Stages
-from hepflow.workflow.kept import (
-    load_background,
-    load_scores,
-    load_validation,
-    save_background,
-    save_scores,
-    save_validation,
+from hepflow.workflow.compare_steps import (
+    COMBINATION,
+    SCORES,
+    VALIDATION,
+    Draw,
+    searches,
+    shared_densities,
 )
+from hepflow.workflow.config import Config, Method, methods
+from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, density_settings
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.kept import load_background, load_scores, save_background, save_scores
 from hepflow.workflow.measure import failed, measure
+from hepflow.workflow.plan import Plan
+from hepflow.workflow.work import Work
 
-COMBINATION = "combination"
-FAILURE = "failure.json"
+CLASSIFIERS, FAILURE, DENSITY = "classifiers.safetensors", "failure.txt", "density.safetensors"
+RESULT, AGREEMENT = "result.json", "agreement.json"
 log = logging.getLogger("hepflow.workflow")
 
 
-@dataclass
-class DataSet:
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What became of a method: scores, and what scores more events unless it was told the signal; or a failure."""
+
+    scores: Scores | None = None
+    judged: Judged | None = None
+    failure: str | None = None
+
+
+class DataSet(Work):
     """Data with a certain signal in them, and the methods that search them.
 
     Parameters
     ----------
     config
-        The analysis, with the seed of this data set.
-    methods
-        What to run, by name.
-    data, signal, simulation, reference
-        The samples; all but the data may be None.
-    injected
-        Signal events in the data.
-    folder
-        Where results are kept.
-    key
-        Of the samples and the regions.
+        The analysis.
+    plan, folder
+        From `compare_plan`, and where results are kept.
+    draw
+        Which data set this is.
+    chosen
+        The methods by name.
+    samples
+        By the names of the inputs.
     """
 
-    config: Config
-    methods: Mapping[str, Method]
-    data: Sample
-    signal: Sample | None
-    simulation: Sample | None
-    reference: Sample | None
-    injected: int
-    folder: Path
-    key: str
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        folder: RunFolder,
+        draw: Draw,
+        chosen: Mapping[str, Method],
+        samples: Mapping[str, Sample],
+    ) -> None:
+        super().__init__(plan, folder)
+        fit = config.fit
+        if fit.calculator == "auto":  # toys for every cut of every method would take most of the time
+            fit = fit.model_copy(update={"calculator": "asymptotic"})
+        self.config = config.model_copy(update={"seed": draw.seed, "fit": fit})
+        self.draw, self.methods, self.samples = draw, chosen, samples
+        self.windows = config.regions.windows
+        self.outcome = cache(self._outcome)
 
-    failures: dict[str, str] = field(default_factory=dict, init=False)
+    def perform(self, name: str, part: str) -> None:
+        """Make one step: a part of a method or of a density that several share, or what all methods agree in."""
+        if name == AGREEMENT.removesuffix(".json"):
+            self.agreement()
+        elif part == "result":
+            self.result(name)
+        elif name in self.methods or name == COMBINATION:
+            self.outcome(name, part)
+        else:
+            self.density(name, part)
 
-    def results(self) -> tuple[list[MethodResult], list[Matrix]]:
-        """Run what is not done yet, and return one result a method, and how far the methods agree."""
-        scores, validations = self._scores(), self._validations()
-        for checkpoint in self.folder.rglob("*.safetensors"):
-            checkpoint.unlink()  # everything that needs a training is kept
-        found = []
-        for name in self._names:
-            truth = name in self.methods and self.methods[name].name in NEEDS_TRUTH
-            if name in self.failures:
-                error = self.failures[name]
-                found.append(failed(self.config, name, error, uses_truth=truth, injected=self.injected))
-            elif name in scores:
-                log.info("%s: %s", self, name)
-                seconds = sum(self._stages[name].timing.values())
-                beside = validations.get(name)
-                found.append(
-                    measure(
-                        self.config,
-                        name,
-                        scores[name],
-                        beside,
-                        uses_truth=truth,
-                        injected=self.injected,
-                        seconds=seconds,
-                    )
-                )
-        return found, self._agreement(scores)
+    def result(self, name: str) -> MethodResult:
+        """Return what a comparison says of a method."""
+        return self.keep(
+            f"{self.draw.folder}/{name}/result",
+            partial(self._measure, name),
+            lambda folder, found: write_json(folder / RESULT, found),
+            lambda folder: read_result(folder / RESULT),
+        )
 
-    def __str__(self) -> str:
-        return f"seed {self.config.seed}, {self.injected} injected"
+    def agreement(self) -> tuple[Matrix, ...]:
+        """Return overlap of selections at every cut, and correlation of scores, of the methods without truth."""
+        return self.keep(
+            f"{self.draw.folder}/agreement",
+            self._agreement,
+            lambda folder, found: write_json(folder / AGREEMENT, found),
+            lambda folder: read_matrices(folder / AGREEMENT),
+        )
 
-    @property
-    def _names(self) -> list[str]:
-        return [*self.methods, COMBINATION]
+    def density(self, name: str, part: str) -> Path | None:
+        """Return the training of a density that several methods share; None where there is none to be had."""
+        shared = shared_densities(self.methods)
+        first = self.methods[next(method for method in shared if shared[method] == name)]
+        settings = density_settings(first)  # type: ignore[arg-type]
+        own = self.config.model_copy(update={"method": methods.Cathode(**settings)})
+        step = f"{self.draw.folder}/{name}/{part}"
+
+        def make() -> Path | None:
+            data, windows, seed = self._task(part)
+            log.info("%s, %s: density of the sidebands, for several methods", self.draw, part)
+            checkpoint = self.checkpoint(step)
+            try:
+                build_method(own, checkpoint).learn(data, windows, seed)  # type: ignore[attr-defined]
+            except (InputError, FitError):  # which the methods will say of themselves
+                return None
+            return checkpoint
+
+        def save(folder: Path, trained: Path | None) -> None:
+            if trained is not None:
+                shutil.copyfile(trained, folder / DENSITY)
+
+        def load(folder: Path) -> Path | None:
+            return folder / DENSITY if (folder / DENSITY).is_file() else None
+
+        self.keep(step, make, save, load)
+        return load(self.folder.of(step))
+
+    def _task(self, part: str) -> tuple[Sample, Windows, int]:
+        """Return data, regions and seed of the search, or of its trial in the validation bands."""
+        data = self._injected[0]
+        if part == SCORES:
+            return data, self.windows, self.config.seed
+        outside = data.select(~self.windows.in_signal(data.mass))
+        bands = self.windows.validation(self.config.regions.validation)
+        return outside, bands, self.config.seed + BANDS_SEED
 
     @cached_property
-    def _stages(self) -> dict[str, Stages]:
-        identity = {"seed": self.config.seed, "injected": self.injected}
-        return {
-            name: Stages(RunFolder(self.folder / name, {"method": name, **identity})) for name in self._names
-        }
+    def _injected(self) -> tuple[Sample, Sample | None]:
+        data, signal = self.samples["data"], self.samples.get("signal")
+        if signal is not None:
+            data, signal = inject(signal, data, self.draw.injected, self.draw.draw)
+            check_no_overlap(signal, data)
+        if "reference" in self.samples:
+            check_no_overlap(data, self.samples["reference"])
+        return data, signal
 
-    def _key(self, stage: str) -> str:
-        """Return the key of what all methods make together."""
-        settings = self.config.model_dump(mode="json", include={"classifier", "fit", "compare"})
-        blocks = {name: method.model_dump(mode="json") for name, method in self.methods.items()}
-        width = self.config.regions.validation if stage == "validation" else None
-        fit = [settings["fit"][name] for name in ("bin_width", "sqrt_s")]
-        combined = settings["compare"]["oversampling"]
-        return stage_key(self.key, [stage, blocks, settings["classifier"], fit, combined, width])
+    def _outcome(self, name: str, part: str) -> Outcome:
+        make = partial(self._combine if name == COMBINATION else self._search, name, part)
+        return self.keep(
+            f"{self.draw.folder}/{name}/{part}", make, _save_outcome, partial(self._load_outcome, part)
+        )
 
-    def _scores(self) -> dict[str, Scores]:
-        """Return the scores of every method, and of their combination."""
-        key, windows, seed = self._key("scores"), self.config.regions.windows, self.config.seed
-        bins = {"bin_width": self.config.fit.bin_width, "sqrt_s": self.config.fit.sqrt_s}
-        if self._is_done("scores", key):
-            found = {}
-            for name, stages in self._stages.items():
-                failure = stages.folder.file(FAILURE)
-                if failure.is_file():
-                    self.failures[name] = json.loads(failure.read_text(encoding="utf-8"))["error"]
-                elif stages.folder.file("scores.h5").is_file():  # of one method alone there is no combination
-                    background = load_background(stages.folder, self.data, windows, **bins)
-                    found[name] = load_scores(stages.folder, self.data, self.signal, background)
-                    stages.timing["kept"] = stages.folder.seconds("scores")
-            return found
-        for stages in self._stages.values():
-            stages.folder.begin("scores")
-            for kept in (FAILURE, "scores.h5"):
-                stages.folder.file(kept).unlink(missing_ok=True)
-        backgrounds = self._backgrounds(self.data, windows, seed)
-        judged = self._judge(self.data, backgrounds, self.signal, seed)
-        for name, scores in judged.items():
-            save_background(self._stages[name].folder, scores.background)
-            save_scores(self._stages[name].folder, scores)
-        self._finish("scores", key)
-        return judged
-
-    def _validations(self) -> dict[str, Validation]:
-        """Return what every method showed in the validation bands."""
-        windows, width = self.config.regions.windows, self.config.regions.validation
-        if width == 0:
-            return {}
-        key = self._key("validation")
-        if self._is_done("validation", key):
-            for stages in self._stages.values():
-                stages.timing["kept"] = stages.folder.seconds("validation")
-            loaded = {name: load_validation("bands", one.folder) for name, one in self._stages.items()}
-            return {name: one for name, one in loaded.items() if one is not None}
-        seed = self.config.seed + BANDS_SEED
-        outside = self.data.select(~windows.in_signal(self.data.mass))
-        backgrounds = {
-            name: background.without(windows.signal)
-            for name, background in self._backgrounds(outside, windows.validation(width), seed).items()
-            if self.methods[name].name != "supervised"  # which knows no signal there
-        }
-        judged = self._judge(outside, backgrounds, None, seed)
-        found = {name: Validation.of(scores) for name, scores in judged.items()}
-        for name, stages in self._stages.items():
-            save_validation("bands", stages.folder, found.get(name))
-        self._finish("validation", key)
-        return found
-
-    def _backgrounds(self, data: Sample, windows: Windows, seed: int) -> dict[str, Background]:
-        """Fit every method; one whose input does not allow it is noted, and the others go on."""
-        found = {}
-        for name, method in self.methods.items():
-            if name in self.failures:
-                continue
-            log.info("%s, %g-%g GeV: background of %s", self, *windows.signal, name)
-            own = self.config.model_copy(update={"method": method})
-            estimator = build_method(own, self._checkpoint(method, name, windows), self.reference)
-            given = self.simulation if method.name in NEEDS_SIMULATION else None
-            try:
-                with self._stages[name].timed(f"background {windows.signal[0]:g}"):
-                    found[name] = estimator.fit(data, windows, simulation=given, seed=seed)
-            except (InputError, FitError) as error:
-                self._fail(name, error)
-        return found
-
-    def _judge(
-        self, data: Sample, backgrounds: Mapping[str, Background], signal: Sample | None, seed: int
-    ) -> dict[str, Scores]:
-        """Score every method, and combine those that need no truth."""
+    def _search(self, name: str, part: str) -> Outcome:
+        """Fit and score one method; one whose input does not allow it is noted, and the others go on."""
+        method = self.methods[name]
+        if part == VALIDATION and method.name == "supervised":  # which knows no signal there
+            return Outcome()
+        data, windows, seed = self._task(part)
+        signal = self._injected[1] if part == SCORES else None
+        given = self.samples.get("simulation") if method.name in NEEDS_SIMULATION else None
+        own = self.config.model_copy(update={"method": method})
+        estimator = build_method(own, self._checkpoint(name, part), self.samples.get("reference"))
         classifier, folds = build_classifier(self.config), self.config.classifier.folds
-        scores: dict[str, Scores] = {}
-        judged: dict[str, Judged] = {}
-        for name, background in backgrounds.items():
-            log.info("%s, %g-%g GeV: scores of %s", self, *background.windows.signal, name)
-            try:
-                with self._stages[name].timed(f"scores {background.windows.signal[0]:g}"):
-                    if self.methods[name].name == "supervised" and signal is not None:
-                        scores[name] = supervised(
-                            classifier, data, background, signal, folds=folds, seed=seed
-                        )
-                        continue
-                    one = judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
-                    scores[name] = one.scores
-                    if self.methods[name].name not in NEEDS_TRUTH:
-                        judged[name] = one
-            except (InputError, FitError) as error:
-                self._fail(name, error)
-        if len(judged) > 1:
-            with self._stages[COMBINATION].timed(f"scores {data.mass.size}"):
-                pooled = self.config.compare.oversampling
-                scores[COMBINATION] = combine(
-                    judged, seed=seed, pooled=pooled, validation_pooled=0.2 * pooled
-                )
-        return scores
+        try:
+            log.info("%s, %s: background of %s", self.draw, part, name)
+            background = estimator.fit(data, windows, simulation=given, seed=seed)
+            if part == VALIDATION:
+                background = background.without(self.windows.signal)
+            log.info("%s, %s: scores of %s", self.draw, part, name)
+            if method.name == "supervised" and signal is not None:
+                return Outcome(supervised(classifier, data, background, signal, folds=folds, seed=seed))
+            judged = judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
+        except (InputError, FitError) as error:
+            log.warning("%s, %s: %s cannot be run: %s", self.draw, part, name, error)
+            return Outcome(failure=str(error))
+        return Outcome(judged.scores, judged)
 
-    def _checkpoint(self, method: Method, name: str, windows: Windows) -> Path:
-        """Return where a training is kept as it goes; methods with the same density of the sidebands share it."""
-        if isinstance(method, Splines):
-            key = stage_key(self.key, [density_settings(method), windows.signal, windows.sidebands])
-            return self.folder / f"density-{key[:12]}.safetensors"
-        key = stage_key(self.key, [method.model_dump(mode="json"), windows.signal, windows.sidebands])
-        return self.folder / f"{name}-{key[:12]}.safetensors"
+    def _combine(self, _: str, part: str) -> Outcome:
+        found = {name: self.outcome(name, part).judged for name in searches(self.methods)}
+        judged = {name: one for name, one in found.items() if one is not None}
+        if len(judged) < 2:
+            return Outcome(failure="fewer than two methods could be run")
+        log.info("%s, %s: combination", self.draw, part)
+        pooled, seed = self.config.compare.oversampling, self._task(part)[2]
+        return Outcome(combine(judged, seed=seed, pooled=pooled, validation_pooled=0.2 * pooled))
 
-    def _fail(self, name: str, error: Exception) -> None:
-        log.warning("%s: %s cannot be run: %s", self, name, error)
-        self.failures[name] = str(error)
-        write_json(self._stages[name].folder.file(FAILURE), {"error": str(error)})
+    def _load_outcome(self, part: str, folder: Path) -> Outcome:
+        if (folder / FAILURE).is_file():
+            return Outcome(failure=(folder / FAILURE).read_text(encoding="utf-8"))
+        if not (folder / "scores.h5").is_file():
+            return Outcome()
+        data, windows, _ = self._task(part)
+        signal = self._injected[1] if part == SCORES else None
+        fit = self.config.fit
+        background: Background = load_background(folder, data, windows, fit.bin_width, fit.sqrt_s)
+        scores = load_scores(folder, data, signal, background)
+        if not (folder / CLASSIFIERS).is_file():
+            return Outcome(scores)
+        return Outcome(scores, load_judged(folder / CLASSIFIERS, scores))
 
-    def _is_done(self, stage: str, key: str) -> bool:
-        return all(stages.folder.is_done(stage, key) for stages in self._stages.values())
+    def _checkpoint(self, name: str, part: str) -> Path:
+        """Return where a method keeps its training, one that it shares with others taken up."""
+        path = self.checkpoint(f"{self.draw.folder}/{name}/{part}")
+        shared = shared_densities(self.methods)
+        if name in shared and not path.exists():
+            trained = self.density(shared[name], part)
+            if trained is not None:
+                shutil.copyfile(trained, path)
+        return path
 
-    def _finish(self, stage: str, key: str) -> None:
-        for stages in self._stages.values():
-            stages.folder.finish(stage, key, sum(stages.timing.values()))
+    def _measure(self, name: str) -> MethodResult:
+        truth = name in self.methods and self.methods[name].name in NEEDS_TRUTH
+        injected = self.draw.injected
+        found = self.outcome(name, SCORES)
+        tried = self.outcome(name, VALIDATION) if self.config.regions.validation != 0 else Outcome()
+        if found.scores is None:
+            reason = found.failure or "no scores"
+            return failed(self.config, name, reason, uses_truth=truth, injected=injected)
+        log.info("%s: %s", self.draw, name)
+        records = (self.folder.record(f"{self.draw.folder}/{name}/{part}") for part in (SCORES, VALIDATION))
+        return measure(
+            self.config,
+            name,
+            found.scores,
+            None if tried.scores is None else Validation.of(tried.scores),
+            uses_truth=truth,
+            injected=injected,
+            seconds=sum(one.seconds for one in records if one is not None),
+            problems=() if tried.failure is None else (f"validation bands: {tried.failure}",),
+        )
 
-    def _agreement(self, scores: Mapping[str, Scores]) -> list[Matrix]:
-        """Return the overlap of selections at every cut, and the correlation of scores, of methods without truth."""
-        same = {
-            name: scores[name]
-            for name, method in self.methods.items()
-            if name in scores and method.name not in NEEDS_TRUTH
-        }
+    def _agreement(self) -> tuple[Matrix, ...]:
+        found = {name: self.outcome(name, SCORES).scores for name in searches(self.methods)}
+        same = {name: scores for name, scores in found.items() if scores is not None}
         if len(same) < 2:
-            return []
-        seed, injected = self.config.seed, self.injected
-        matrices = [Matrix.of("correlation", score_correlation(same), seed, injected)]
-        for efficiency in self.config.selection.background_efficiency:
-            matrices.append(
-                Matrix.of("overlap", selection_overlap(same, efficiency), seed, injected, efficiency)
-            )
-        return matrices
+            return ()
+        seed, injected = self.draw.seed, self.draw.injected
+        overlaps = (
+            Matrix.of("overlap", selection_overlap(same, efficiency), seed, injected, efficiency)
+            for efficiency in self.config.selection.background_efficiency
+        )
+        return Matrix.of("correlation", score_correlation(same), seed, injected), *overlaps
+
+
+def _save_outcome(folder: Path, outcome: Outcome) -> None:
+    if outcome.failure is not None:
+        write_text(folder / FAILURE, outcome.failure)
+    if outcome.scores is not None:
+        save_background(folder, outcome.scores.background)
+        save_scores(folder, outcome.scores)
+    if outcome.judged is not None:
+        save_judged(folder / CLASSIFIERS, outcome.judged)

@@ -1,9 +1,10 @@
-"""What the stages keep in the run folder, and how it is read again: HDF5 and JSON, never pickle."""
+"""What steps keep in their folders, and how it is read again: HDF5 and JSON, never pickle."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -15,46 +16,44 @@ from hepflow.selection import Scored, Scores, Validation
 from hepflow.selection.validation import bare
 from hepflow.storage import atomic_write, load_sample, save_sample, write_json
 from hepflow.training import Losses
-from hepflow.workflow.cache import RunFolder
 
 PARTS = ("data", "template", "sidebands", "validation")
 SCORED = (*PARTS, "signal")
 
 
-def save_samples(folder: RunFolder, samples: tuple[Sample, Sample | None]) -> None:
+def save_samples(folder: Path, samples: tuple[Sample, Sample | None]) -> None:
     """Keep the data and the signal, where there is one."""
     data, signal = samples
-    save_sample(data, folder.file("data.h5"))
-    folder.file("signal.h5").unlink(missing_ok=True)
+    save_sample(data, folder / "data.h5")
     if signal is not None:
-        save_sample(signal, folder.file("signal.h5"))
+        save_sample(signal, folder / "signal.h5")
 
 
-def load_samples(folder: RunFolder) -> tuple[Sample, Sample | None]:
+def load_samples(folder: Path) -> tuple[Sample, Sample | None]:
     """Read what `save_samples` kept."""
-    signal = folder.file("signal.h5")
-    return load_sample(folder.file("data.h5")), load_sample(signal) if signal.is_file() else None
+    signal = folder / "signal.h5"
+    return load_sample(folder / "data.h5"), load_sample(signal) if signal.is_file() else None
 
 
-def save_background(folder: RunFolder, background: Background) -> None:
+def save_background(folder: Path, background: Background) -> None:
     """Keep template, validation sample and losses; the sideband fit is made again in no time."""
-    save_sample(background.template, folder.file("template.h5"))
-    save_sample(background.validation, folder.file("validation.h5"))
-    with atomic_write(folder.file("replicas.h5")) as path, h5py.File(path, "w") as file:
+    save_sample(background.template, folder / "template.h5")
+    save_sample(background.validation, folder / "validation.h5")
+    with atomic_write(folder / "replicas.h5") as path, h5py.File(path, "w") as file:
         file["template"], file["validation"] = background.replica, background.validation_replica
-    write_json(folder.file("losses.json"), [asdict(losses) for losses in background.losses])
+    write_json(folder / "losses.json", [asdict(losses) for losses in background.losses])
 
 
 def load_background(
-    folder: RunFolder, data: Sample, windows: Windows, bin_width: float, sqrt_s: float
+    folder: Path, data: Sample, windows: Windows, bin_width: float, sqrt_s: float
 ) -> Background:
     """Read what `save_background` kept."""
-    losses = json.loads(folder.file("losses.json").read_text(encoding="utf-8"))
-    with h5py.File(folder.file("replicas.h5")) as file:
+    losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
+    with h5py.File(folder / "replicas.h5") as file:
         replica, validation_replica = np.asarray(file["template"]), np.asarray(file["validation"])
     return Background(
-        template=load_sample(folder.file("template.h5")),
-        validation=load_sample(folder.file("validation.h5")),
+        template=load_sample(folder / "template.h5"),
+        validation=load_sample(folder / "validation.h5"),
         smooth=fit_sidebands(data, windows, bin_width, sqrt_s),
         windows=windows,
         replica=replica,
@@ -63,9 +62,9 @@ def load_background(
     )
 
 
-def save_validation(name: str, folder: RunFolder, validation: Validation | None) -> None:
+def save_validation(folder: Path, validation: Validation | None) -> None:
     """Keep masses, weights and scores of a validation, where there is one."""
-    with atomic_write(folder.file(f"{name}.h5")) as path, h5py.File(path, "w") as file:
+    with atomic_write(folder / "validation.h5") as path, h5py.File(path, "w") as file:
         if validation is not None:
             file["signal_region"], file["bands"] = validation.windows.signal, validation.windows.sidebands
             for part in PARTS:
@@ -75,9 +74,9 @@ def save_validation(name: str, folder: RunFolder, validation: Validation | None)
                     file[f"{part}_{column}"] = values
 
 
-def load_validation(name: str, folder: RunFolder) -> Validation | None:
+def load_validation(folder: Path) -> Validation | None:
     """Read what `save_validation` kept."""
-    with h5py.File(folder.file(f"{name}.h5")) as file:
+    with h5py.File(folder / "validation.h5") as file:
         if not len(file):
             return None
         windows = Windows(np.asarray(file["signal_region"]).tolist(), np.asarray(file["bands"]).tolist())
@@ -88,20 +87,20 @@ def load_validation(name: str, folder: RunFolder) -> Validation | None:
     return Validation(**parts, windows=windows)
 
 
-def save_scores(folder: RunFolder, scores: Scores) -> None:
+def save_scores(folder: Path, scores: Scores) -> None:
     """Keep the scores of every sample."""
-    with atomic_write(folder.file("scores.h5")) as path, h5py.File(path, "w") as file:
+    with atomic_write(folder / "scores.h5") as path, h5py.File(path, "w") as file:
         for name in SCORED:
             scored = getattr(scores, name)
             if scored is not None:
                 file[name] = scored.score
 
 
-def load_scores(folder: RunFolder, data: Sample, signal: Sample | None, background: Background) -> Scores:
+def load_scores(folder: Path, data: Sample, signal: Sample | None, background: Background) -> Scores:
     """Read what `save_scores` kept, beside the samples that were scored."""
     inside, outside = background.windows.split(data)
     samples = (inside, background.template, outside, background.validation, signal)
-    with h5py.File(folder.file("scores.h5")) as file:
+    with h5py.File(folder / "scores.h5") as file:
         scored = {
             name: None if sample is None else Scored(sample, np.asarray(file[name], dtype=np.float64))
             for name, sample in zip(SCORED, samples, strict=True)

@@ -24,6 +24,7 @@ def measure(
     uses_truth: bool,
     injected: int,
     seconds: float,
+    problems: tuple[str, ...] = (),
 ) -> MethodResult:
     """Judge the scores of one method: by cuts and fits as in an analysis, and by truth where labels exist.
 
@@ -37,17 +38,19 @@ def measure(
         Of the data, and of the validation bands; None without any.
     uses_truth, injected, seconds
         See `MethodResult`.
+    problems
+        Known already.
     """
     truth = Truth.of(scores)
     label = scores.data.sample.label
-    made, problems = [], []
+    made, met = [], list(problems)
     everything = inclusive(_all_data(scores), scores.background, bin_width=config.fit.bin_width)
     for efficiency in config.selection.background_efficiency:
         try:
             (cut,) = cuts(scores, [efficiency], config.fit.bin_width, validation)
             made.append(_cut(config, cut, everything if injected == 0 else None, truth))
         except (InputError, FitError) as error:  # of one cut: the others go on
-            problems.append(str(error))
+            met.append(str(error))
     curve = None if truth is None else truth.curve(POINTS)
     return MethodResult(
         method=name,
@@ -67,7 +70,7 @@ def measure(
         background_efficiency=() if curve is None else tuple(curve[0].tolist()),
         signal_efficiency=() if curve is None else tuple(curve[1].tolist()),
         seconds=round(seconds, 1),
-        problems=tuple(problems),
+        problems=tuple(met),
     )
 
 

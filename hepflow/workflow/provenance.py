@@ -1,19 +1,91 @@
-"""Provenance: who saw the blinded data of a run, and when."""
+"""Provenance: how a run was made, by which versions on which machine, and who saw its blinded data."""
 
 from __future__ import annotations
 
 import getpass
 import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from hepflow import __version__
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Unblinding
 from hepflow.storage import write_json
+from hepflow.workflow.config import Config
+from hepflow.workflow.folder import now
 
-FILE, KEY = "provenance.json", "unblinded"
+FILE, KEY, RUNS = "provenance.json", "unblinded", "runs"
+PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
+THREADS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "HEPFLOW_NATIVE",
+)  # on which the last bits of a result depend
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of hepflow and of the packages that results depend on."""
+    return {"hepflow": __version__, **{package: version(package) for package in PACKAGES}}
+
+
+@contextmanager
+def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterator[None]:
+    """Append to ``provenance.json`` what is done now, and then how it ended.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    config
+        The analysis.
+    steps
+        The steps that are made, each with why.
+
+    Raises
+    ------
+    InputError
+        As for `unblindings`.
+    """
+    entry: dict[str, Any] = {
+        "started": now(),
+        "ended": None,
+        "outcome": "running",  # stays so where the process is killed
+        "seconds": None,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "config_hash": config.hash(),
+        "seed": config.seed,
+        "executor": config.executor.model_dump(mode="json"),
+        "steps": dict(steps),
+        "versions": {"python": platform.python_version(), **versions()},
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            **{name: os.environ[name] for name in THREADS if name in os.environ},
+        },
+    }
+    content, _ = _read(folder)
+    before = content.get(RUNS, [])
+    write_json(folder / FILE, {**content, RUNS: [*before, entry]})
+    start = time.perf_counter()
+    try:
+        yield
+        entry["outcome"] = "done"
+    except BaseException as error:
+        entry["outcome"] = "interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}"
+        raise
+    finally:
+        entry |= {"ended": now(), "seconds": round(time.perf_counter() - start, 3)}
+        content, _ = _read(folder)
+        write_json(folder / FILE, {**content, RUNS: [*before, entry]})
 
 
 def unblindings(folder: Path) -> tuple[Unblinding, ...]:
@@ -44,7 +116,7 @@ def record_unblinding(folder: Path, by: str, config_hash: str) -> None:
     InputError
         As for `unblindings`.
     """
-    entry = Unblinding(by, datetime.now(UTC).isoformat(timespec="seconds"), config_hash)
+    entry = Unblinding(by, now(), config_hash)
     content, before = _read(folder)
     write_json(folder / FILE, {**content, KEY: [asdict(one) for one in (*before, entry)]})
 

@@ -22,7 +22,7 @@ from hepflow.readers.files import container, find_files, is_url
 from hepflow.readers.hdf5 import open_hdf5
 from hepflow.readers.parquet import open_parquet
 from hepflow.readers.root import TREES, open_root
-from hepflow.sample import FloatArray
+from hepflow.sample import FloatArray, Sample
 from hepflow.workflow.config.reference import DEMONSTRATION, Start
 
 WANTED = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
@@ -66,13 +66,15 @@ def start_from(folder: Path, data: str, signal: str | None = None, simulation: s
         if found["signal"].source.files == found["data"].source.files:
             values["inputs.data.label"] = 0
     wanted = _features([one.source for one in found.values()])
-    masses, peaks = (
-        features(_beginning(found[name].source), wanted[:1], progress=False).mass if name in found else None
+    beginnings = {
+        name: features(_beginning(found[name].source), wanted[:1], progress=False)
         for name in ("data", "signal")
-    )
-    assert masses is not None
+        if name in found
+    }
+    masses = beginnings["data"].mass
+    peak = _peak(beginnings["signal"]) if "signal" in found else None
     span = f"from {len(masses):,} events of the data, with m_jj from {masses.min():,.0f} to {masses.max():,.0f} GeV"
-    regions = _regions(masses, None if peaks is None else float(np.median(peaks)))
+    regions = _regions(masses, peak)
     if regions is None:
         note = f"Not to be guessed {span}: set them by hand."
         regions = {key: value for key, value in DEMONSTRATION.values.items() if key.startswith("regions.")}
@@ -132,6 +134,9 @@ def _columns(file: str, kind: str, tree: str | None) -> tuple[str, ...]:
 def _jets(columns: Collection[str]) -> dict[str, str] | None:
     """Return the columns of one prefix that make jets, the most complete where there are several."""
     known = {name.lower(): name for name in columns}
+    known = {
+        name: own for name, own in known.items() if name[0] != "n" or name[1:] not in known
+    }  # less counters
     found = []
     for name in known:
         prefix = re.fullmatch(r"(.*)pt", name)
@@ -170,6 +175,12 @@ def _beginning(source: Source) -> Source:
 
 def _first_fields(source: Source) -> list[str]:
     return list(next(iter(_beginning(source).chunks())).events.fields)
+
+
+def _peak(signal: Sample) -> float | None:
+    """Return the median m_jj of the signal in GeV, of what is signal by truth where a file holds more."""
+    masses = signal.mass if signal.label is None else signal.mass[signal.label == 1]
+    return float(np.median(masses)) if len(masses) else None
 
 
 def _regions(masses: FloatArray, peak: float | None) -> dict[str, Any] | None:

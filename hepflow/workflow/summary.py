@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from hepflow import __version__
 from hepflow.features import LABELS
 from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumRecord, TruthCurve, Unblinding
 from hepflow.sample import FloatArray, Sample
@@ -18,14 +16,10 @@ from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
+from hepflow.workflow.provenance import versions
+from hepflow.workflow.steps import cut_name
 
-PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
 BINS = 40
-
-
-def cut_name(background_efficiency: float) -> str:
-    """Return the name of a cut's files."""
-    return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
 
 
 def summarise(
@@ -55,7 +49,7 @@ def summarise(
         name=config.name,
         seed=config.seed,
         method=config.method.name,
-        versions={"hepflow": __version__, **{package: version(package) for package in PACKAGES}},
+        versions=versions(),
         config_hash=config.hash(),
         cutflow=data.cutflow,
         regions={"signal": background.windows.signal, "sidebands": background.windows.sidebands},

@@ -15,12 +15,11 @@ import numpy as np
 from hepflow import __version__
 from hepflow.errors import ConfigError, FitError
 from hepflow.features import features
-from hepflow.methods import Cathode
 from hepflow.sample import Sample
 from hepflow.storage import write_text
-from hepflow.workflow.build import build_classifier, build_method, open_inputs
+from hepflow.workflow.build import build_classifier, build_density, build_method, open_inputs
 from hepflow.workflow.config import Config, Trees, methods
-from hepflow.workflow.config.methods import NEEDS_SIMULATION, density_settings
+from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.config.tune import Ranges
 from hepflow.workflow.merit import Bands, Trap, expected, log_likelihood
 from hepflow.workflow.search import Judge, Study, import_optuna, importance, search
@@ -121,11 +120,9 @@ def _flow(config: Config, bands: Bands) -> Study:
     """Return the search for the flow of the sidebands' density."""
 
     def judge(trial: Config) -> tuple[float, dict[str, float]]:
-        chosen = cast(methods.Splines, trial.method)
-        settings = density_settings(chosen) | {"ensemble": min(chosen.ensemble, config.tune.ensemble)}
-        # other methods build on the same density, CATHODE shows it
-        plain = trial.model_copy(update={"method": methods.Cathode(**settings)})
-        density = cast(Cathode, build_method(plain)).density
+        method = cast(methods.Splines, trial.method)
+        smaller = {"ensemble": min(method.ensemble, config.tune.ensemble)}
+        density = build_density(method.model_copy(update=smaller))
         return log_likelihood(density, bands, config.fit.bin_width, config.seed), {}
 
     def apply(given: Config, settings: Settings) -> Config:

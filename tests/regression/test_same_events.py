@@ -7,7 +7,7 @@ import pytest
 
 import hepflow as hf
 from hepflow.workflow.config import load_config
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 HDF5 = "lhco/events_anomalydetection_first100k.features.h5"
 ROOT = "lhco/lhco_first100k_nanoaod_like.root"

@@ -74,7 +74,7 @@ def stages(monkeypatch):
             raise fake.raises
         return [f"data: {config.inputs.data.path[0]}"]
 
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.stages", SimpleNamespace(run=run, STAGES=STAGES))
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.run", SimpleNamespace(run=run, STAGES=STAGES))
     monkeypatch.setitem(sys.modules, "hepflow.workflow.check", SimpleNamespace(check=check))
     return fake
 
@@ -132,7 +132,7 @@ def test_init_writes_a_valid_configuration_once(hepflow, config):
 def test_check(hepflow, config, stages):
     code, out, _ = hepflow("check", config, "--set", "inputs.data.path=mine.h5")
     assert (code, out) == (0, "data: mine.h5\nc.yaml: ready to run\n")
-    assert json.loads(hepflow("check", config, "--json")[1])["messages"] == ["data: events.h5"]
+    assert json.loads(hepflow("check", config, "--json")[1])["messages"] == ["data: demo:data.h5"]
     stages.raises = InputError("events.h5: no such file")
     code, out, err = hepflow("check", config)
     assert (code, out, err) == (1, "", "error: events.h5: no such file\n")
@@ -372,7 +372,7 @@ def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
 
 
 def test_stages_are_those_of_the_workflow():
-    assert pytest.importorskip("hepflow.workflow.stages").STAGES == STAGES
+    assert pytest.importorskip("hepflow.workflow.run").STAGES == STAGES
 
 
 def test_summary_without_truth_or_limits():

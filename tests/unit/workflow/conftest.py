@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from hepflow.storage import save_sample
-from hepflow.workflow import stages
+from hepflow.workflow import analysis
 from hepflow.workflow.config import load_config
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 SETTINGS = {
     "name": "toy",
@@ -115,6 +115,6 @@ def forbid(monkeypatch):
             def computed(*arguments, name=name, **options):
                 raise AssertionError(f"{name} is computed again")
 
-            monkeypatch.setattr(stages, homes[name], computed)
+            monkeypatch.setattr(analysis, homes[name], computed)
 
     return forbid

@@ -10,8 +10,9 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow import provenance, stages
-from hepflow.workflow.stages import run
+from hepflow.workflow import analysis, provenance
+from hepflow.workflow.folder import STEP, digest
+from hepflow.workflow.run import run
 
 BLIND = "fit.blind=true"
 HIDDEN = ("n_obs", "pull", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs", "sic", "signal_efficiency")
@@ -43,18 +44,30 @@ def written(folder):
 
 def rescore(folder, change):
     """Give the data of the signal region other scores, after all trainings."""
-    with h5py.File(folder / "stages" / "scores.h5", "r+") as file:
+    with h5py.File(folder / "stages" / "scores" / "scores.h5", "r+") as file:
         file["data"][...] = change(file["data"][...])
+    believe(folder, "scores")
 
 
 def relabel(folder, windows):
     """Call signal background in the data of the signal region, and the other way round."""
-    path = folder / "stages" / "data.h5"
+    path = folder / "stages" / "features" / "data.h5"
     data = load_sample(path)
     data.label.flags.writeable = True
     inside = windows.in_signal(data.mass)
     data.label[inside] = 1 - data.label[inside]
     save_sample(data, path)
+    believe(folder, "features")
+
+
+def believe(folder, step):
+    """Make the run take the files of a step for those that it wrote, and do anew what comes after the scores."""
+    path = folder / "stages" / step / STEP
+    record = json.loads(path.read_text("utf-8"))
+    record["files"] = {file: digest(folder / file) for file in record["files"]}
+    path.write_text(json.dumps(record), "utf-8")
+    for after in ("fit", "results"):
+        shutil.rmtree(folder / "stages" / after, ignore_errors=True)
 
 
 CHANGES = {
@@ -174,6 +187,6 @@ def test_a_user_without_a_name(folder, configure, monkeypatch):
         raise KeyError("uid not found")
 
     monkeypatch.setattr(provenance.getpass, "getuser", nobody)
-    monkeypatch.setattr(stages, "features", None)
+    monkeypatch.setattr(analysis, "features", None)
     with pytest.raises(ConfigError, match="say who unblinds: --unblind-by NAME"):
         run(configure(BLIND), folder, unblind=True)

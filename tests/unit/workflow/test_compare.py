@@ -69,7 +69,7 @@ def test_written_and_read_again(compared):
     comparison, folder, _ = compared
     assert Comparison.from_json(folder / "comparison.json") == comparison
     assert (folder / "config.yaml").is_file()
-    assert not list(folder.rglob("*.safetensors"))  # checkpoints of finished trainings
+    assert not (folder / "checkpoints").exists()  # of finished trainings
 
 
 def test_what_is_done_is_read_not_computed(compared, monkeypatch):
@@ -104,11 +104,12 @@ def test_a_separate_reference(configure, tmp_path):
 def test_a_method_that_cannot_be_run_stops_no_other(configure, tmp_path):
     """The small data hold too few events beside the signal region for CWoLa."""
     config = configure(f"compare.methods=[cwola, {{name: cathode, {TINY}}}]", "regions.validation=0")
-    cwola, cathode = compare(config, tmp_path / "toy").results
+    cwola, cathode, combination = compare(config, tmp_path / "toy").results
     assert "next to the signal region" in cwola.problems[0]
     assert not cwola.cuts
     assert cathode.cuts
     assert not cathode.problems
+    assert combination.problems == ("fewer than two methods could be run",)
 
 
 @pytest.mark.parametrize(

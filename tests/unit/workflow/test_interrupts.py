@@ -1,11 +1,12 @@
 """Ctrl-C at any moment leaves no half-written file, and the same command goes on to the same results."""
 
 import json
+import shutil
 
 import h5py
 import pytest
 
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
 
@@ -54,45 +55,46 @@ def check_whole(folder):
 @pytest.mark.parametrize(
     ("stage", "name", "call"),
     [
-        ("features", "hepflow.workflow.stages.features", 2),
+        ("features", "hepflow.workflow.analysis.features", 2),
         ("features", "hepflow.workflow.kept.save_sample", 2),
         ("background", "hepflow.training.loop.torch.optim.AdamW.step", 5),
         ("background", "hepflow.flows.density.Density.sample", 1),
         ("background", "hepflow.workflow.kept.save_sample", 2),
         ("scores", "hepflow.classifiers.bdt.BoostedTrees.fit", 2),
         ("scores", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
-        ("scores", "hepflow.workflow.cache.write_json", 1),
+        ("scores", "hepflow.workflow.folder.write_json", 2),
         ("validation", "hepflow.training.loop.torch.optim.AdamW.step", 5),
         ("validation", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
         ("fit", "hepflow.workflow.fits.bump_hunt", 2),
-        ("fit", "hepflow.workflow.stages.write_json", 2),
         ("fit", "hepflow.storage.os.fsync", 2),
+        ("results", "hepflow.workflow.analysis.write_json", 2),
+        ("results", "hepflow.workflow.analysis.trials_of_cuts", 1),
     ],
 )
 def test_interrupt_and_resume(finished, folder, configure, stage, name, call):
+    order = ["features", "background", "scores", "validation", "fit", "results"]
+    for later in order[order.index(stage) :]:
+        shutil.rmtree(folder / "stages" / later)
     (folder / "results.json").unlink()
-    order = ["features", "background", "scores", "validation"]
-    for later in order[order.index(stage) :] if stage in order else []:
-        (folder / "stages" / f"{later}.json").unlink()
     with pytest.MonkeyPatch.context() as patch:
         interrupt(patch, name, call=call)
         with pytest.raises(KeyboardInterrupt):
             run(configure(), folder, until="fit")
     check_whole(folder)
-    if stage in order:
-        assert not (folder / "stages" / f"{stage}.json").exists()
     assert not (folder / "results.json").exists()
+    done = {path: path.stat().st_mtime_ns for path in (folder / "stages").rglob("step.json")}
+    assert not [path for path in done if path.parent.name == stage]
 
-    run(configure(), folder, until="validation" if stage in order else "fit")
+    run(configure(), folder, until="fit")
     check_whole(folder)
-    for path in (finished / "stages").glob("*.h5"):
-        with h5py.File(path) as one, h5py.File(folder / "stages" / path.name) as other:
+    assert all(path.stat().st_mtime_ns == before for path, before in done.items())  # nothing is done twice
+    for path in (finished / "stages").rglob("*.h5"):
+        with h5py.File(path) as one, h5py.File(folder / path.relative_to(finished)) as other:
             assert all((one[key][:] == other[key][:]).all() for key in one)
-    if stage == "fit":
-        one, other = (
-            json.loads((each / "results.json").read_text(encoding="utf-8")) for each in (finished, folder)
-        )
-        assert {**one, "timing": 0} == {**other, "timing": 0}
+    one, other = (
+        json.loads((each / "results.json").read_text(encoding="utf-8")) for each in (finished, folder)
+    )
+    assert {**one, "timing": 0} == {**other, "timing": 0}
 
 
 def test_files_of_an_interrupted_stage_are_not_taken_for_done(folder, configure):
@@ -109,7 +111,7 @@ def test_files_of_an_interrupted_stage_are_not_taken_for_done(folder, configure)
 
 def test_interrupt_of_the_very_first_run(configure, tmp_path):
     """Before the folder holds anything: the same command must not find a foreign folder."""
-    for name, call in (("hepflow.workflow.stages.write_text", 1), ("hepflow.workflow.stages.open_inputs", 1)):
+    for name, call in (("hepflow.workflow.run.write_text", 1), ("hepflow.workflow.analysis.open_inputs", 1)):
         with pytest.MonkeyPatch.context() as patch:
             interrupt(patch, name, call=call)
             with pytest.raises(KeyboardInterrupt):

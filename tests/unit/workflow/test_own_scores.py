@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hepflow.storage import save_sample
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 SETTINGS = (
     "layers: 1, hidden: 8, bins: 4, epochs: 2, batch_size: 128, best_epochs: 1, ensemble: 1, oversampling: 10"

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from hepflow.storage import save_sample
-from hepflow.workflow import stages
+from hepflow.workflow import analysis
 from hepflow.workflow.config import Input
 from hepflow.workflow.kept import load_validation
-from hepflow.workflow.stages import run
+from hepflow.workflow.run import run
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
 
@@ -31,7 +31,7 @@ def with_simulation(configure, inputs, toy):
 def test_simulation_is_tried_as_well(with_simulation, tmp_path, monkeypatch, toy):
     config = with_simulation(9000)
     results = run(config, tmp_path, until="fit")
-    simulated = load_validation("simulated", stages.RunFolder(tmp_path, identity(config)))
+    simulated = load_validation(tmp_path / "stages" / "validation" / "simulation")
     assert simulated.windows == toy.windows
     for cut in results.cuts:
         found = simulated.non_closure(cut.background_efficiency)
@@ -44,7 +44,7 @@ def test_simulation_is_tried_as_well(with_simulation, tmp_path, monkeypatch, toy
         raise AssertionError("computed again")
 
     for name in ("features", "build_method", "build_classifier"):
-        monkeypatch.setattr(stages, name, computed)
+        monkeypatch.setattr(analysis, name, computed)
     assert run(config, tmp_path, until="fit").cuts == results.cuts
 
 
@@ -53,8 +53,3 @@ def test_too_little_simulation_is_named_and_not_used(with_simulation, tmp_path):
     assert [cut.non_closure_simulation for cut in results.cuts] == [None, None]
     (warning,) = (line for line in results.warnings if "simulation" in line)
     assert "give more simulation" in warning
-
-
-def identity(config):
-    settings = config.model_dump(mode="json")
-    return {key: settings[key] for key in ("name", "seed", "inputs", "injection")}

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,8 @@ from hepflow.results import Results
 from hepflow.storage import load_sample
 from hepflow.workflow import fits
 from hepflow.workflow.check import check
-from hepflow.workflow.stages import STAGES, run
+from hepflow.workflow.run import run
+from hepflow.workflow.steps import STAGES
 
 CUT = {
     "background_efficiency",
@@ -74,13 +76,13 @@ def test_results_have_the_keys_of_the_schema(finished):
         assert set(cut) >= CUT
         assert len(cut["mu_up_exp"]) == 5
         assert cut["mu_up_exp"] == sorted(cut["mu_up_exp"])
-    assert set(content["timing"]) >= {"features", "background", "scores", "selection", "fit"}
+    assert set(content["timing"]) >= {"features", "background", "scores", "validation", "fit"}
     assert {"numpy", "torch", "pyhf", "hepflow"} <= set(content["versions"])
 
 
 def test_results_agree_with_the_events(finished, configure, toy):
     content = results_of(finished)
-    data = load_sample(finished / "stages" / "data.h5")
+    data = load_sample(finished / "stages" / "features" / "data.h5")
     inside = toy.windows.in_signal(data.mass)
     counts = content["counts"]
     assert len(data) == counts["data"] == 3060
@@ -136,7 +138,8 @@ def test_the_same_seed_twice(finished, configure, tmp_path):
     for path in (finished / "workspaces").iterdir():
         assert path.read_bytes() == (tmp_path / "again" / "workspaces" / path.name).read_bytes()
     run(configure("seed=2"), tmp_path / "other", until="background")
-    one, other = (load_sample(root / "stages" / "template.h5") for root in (finished, tmp_path / "other"))
+    template = Path("stages", "background", "template.h5")
+    one, other = (load_sample(root / template) for root in (finished, tmp_path / "other"))
     assert not np.isin(one.mass, other.mass).any()
 
 
@@ -162,11 +165,12 @@ def test_a_changed_setting_redoes_what_depends_on_it(folder, configure, forbid, 
     config = configure(override)
     redone = {"features", "background", "scores"} - set(stands)
     keys = {
-        stage: (folder / "stages" / f"{stage}.json").read_text("utf-8") for stage in ("background", "scores")
+        stage: (folder / "stages" / stage / "step.json").read_text("utf-8")
+        for stage in ("background", "scores")
     }
     run(config, folder, until="scores")
     for stage, before in keys.items():
-        assert ((folder / "stages" / f"{stage}.json").read_text("utf-8") != before) == (stage in redone)
+        assert ((folder / "stages" / stage / "step.json").read_text("utf-8") != before) == (stage in redone)
 
 
 def test_changed_data_redo_everything(folder, configure, inputs, tmp_path, forbid):
@@ -216,20 +220,17 @@ def test_errors_of_the_signal_enter_the_fit(finished, folder, configure):
 
 def test_until_stops_there_and_goes_on_later(configure, tmp_path, forbid):
     assert run(configure(), tmp_path, until="features") is None
-    assert {path.name for path in (tmp_path / "stages").iterdir()} == {
-        "features.json",
-        "data.h5",
-        "signal.h5",
-    }
+    (features,) = (tmp_path / "stages").iterdir()
+    assert {path.name for path in features.iterdir()} == {"step.json", "data.h5", "signal.h5"}
     forbid("features")
     assert run(configure("method.epochs=1"), tmp_path, until="background") is None
-    assert (tmp_path / "stages" / "background.json").is_file()
-    assert not (tmp_path / "stages" / "scores.json").exists()
+    assert (tmp_path / "stages" / "background").is_dir()
+    assert not (tmp_path / "stages" / "scores").exists()
 
 
 def test_figures_are_drawn_from_the_results(folder, configure, monkeypatch):
     drawn = []
-    plots = SimpleNamespace(draw_run=lambda results, out: drawn.append((results, out)))
+    plots = SimpleNamespace(draw_run=lambda results, out: drawn.append((results, out)) or [])
     monkeypatch.setitem(sys.modules, "hepflow.plots", plots)
     results = run(configure(), folder)
     assert drawn == [(results, folder / "figures")]
@@ -248,8 +249,8 @@ def test_real_data(configure, tmp_path):
         assert cut.signal_efficiency is None
         assert cut.sic is None
     assert abs(results.inclusive.pull) < 3.5
-    assert not (tmp_path / "stages" / "signal.h5").exists()
-    assert load_sample(tmp_path / "stages" / "data.h5").label is None
+    assert not (tmp_path / "stages" / "features" / "signal.h5").exists()
+    assert load_sample(tmp_path / "stages" / "features" / "data.h5").label is None
 
 
 def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
@@ -310,6 +311,8 @@ def test_a_fit_that_fails_names_its_cut(folder, configure, monkeypatch):
         raise FitError("no minimum")
 
     monkeypatch.setattr(fits, "bump_hunt", fails)
+    shutil.rmtree(folder / "stages" / "fit")
+    shutil.rmtree(folder / "stages" / "results")
     with pytest.raises(FitError, match="inclusive: no minimum"):
         run(configure(), folder, until="fit")
 

@@ -1,0 +1,65 @@
+"""The schema of executors: where the steps of an analysis run. Results do not depend on it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from hepflow.workflow.config.blocks import Block
+from hepflow.workflow.config.choice import OR_ITS_NAME, named
+
+
+class Local(Block):
+    """One step after another, in this process."""
+
+    name: Literal["local"] = Field(
+        "local", examples=["local"], description="Where steps run: local, processes or dask."
+    )
+
+
+class Several(Block):
+    """What all that run several steps at once have in common."""
+
+    workers: int | None = Field(
+        None, ge=1, le=10_000, description="Processes, or jobs of a batch farm; left out, as many as fit."
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="Threads of each; results are the same to the bit for any number of workers, but not of threads.",
+    )
+
+
+class Processes(Several):
+    """Processes of this machine."""
+
+    name: Literal["processes"] = Field("processes", description="Where steps run.")
+
+
+class Dask(Several):
+    """Workers of a Dask cluster, which see the same files as this machine."""
+
+    name: Literal["dask"] = Field("dask", description="Where steps run.")
+    scheduler: str | None = Field(
+        None,
+        description="Address of a running scheduler, such as `tcp://host:8786`; left out, a cluster is made.",
+    )
+    cluster: Literal["local", "slurm", "htcondor", "lsf", "pbs"] = Field(
+        "local", description="The cluster that is made: on this machine, or of jobs of a batch farm."
+    )
+    memory: str = Field("4GB", description="Memory of each worker, which is restarted where it takes more.")
+    options: dict[str, Any] = Field(
+        {}, description="Passed on to the cluster, such as `queue` and `walltime` to dask-jobqueue."
+    )
+    timeout: float = Field(
+        120.0, gt=0, json_schema_extra={"unit": "s"}, description="How long to wait for the first worker."
+    )
+
+
+Executor = Annotated[
+    Annotated[Local, Tag("local")] | Annotated[Processes, Tag("processes")] | Annotated[Dask, Tag("dask")],
+    Discriminator(named("local")),
+    OR_ITS_NAME,
+]

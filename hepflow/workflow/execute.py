@@ -1,0 +1,97 @@
+"""Execution: the steps that are left to do, one after another or several at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from tqdm import tqdm
+
+from hepflow.errors import HepflowError
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.plan import Plan
+
+Perform = Callable[[str], None]
+log = logging.getLogger("hepflow.workflow")
+
+
+def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]:
+    """Return the steps that have to be made for some to be there, each with why, in an order that works.
+
+    Parameters
+    ----------
+    plan, folder
+        The steps, and where their results are kept.
+    wanted
+        The steps whose results are wanted. What these no longer need is not made again.
+    """
+    reasons: dict[str, str] = {}
+    seen: set[str] = set()
+    waiting = list(wanted)
+    while waiting:
+        step = waiting.pop()
+        if step in seen:
+            continue
+        seen.add(step)
+        why = folder.todo(plan, step)
+        if why is not None:
+            reasons[step] = why
+            waiting += plan[step].needs
+    return {step.name: reasons[step.name] for step in plan if step.name in reasons}
+
+
+def carry_out(plan: Plan, steps: Mapping[str, str], perform: Perform, pool: Executor | None = None) -> None:
+    """Make the results of steps.
+
+    Parameters
+    ----------
+    plan
+        Says which step needs which.
+    steps
+        From `todo`.
+    perform
+        Makes one; with a pool it is sent to other processes, where the results are written to the same folder.
+    pool
+        Runs several at once; None for one after another here.
+
+    Raises
+    ------
+    HepflowError
+        What a step raised. In a pool all others that do not need its result are made first.
+    """
+    if pool is None:
+        for step in steps:
+            perform(step)
+        return
+    waiting, running, failed = list(steps), dict[Future[None], str](), dict[str, BaseException]()
+    bar = tqdm(total=len(steps), desc="steps", unit="step", disable=None)
+    while waiting or running:
+        unfinished = {*waiting, *running.values(), *failed}
+        for step in [one for one in waiting if unfinished.isdisjoint(plan[one].needs)]:
+            waiting.remove(step)
+            running[pool.submit(perform, step)] = step
+        if not running:  # all that is left needs what failed
+            break
+        for done in wait(running, return_when=FIRST_COMPLETED).done:
+            step = running.pop(done)
+            error = done.exception()
+            if error is None:
+                bar.update()
+            else:
+                failed[step] = error
+                log.warning("%s failed: %s", step, error)
+    bar.close()
+    if failed:
+        raise _together(failed, waiting)
+
+
+def _together(failed: Mapping[str, BaseException], skipped: list[str]) -> BaseException:
+    """Return one error that names every step that failed, and those that were not begun."""
+    first = next(iter(failed.values()))
+    if len(failed) == 1 and not skipped and isinstance(first, HepflowError):
+        return first
+    lines = [f"{step}: {error}" for step, error in failed.items()]
+    lines += [f"not begun, since they need these: {', '.join(skipped)}"] if skipped else []
+    kind = type(first) if isinstance(first, HepflowError) else HepflowError
+    return kind("\n".join(lines))

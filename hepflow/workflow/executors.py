@@ -1,0 +1,107 @@
+"""Executors: the processes of this machine, or the workers of a Dask cluster, as pools of `concurrent.futures`."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import multiprocessing
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.workflow.config.executor import Dask, Local, Processes
+
+log = logging.getLogger("hepflow.workflow")
+
+
+@contextmanager
+def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
+    """Give the pool that a configuration asks for; None where all is done in this process.
+
+    Raises
+    ------
+    ConfigError
+        If a package is missing, or a cluster cannot be made of its options.
+    InputError
+        If a scheduler does not answer.
+    """
+    if isinstance(chosen, Local):
+        yield None
+    elif isinstance(chosen, Processes):
+        spawn = multiprocessing.get_context("spawn")  # a fork of threads that hold locks may hang
+        workers = chosen.workers or max(1, (os.cpu_count() or 1) // chosen.threads)
+        with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+            try:
+                yield pool
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    else:
+        with _client(chosen) as client:
+            log.info("Dask: %d worker(s); dashboard %s", len(client.nthreads()), client.dashboard_link)
+            yield client.get_executor(pure=False)
+
+
+@contextmanager
+def few_threads(chosen: Local | Processes | Dask) -> Iterator[None]:
+    """Keep numerical libraries to as many threads as each worker has."""
+    if isinstance(chosen, Local):
+        yield
+        return
+    import torch
+    from threadpoolctl import threadpool_limits  # comes with scikit-learn
+
+    torch.set_num_threads(chosen.threads)
+    with threadpool_limits(chosen.threads):
+        yield
+
+
+@contextmanager
+def _client(chosen: Dask) -> Iterator[Any]:
+    try:
+        distributed: Any = importlib.import_module("distributed")
+    except ImportError:
+        raise ConfigError(
+            "executor: 'dask' needs the package distributed; try pip install 'hepflow[dask]'"
+        ) from None
+    if chosen.scheduler is not None:
+        try:
+            client = distributed.Client(chosen.scheduler, timeout=chosen.timeout)
+        except (OSError, TimeoutError) as error:
+            raise InputError(
+                f"executor.scheduler: {chosen.scheduler} does not answer ({type(error).__name__}); start one "
+                "with `dask scheduler`, and give the address that it prints"
+            ) from None
+        with client:
+            yield client
+        return
+    with _cluster(chosen, distributed) as cluster, distributed.Client(cluster) as client:
+        client.wait_for_workers(1, timeout=chosen.timeout)
+        yield client
+
+
+def _cluster(chosen: Dask, distributed: Any) -> Any:
+    """Return a cluster on this machine, or one whose workers are jobs of a batch farm."""
+    if chosen.cluster == "local":
+        workers = chosen.workers or max(1, (os.cpu_count() or 1) // chosen.threads)
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, memory_limit=chosen.memory, **chosen.options
+        )
+    try:
+        dask_jobqueue: Any = importlib.import_module("dask_jobqueue")
+    except ImportError:
+        raise ConfigError(
+            f"executor.cluster: {chosen.cluster!r} needs the package dask-jobqueue; try pip install 'hepflow[dask]'"
+        ) from None
+    kind = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster", "lsf": "LSFCluster", "pbs": "PBSCluster"}
+    try:
+        cluster = getattr(dask_jobqueue, kind[chosen.cluster])(
+            cores=1, job_cpu=chosen.threads, processes=1, memory=chosen.memory, **chosen.options
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"executor.options of {chosen.cluster!r}: {error}") from None
+    cluster.scale(jobs=chosen.workers or 1)
+    return cluster

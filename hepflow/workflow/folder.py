@@ -1,0 +1,232 @@
+"""The run folder: whose it is, who works in it, and which steps are done, from what and when."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from hepflow.errors import InputError
+from hepflow.storage import sync, write_json
+from hepflow.workflow.plan import Plan, differences
+
+RUN, LOCK, STEP = "run.json", "run.lock", "step.json"
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a step that was finished.
+
+    Parameters
+    ----------
+    key, made_from
+        As its `Plan` had them.
+    files
+        Path in the run folder -> digest.
+    seconds
+        How long it took.
+    made
+        When it was finished (UTC, ISO 8601).
+    """
+
+    key: str
+    made_from: dict[str, Any]
+    files: dict[str, str] = field(repr=False)
+    seconds: float
+    made: str
+
+
+class RunFolder:
+    """A folder that holds one run: its identity, the results of its steps, and what they were made from.
+
+    Parameters
+    ----------
+    path
+        The folder; made if it is missing.
+    identity
+        What makes this run another than its neighbour (name, seed, inputs, injection); None to look at any run.
+
+    Raises
+    ------
+    InputError
+        If the folder belongs to another run, holds files that no run made, or cannot be written to.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any] | None) -> None:
+        self.path = path
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: a file stands where the run folder should be; choose another --out")
+        marker = path / RUN
+        if identity is None:
+            if not marker.is_file():
+                raise InputError(f"{path}: no run of hepflow there; expected the --out of a `hepflow run`")
+            return
+        if marker.is_file():
+            theirs = _read(marker).get("identity", {})
+            differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
+            if differing:
+                key = differing[0]
+                raise InputError(
+                    f"{path} belongs to another run: its {key} is {theirs.get(key)!r}, this one's is "
+                    f"{identity.get(key)!r}. Choose another --out, or remove that folder"
+                )
+        elif path.is_dir() and any(path.iterdir()):
+            raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not marker.is_file():
+                write_json(marker, {"identity": identity})  # first of all: an interrupted run may go on
+            (path / "stages").mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: the run folder cannot be made ({error.strerror})") from None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep others out of this folder; the lock falls with the process, however that ends.
+
+        Raises
+        ------
+        InputError
+            If another run works here; the message says which.
+        """
+        lock = FileLock(self.path / LOCK)
+        holder = self.path / "run.pid.json"
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = _read(holder)
+            raise InputError(
+                f"{self.path}: another run works in this folder (process {who.get('pid', '?')} on "
+                f"{who.get('host', '?')}, since {who.get('since', '?')}); wait for it, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{self.path}: the run folder cannot be written to ({error.strerror})") from None
+        try:
+            write_json(holder, {"pid": os.getpid(), "host": platform.node(), "since": now()})
+            self._sweep()
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def of(self, step: str) -> Path:
+        """Return the folder of a step's result."""
+        return self.path / "stages" / step
+
+    def record(self, step: str) -> Record | None:
+        """Return what is known of a step that was finished; None where it was not, or that cannot be read."""
+        try:
+            return Record(**_read(self.of(step) / STEP))
+        except TypeError:
+            return None
+
+    def todo(self, plan: Plan, step: str) -> str | None:
+        """Return why a step is to be made (anew); None where its result is there."""
+        record = self.record(step)
+        if record is None:
+            return "not done yet"
+        if record.key != plan.key(step):
+            found = differences(record.made_from, plan.made_from(step))
+            own = [one for one in found if not one.startswith("after ")]
+            return "; ".join(_several(own or found)) or "made by another version"
+        missing = [file for file in record.files if not (self.path / file).is_file()]
+        if missing:
+            return f"{missing[0]} is missing"
+        return None
+
+    def damaged(self, step: str) -> str | None:
+        """Return which file of a finished step is not as it was written; None where all are."""
+        record = self.record(step)
+        for file, written in (record.files if record else {}).items():
+            if digest(self.path / file) != written:
+                return file
+        return None
+
+    @contextmanager
+    def replacing(self, step: str) -> Iterator[Path]:
+        """Give an empty folder, which becomes that of the step if the block ends well and vanishes otherwise."""
+        target = self.of(step)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            old = temporary.with_name(temporary.name + "-old")
+            if target.is_dir():
+                target.rename(old)
+            temporary.rename(target)
+            sync(target.parent)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def finish(self, folder: Path, plan: Plan, step: str, seconds: float, files: Iterable[Path]) -> None:
+        """Write the record of a step into its folder; `files` are those of the result, wherever they stand."""
+        write_json(
+            folder / STEP,
+            Record(
+                key=plan.key(step),
+                made_from=plan.made_from(step),
+                files={self._final(file, folder, step): digest(file) for file in sorted(files)},
+                seconds=round(seconds, 3),
+                made=now(),
+            ),
+        )
+
+    def forget_checkpoints(self) -> None:
+        """Remove the trainings that were kept as they went, once all that needs them is done."""
+        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+
+    def _final(self, file: Path, folder: Path, step: str) -> str:
+        """Return where a file will stand in the run folder."""
+        if file.is_relative_to(folder):
+            file = self.of(step) / file.relative_to(folder)
+        return str(file.relative_to(self.path))
+
+    def _sweep(self) -> None:
+        """Remove what a killed run left half-done."""
+        for left in [path for path in self.path.rglob(".*") if TEMPORARY.match(path.name)]:
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
+def digest(file: Path) -> str:
+    """Return a hash of a whole file; an empty text where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+    except OSError:
+        return ""
+
+
+def now() -> str:
+    """Return the time (UTC, ISO 8601)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _several(reasons: list[str]) -> list[str]:
+    """Return three reasons, and how many more there are."""
+    return reasons if len(reasons) <= 3 else [*reasons[:3], f"and {len(reasons) - 3} more"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,103 @@
+"""`hepflow run`: an analysis into a folder, and what there is left to do in it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hepflow.errors import ConfigError, did_you_mean
+from hepflow.results import Results
+from hepflow.storage import write_text
+from hepflow.workflow.config import Config
+from hepflow.workflow.execute import carry_out, todo
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.logs import logging_to
+from hepflow.workflow.plan import Plan
+from hepflow.workflow.provenance import (
+    is_blinded,
+    record_run,
+    record_unblinding,
+    unblindings,
+    user_name,
+)
+from hepflow.workflow.steps import STAGES, analysis_plan
+
+
+def run(
+    config: Config, out: Path, until: str | None = None, *, unblind: bool = False, by: str | None = None
+) -> Results | None:
+    """Run an analysis into a folder; what is done there already is read, not computed again.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    out
+        Run folder: results.json, config.yaml, workspaces/, figures/ and the steps' own files.
+    until
+        The last stage to run, of `STAGES`; None for all.
+    unblind
+        Look at the data of a blinded analysis (`fit.blind`); ``provenance.json`` in the folder keeps who did so
+        and when.
+    by
+        Who unblinds; None for the name of the user.
+
+    Returns
+    -------
+    Results or None
+        None where `until` comes before the fit.
+
+    Raises
+    ------
+    ConfigError
+        If a folder with blinded results is run again without `fit.blind`, and nobody says `unblind`; if there is no
+        such stage.
+    HepflowError
+        With the file, key or value at fault.
+    """
+    if until is not None and until not in STAGES:
+        raise ConfigError(f"until {until!r}: no such stage; {did_you_mean(until, STAGES)}")
+    blind = config.fit.blind and not unblind
+    if not (blind or unblind) and is_blinded(out):
+        raise ConfigError(
+            f"fit.blind: the results in {out} are blinded. `hepflow run CONFIG --unblind` shows the data, and "
+            "records who asked; or choose another --out"
+        )
+    who = (by or user_name()) if unblind else None  # before the hours that a run may take
+    folder = RunFolder(out, identity(config))
+    with folder.locked(), logging_to(out):
+        write_text(out / "config.yaml", config.to_yaml(out))
+        if who is not None and until in (None, *STAGES[STAGES.index("fit") :]):
+            record_unblinding(out, who, config.hash())
+        plan = analysis_plan(config, blind=blind, unblinded=unblindings(out))
+        left = todo(plan, folder, wanted(plan, until))
+        if left:
+            _carry_out(config, plan, folder, left, blind)
+    return Results.from_json(out / "results.json") if "results" in plan.until(until, STAGES) else None
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Return what makes a run another than its neighbour."""
+    return config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})
+
+
+def wanted(plan: Plan, until: str | None) -> list[str]:
+    """Return the steps whose results are asked for, the last of their kind: they need the others, or do not."""
+    names = plan.until(until, STAGES)
+    needed = {need for name in names for need in plan[name].needs}
+    return [name for name in names if name not in needed]
+
+
+def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, str], blind: bool) -> None:
+    """Make what is left; only now is anything loaded that takes long, torch among it."""
+    from hepflow.workflow.analysis import Analysis, perform
+    from hepflow.workflow.executors import open_pool
+
+    with record_run(folder.path, config, left), open_pool(config.executor) as pool:
+        if pool is None:
+            carry_out(plan, left, Analysis(config, plan, folder, blind=blind).perform)
+        else:
+            carry_out(plan, left, partial(perform, config, folder.path, blind), pool)
+    if not todo(plan, folder, plan.until("validation", STAGES)):
+        folder.forget_checkpoints()

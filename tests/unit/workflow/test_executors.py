@@ -1,0 +1,162 @@
+"""Executors: the same results wherever the steps run, and what happens when one fails or its worker dies."""
+
+import json
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from hepflow.errors import ConfigError, FitError, HepflowError, InputError
+from hepflow.workflow.config.executor import Dask, Local, Processes
+from hepflow.workflow.execute import carry_out, todo
+from hepflow.workflow.executors import open_pool
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.run import run
+
+DASK = "executor={name: dask, workers: 2, options: {dashboard_address: null, processes: true}}"
+
+
+def diamond():
+    """Return four steps: one before two that are independent, and one after both."""
+    return Plan.of(
+        [
+            Step("first", "a", {}),
+            Step("left", "b", {}, ("first",)),
+            Step("right", "b", {}, ("first",)),
+            Step("last", "c", {}, ("left", "right")),
+        ]
+    )
+
+
+@pytest.mark.parametrize("workers", [None, 1, 4])
+def test_each_step_comes_after_those_that_it_needs(workers):
+    plan, begun, ended = diamond(), [], []
+
+    def perform(step):
+        assert set(plan[step].needs) <= set(ended)
+        begun.append(step)
+        ended.append(step)
+
+    steps = dict.fromkeys(plan.steps, "not done yet")
+    if workers is None:
+        carry_out(plan, steps, perform)
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            carry_out(plan, steps, perform, pool)
+    assert sorted(begun) == sorted(plan.steps)
+
+
+def test_independent_steps_run_at_once():
+    plan, both = diamond(), threading.Barrier(2, timeout=20)
+
+    def perform(step):
+        if step in ("left", "right"):
+            both.wait()  # passes when the other is there too
+
+    with ThreadPoolExecutor(2) as pool:
+        carry_out(plan, dict.fromkeys(plan.steps, ""), perform, pool)
+
+
+def test_a_step_that_fails_stops_only_those_that_need_it():
+    plan, done = diamond(), []
+
+    def perform(step):
+        if step == "left":
+            raise FitError("no minimum")
+        done.append(step)
+
+    with (
+        ThreadPoolExecutor(2) as pool,
+        pytest.raises(FitError, match="left: no minimum\nnot begun, since they need these: last"),
+    ):
+        carry_out(plan, dict.fromkeys(plan.steps, ""), perform, pool)
+    assert done == ["first", "right"]
+
+
+def test_what_is_no_longer_needed_is_not_made_again(tmp_path):
+    plan, folder = diamond(), RunFolder(tmp_path / "run", {})
+    assert [*todo(plan, folder, ["last"])] == ["first", "left", "right", "last"]
+    for step in ("left", "right"):
+        with folder.replacing(step) as place:
+            folder.finish(place, plan, step, 1.0, [])
+    assert todo(plan, folder, ["last"]) == {"last": "not done yet"}
+
+
+def results_of(folder):
+    content = json.loads((folder / "results.json").read_text("utf-8"))
+    return {key: value for key, value in content.items() if key != "timing"}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return ("selection.background_efficiency=[0.1]",)
+
+
+@pytest.fixture(scope="module")
+def alone(configure, settings, tmp_path_factory):
+    """Return the results of a run in this process."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    run(configure(*settings), folder, until="fit")
+    return results_of(folder)
+
+
+@pytest.mark.parametrize("executor", ["executor={name: processes, workers: 2}", DASK])
+def test_the_same_results_in_other_processes(executor, alone, configure, settings, tmp_path):
+    run(configure(*settings, executor), tmp_path / "run", until="fit")
+    assert results_of(tmp_path / "run") == alone
+
+
+def kill_a_worker(pid_file):
+    """Kill the worker that wrote its process number, the first time; the second try goes on."""
+    if pid_file.exists():
+        return "survived"
+    pid_file.write_text(str(os.getpid()), encoding="utf-8")
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+    return None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_is_killed_is_replaced(tmp_path):
+    chosen = Dask(workers=2, options={"dashboard_address": None})
+    with open_pool(chosen) as pool:
+        assert pool.submit(kill_a_worker, tmp_path / "pid").result(timeout=120) == "survived"
+
+
+def test_a_pool_whose_worker_is_killed_says_so(tmp_path):
+    plan = Plan.of([Step("training", "a", {})])
+    with (
+        open_pool(Processes(workers=1)) as pool,
+        pytest.raises(HepflowError, match=r"training: .* process .* terminated"),
+    ):
+        carry_out(plan, {"training": ""}, partial(_killed, tmp_path / "pid"), pool)
+
+
+def _killed(pid_file, step):
+    return kill_a_worker(pid_file)
+
+
+def test_no_pool_for_one_process():
+    with open_pool(Local()) as pool:
+        assert pool is None
+
+
+def test_a_scheduler_that_does_not_answer():
+    chosen = Dask(scheduler="tcp://127.0.0.1:1", timeout=1)
+    with (
+        pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:1 does not answer .* `dask scheduler`"),
+        open_pool(chosen),
+    ):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of the half-made cluster
+def test_options_that_a_cluster_does_not_know():
+    chosen = Dask(cluster="slurm", options={"quue": "short"})
+    with pytest.raises(ConfigError, match=r"executor\.options of 'slurm'"), open_pool(chosen):
+        pass
