@@ -52,7 +52,7 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
 def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Find everything that can be known wrong before a long run.
 
-    Opens the inputs and looks at keys, columns and regions; trains nothing.
+    Opens the inputs, looks at keys, columns and regions, and estimates time and memory from a few training steps.
     """
     from hepflow.workflow.check import check as check_inputs
     from hepflow.workflow.config import load_config

@@ -93,7 +93,11 @@ def _rows(trials: tuple[Trial, ...], value: str) -> list[list[str]]:
                 "as configured" if trial.number == 0 else str(trial.number),
                 number(trial.value, ".4f"),
                 *(number(trial.details[name]) for name in details),
-                *(number(trial.settings[name]) for name in names),
+                *(_setting(trial.settings[name]) for name in names),
             ]
         )
     return rows
+
+
+def _setting(value: int | float) -> str:
+    return str(value) if isinstance(value, int) else number(value)
