@@ -36,14 +36,13 @@ from hepflow.stats import (
 )
 from hepflow.training import TrainingPlan
 from hepflow.workflow.config import Config, Input, Trees, Varied, methods
-from hepflow.workflow.steps import INPUTS
 
 SPACES = LaCathode.spaces  # the default, where there are as many flows
 
 
-def open_inputs(config: Config, *names: str) -> dict[str, Source]:
-    """Open the files of every input that is given, or of those named: data, signal, simulation and reference."""
-    entries = {name: getattr(config.inputs, name) for name in names or INPUTS}
+def open_inputs(config: Config) -> dict[str, Source]:
+    """Open the files of every input that is given: data, signal, simulation and reference."""
+    entries = {name: getattr(config.inputs, name) for name in ("data", "signal", "simulation", "reference")}
     return {name: _open(config, entry) for name, entry in entries.items() if entry is not None}
 
 
@@ -127,7 +126,7 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
         case methods.Curtains():
             return Curtains(
                 chosen.variant,
-                base=build_density(chosen, checkpoint),
+                base=_density(chosen, checkpoint),
                 flow=replace(Curtains().flow, checkpoint=_second(checkpoint)),
                 oversampling=chosen.oversampling,
                 validation_oversampling=chosen.validation_oversampling,
@@ -157,7 +156,7 @@ def _second(checkpoint: Path | None) -> Path | None:
 
 def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -> Cathode:
     return Cathode(
-        build_density(chosen, checkpoint),
+        _density(chosen, checkpoint),
         oversampling=chosen.oversampling,
         validation_oversampling=chosen.validation_oversampling,
         bin_width=config.fit.bin_width,
@@ -165,8 +164,7 @@ def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -
     )
 
 
-def build_density(chosen: methods.Splines, checkpoint: Path | None = None) -> Density:
-    """Return the density of the sidebands, untrained, on which several methods build."""
+def _density(chosen: methods.Splines, checkpoint: Path | None) -> Density:
     architecture = partial(
         spline_autoregressive, layers=chosen.layers, hidden=chosen.hidden, bins=chosen.bins
     )

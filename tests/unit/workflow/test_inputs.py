@@ -1,6 +1,7 @@
 """Inputs of several samples, with cross-sections, periods and systematic effects: from YAML to what is read."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hepflow.features import features
 from hepflow.sample import Sample
 from hepflow.storage import save_sample
 from hepflow.workflow.build import open_inputs, open_variations
+from hepflow.workflow.check import check
 from hepflow.workflow.config import load_config
 
 REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
@@ -148,6 +150,15 @@ def test_a_varied_weight_keeps_the_nominal_sum():
     )
     assert varied.branches == {"pt": "a", "mass": "b_up"}
     assert varied.generated is None
+
+
+def test_check_tells_yields_and_variations(configure, monkeypatch):
+    nothing = SimpleNamespace(lines=list)  # the estimate of time and memory has its own tests
+    monkeypatch.setattr("hepflow.workflow.check.estimate", lambda *arguments: nothing, raising=False)
+    variations = {"jes": {"up": {"path": "b.h5"}, "down": {"path": "c.h5"}}}
+    lines = check(configure(signal={"path": "a.h5", "scale": 1.5, "variations": variations}))
+    assert "  weights add up to 300 events" in lines
+    assert "signal, jes: 60 events up, 40 down" in lines
 
 
 @pytest.mark.parametrize(
