@@ -130,7 +130,7 @@ def _run(
     config = config.skipping_bad_files() if skip_bad_files else config
     out = out or Path("runs") / config.name
     try:
-        from hepflow.workflow.stages import run as run_stages
+        from hepflow.workflow.run import run as run_stages
 
         results = run_stages(config, out, until, unblind=unblind, by=by)
     except KeyboardInterrupt:

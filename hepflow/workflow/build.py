@@ -36,13 +36,14 @@ from hepflow.stats import (
 )
 from hepflow.training import TrainingPlan
 from hepflow.workflow.config import Config, Input, Trees, Varied, methods
+from hepflow.workflow.steps import INPUTS
 
 SPACES = LaCathode.spaces  # the default, where there are as many flows
 
 
-def open_inputs(config: Config) -> dict[str, Source]:
-    """Open the files of every input that is given: data, signal, simulation and reference."""
-    entries = {name: getattr(config.inputs, name) for name in ("data", "signal", "simulation", "reference")}
+def open_inputs(config: Config, *names: str) -> dict[str, Source]:
+    """Open the files of every input that is given, or of those named: data, signal, simulation and reference."""
+    entries = {name: getattr(config.inputs, name) for name in names or INPUTS}
     return {name: _open(config, entry) for name, entry in entries.items() if entry is not None}
 
 
@@ -126,7 +127,7 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
         case methods.Curtains():
             return Curtains(
                 chosen.variant,
-                base=_density(chosen, checkpoint),
+                base=build_density(chosen, checkpoint),
                 flow=replace(Curtains().flow, checkpoint=_second(checkpoint)),
                 oversampling=chosen.oversampling,
                 validation_oversampling=chosen.validation_oversampling,
@@ -156,7 +157,7 @@ def _second(checkpoint: Path | None) -> Path | None:
 
 def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -> Cathode:
     return Cathode(
-        _density(chosen, checkpoint),
+        build_density(chosen, checkpoint),
         oversampling=chosen.oversampling,
         validation_oversampling=chosen.validation_oversampling,
         bin_width=config.fit.bin_width,
@@ -164,7 +165,8 @@ def _cathode(config: Config, chosen: methods.Splines, checkpoint: Path | None) -
     )
 
 
-def _density(chosen: methods.Splines, checkpoint: Path | None) -> Density:
+def build_density(chosen: methods.Splines, checkpoint: Path | None = None) -> Density:
+    """Return the density of the sidebands, untrained, on which several methods build."""
     architecture = partial(
         spline_autoregressive, layers=chosen.layers, hidden=chosen.hidden, bins=chosen.bins
     )

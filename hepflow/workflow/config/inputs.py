@@ -161,7 +161,7 @@ class Input(Block):
     def paths(self) -> tuple[str, ...]:
         """All paths, those of samples and variations too."""
         varied = [side for one in self.variations.values() for side in (one.up, one.down)]
-        nested = (*self.samples, *varied)
+        nested: list[InputSample | Varied] = [*self.samples, *varied]
         return tuple(dict.fromkeys([*self.path, *(path for one in nested for path in one.path or ())]))
 
     def each(self, side: Varied | None = None) -> Iterator[tuple[str, Input]]:
