@@ -97,6 +97,14 @@ def raise_problems(problems: Sequence[str]) -> None:
         raise FitError("\n       ".join(problems))
 
 
+def _choices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the methods and classifiers that a shell may complete to."""
+    from hepflow.workflow.config.methods import BY_NAME, NEEDS_TRUTH
+
+    named = [f"method={name}" for name in BY_NAME if name not in NEEDS_TRUTH]
+    return [text for text in (*named, "classifier=bdt", "classifier=mlp") if text.startswith(incomplete)]
+
+
 def overrides(function: Function) -> Function:
     """Give a command ``--set key=value``, as often as wanted."""
     return click.option(
@@ -105,6 +113,7 @@ def overrides(function: Function) -> Function:
         metavar="KEY=VALUE",
         multiple=True,
         help="Replace a value of the configuration, as often as wanted: --set classifier.folds=3.",
+        shell_complete=_choices,
     )(function)
 
 
