@@ -27,6 +27,7 @@ from hepflow.cli.report import report
 from hepflow.cli.run import demo, plot, run
 from hepflow.cli.scan import scan
 from hepflow.cli.start import check, init
+from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
 from hepflow.errors import HepflowError
 
@@ -61,7 +62,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
 
 
 for command in (
-    *(demo, init, check, features, run, compare, tune),
+    *(demo, init, check, features, run, status, reproduce, compare, tune),
     *(fit, limit, scan, plot, report, export, environment, completion),
 ):
     cli.add_command(command)

@@ -37,6 +37,7 @@ TRUTH = "*"
     help="Repeat at each number of events in `compare.injections`.",
 )
 @console.overrides
+@console.execution
 @console.skip_bad_files
 @console.as_json
 def compare(
@@ -47,6 +48,7 @@ def compare(
     scan: str | None,
     overrides: tuple[str, ...],
     skip_bad_files: bool,
+    executor: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare methods on the same data, over seeds and injections.
@@ -61,7 +63,7 @@ def compare(
         overrides = (*overrides, f"compare.methods=[{methods}]")
     if seeds is not None:
         overrides = (*overrides, f"compare.seeds={seeds}")
-    settings = load_config(config, overrides)
+    settings = load_config(config, (*overrides, *executor))
     settings = settings.skipping_bad_files() if skip_bad_files else settings
     out = out or Path("runs") / f"{settings.name}-comparison"
     try:
@@ -77,9 +79,11 @@ def compare(
     else:
         click.echo(table(comparison))
     from hepflow.plots import draw_comparison
+    from hepflow.report import write_report
 
     draw_comparison(comparison, out / "figures")
-    click.echo(f"comparison.json and figures in {out}", err=True)
+    write_report(out)
+    click.echo(f"comparison.json, figures and report.html in {out}", err=True)
 
 
 def table(comparison: Comparison) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import sys
@@ -124,6 +125,33 @@ def skip_bad_files(function: Function) -> Function:
         is_flag=True,
         help="Leave damaged files out instead of stopping; the cutflow and the results say which.",
     )(function)
+
+
+def execution(function: Function) -> Function:
+    """Give a command ``--executor``, ``--workers`` and ``--scheduler``: as settings of `executor`, in `executor`."""
+
+    @functools.wraps(function)
+    def with_settings(
+        *arguments: Any, executor: str | None, workers: int | None, scheduler: str | None, **options: Any
+    ) -> Any:
+        if scheduler is not None and executor is None:
+            executor = "dask"
+        given = {"name": executor, "workers": workers, "scheduler": scheduler}
+        settings = tuple(f"executor.{key}={value}" for key, value in given.items() if value is not None)
+        return function(*arguments, executor=settings, **options)
+
+    options = (
+        click.option(
+            "--executor",
+            type=click.Choice(["local", "processes", "dask"]),
+            help="Where steps run: one after another here, in several processes, or on a Dask cluster.",
+        ),
+        click.option("--workers", type=int, metavar="N", help="How many steps at once [default: as many as fit]."),
+        click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask cluster: tcp://HOST:PORT."),
+    )
+    for option in reversed(options):
+        with_settings = option(with_settings)
+    return cast(Function, with_settings)
 
 
 def as_json(function: Function) -> Function:

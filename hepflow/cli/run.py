@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +12,17 @@ from hepflow.cli import console
 from hepflow.cli.summary import summary
 from hepflow.errors import InputError
 
-STAGES = ("features", "background", "scores", "validation", "selection", "fit", "figures")
+if TYPE_CHECKING:
+    from hepflow.workflow.config import Config
+
+STAGES = ("features", "background", "scores", "validation", "fit", "figures")
 
 
 @click.command(
     epilog=console.example(
-        "hepflow run search.yaml", "hepflow run search.yaml --set injection.events=600 --out runs/600"
+        "hepflow run search.yaml",
+        "hepflow run search.yaml --set injection.events=600 --out runs/600",
+        "hepflow run search.yaml --executor dask --scheduler tcp://head:8786",
     )
 )
 @click.argument("config", type=click.Path(path_type=Path))
@@ -32,6 +38,8 @@ STAGES = ("features", "background", "scores", "validation", "selection", "fit", 
     help="Show the data that `fit.blind` hides; the run folder keeps who asked, and when.",
 )
 @click.option("--unblind-by", metavar="NAME", help="Who unblinds [default: the name of the user].")
+@click.option("--dry-run", is_flag=True, help="Say which steps would be made, and why; make none.")
+@console.execution
 @console.as_json
 def run(
     config: Path,
@@ -41,6 +49,8 @@ def run(
     until: str | None,
     unblind: bool,
     unblind_by: str | None,
+    dry_run: bool,
+    executor: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run an analysis, from files to p-value, limit and figures.
@@ -49,16 +59,15 @@ def run(
     """
     if unblind_by is not None and not unblind:
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")
-    _run(
-        config,
-        out,
-        overrides,
-        as_json,
-        skip_bad_files=skip_bad_files,
-        until=until,
-        unblind=unblind,
-        by=unblind_by,
-    )
+    from hepflow.workflow.config import load_config
+
+    settings = load_config(config, (*overrides, *executor))
+    settings = settings.skipping_bad_files() if skip_bad_files else settings
+    out = out or Path("runs") / settings.name
+    if dry_run:
+        _show_plan(settings, out, until, unblind, as_json)
+    else:
+        _run(settings, out, as_json, until=until, unblind=unblind, by=unblind_by)
 
 
 @click.command(epilog=console.example("hepflow demo", "hepflow demo --out demo --set seed=2"))
@@ -77,8 +86,9 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     The whole analysis, in about two minutes.
     """
     from hepflow.demo import config_path
+    from hepflow.workflow.config import load_config
 
-    _run(config_path(), out, overrides, as_json)
+    _run(load_config(config_path(), overrides), out, as_json)
 
 
 @click.command(epilog=console.example("hepflow plot runs/search --out figures"))
@@ -112,23 +122,32 @@ def results_file(folder: Path) -> Path:
     return folder / "results.json"
 
 
+def _show_plan(config: Config, out: Path, until: str | None, unblind: bool, as_json: bool) -> None:
+    """Print what a run would do."""
+    from hepflow.workflow.run import dry_run
+
+    steps = dry_run(config, out, until, unblind=unblind)
+    if as_json:
+        console.print_json({"out": str(out), "steps": steps})
+        return
+    width = max(map(len, steps))
+    click.echo(
+        "\n".join(f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}" for step, why in steps.items())
+    )
+    left = sum(why is not None for why in steps.values())
+    click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
+
+
 def _run(
-    path: Path,
-    out: Path | None,
-    overrides: tuple[str, ...],
+    config: Config,
+    out: Path,
     as_json: bool,
     *,
-    skip_bad_files: bool = False,
     until: str | None = None,
     unblind: bool = False,
     by: str | None = None,
 ) -> None:
     """Run the stages and print what came out."""
-    from hepflow.workflow.config import load_config
-
-    config = load_config(path, overrides)
-    config = config.skipping_bad_files() if skip_bad_files else config
-    out = out or Path("runs") / config.name
     try:
         from hepflow.workflow.run import run as run_stages
 
@@ -142,4 +161,4 @@ def _run(
         return
     text = results_file(out).read_text(encoding="utf-8")
     click.echo(text.rstrip("\n") if as_json else summary(json.loads(text)))
-    click.echo(f"results and figures in {out}", err=True)
+    click.echo(f"results, figures and report.html in {out}", err=True)

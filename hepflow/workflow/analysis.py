@@ -83,6 +83,8 @@ class Analysis(Work):
             self.publish(step, self._results)
         elif step == "figures":
             self.publish(step, self._figures)
+        elif step == "report":
+            self.publish(step, self._report)
         else:
             getattr(self, step.replace("/", "_"))
 
@@ -194,7 +196,7 @@ class Analysis(Work):
         spent = dict.fromkeys(STAGES, 0.0)
         for step in self.plan:
             record = self.folder.record(step.name)
-            if record is not None and step.name not in ("results", "figures"):
+            if record is not None and step.name not in ("results", "figures", "report"):
                 spent[step.stage] += record.seconds
         return {stage: round(seconds, 3) for stage, seconds in spent.items() if seconds}
 
@@ -242,6 +244,12 @@ class Analysis(Work):
 
         results = Results.from_json(self.folder.path / "results.json")
         return draw_run(results, self.folder.path / "figures")
+
+    def _report(self) -> list[Path]:
+        """Write the report."""
+        from hepflow.report import write_report
+
+        return [write_report(self.folder.path)]
 
     def _estimate(self) -> Background:
         method = build_method(self.config, self.checkpoint("background"))

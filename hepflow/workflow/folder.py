@@ -22,7 +22,7 @@ from hepflow.errors import InputError
 from hepflow.storage import sync, write_json
 from hepflow.workflow.plan import Plan, differences
 
-RUN, LOCK, STEP = "run.json", "run.lock", "step.json"
+RUN, LOCK, HOLDER, STEP = "run.json", "run.lock", "run.pid.json", "step.json"
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them
 
 
@@ -58,6 +58,8 @@ class RunFolder:
         The folder; made if it is missing.
     identity
         What makes this run another than its neighbour (name, seed, inputs, injection); None to look at any run.
+    make
+        Make the folder if it is missing; without, nothing is written.
 
     Raises
     ------
@@ -65,7 +67,7 @@ class RunFolder:
         If the folder belongs to another run, holds files that no run made, or cannot be written to.
     """
 
-    def __init__(self, path: Path, identity: dict[str, Any] | None) -> None:
+    def __init__(self, path: Path, identity: dict[str, Any] | None, *, make: bool = True) -> None:
         self.path = path
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: a file stands where the run folder should be; choose another --out")
@@ -85,6 +87,8 @@ class RunFolder:
                 )
         elif path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
+        if not make:
+            return
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not marker.is_file():
@@ -103,24 +107,42 @@ class RunFolder:
             If another run works here; the message says which.
         """
         lock = FileLock(self.path / LOCK)
-        holder = self.path / "run.pid.json"
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            who = _read(holder)
             raise InputError(
-                f"{self.path}: another run works in this folder (process {who.get('pid', '?')} on "
-                f"{who.get('host', '?')}, since {who.get('since', '?')}); wait for it, or choose another --out"
+                f"{self.path}: another run works in this folder ({self.holder}); wait for it, or choose another --out"
             ) from None
         except OSError as error:
             raise InputError(f"{self.path}: the run folder cannot be written to ({error.strerror})") from None
         try:
-            write_json(holder, {"pid": os.getpid(), "host": platform.node(), "since": now()})
+            write_json(self.path / HOLDER, {"pid": os.getpid(), "host": platform.node(), "since": now()})
             self._sweep()
             yield
         finally:
-            holder.unlink(missing_ok=True)
+            (self.path / HOLDER).unlink(missing_ok=True)
             lock.release()
+
+    @property
+    def holder(self) -> str | None:
+        """Who works in this folder now, in words; None where nobody does."""
+        lock = FileLock(self.path / LOCK)
+        try:
+            if (self.path / LOCK).is_file():
+                lock.acquire(timeout=0)
+                lock.release()
+            return None
+        except Timeout:
+            who = _read(self.path / HOLDER)
+            return f"process {who.get('pid', '?')} on {who.get('host', '?')}, since {who.get('since', '?')}"
+
+    def records(self) -> dict[str, Record]:
+        """Return what is known of every step that was finished, the oldest first."""
+        stages = self.path / "stages"
+        names = [str(path.parent.relative_to(stages)) for path in stages.rglob(STEP)]
+        found = {name: self.record(name) for name in names}
+        kept = {name: record for name, record in found.items() if record is not None}
+        return dict(sorted(kept.items(), key=lambda item: item[1].made))
 
     def of(self, step: str) -> Path:
         """Return the folder of a step's result."""

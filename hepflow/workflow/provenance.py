@@ -121,6 +121,11 @@ def record_unblinding(folder: Path, by: str, config_hash: str) -> None:
     write_json(folder / FILE, {**content, KEY: [asdict(one) for one in (*before, entry)]})
 
 
+def runs(folder: Path) -> list[dict[str, Any]]:
+    """Return the commands that worked in a run folder, oldest first; errors as in `unblindings`."""
+    return list(_read(folder)[0].get(RUNS, []))
+
+
 def is_blinded(folder: Path) -> bool:
     """Return whether the last results in a run folder are blinded."""
     try:

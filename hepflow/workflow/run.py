@@ -56,8 +56,7 @@ def run(
     HepflowError
         With the file, key or value at fault.
     """
-    if until is not None and until not in STAGES:
-        raise ConfigError(f"until {until!r}: no such stage; {did_you_mean(until, STAGES)}")
+    _known(until)
     blind = config.fit.blind and not unblind
     if not (blind or unblind) and is_blinded(out):
         raise ConfigError(
@@ -77,9 +76,25 @@ def run(
     return Results.from_json(out / "results.json") if "results" in plan.until(until, STAGES) else None
 
 
+def dry_run(
+    config: Config, out: Path, until: str | None = None, *, unblind: bool = False
+) -> dict[str, str | None]:
+    """Return what `run` would do: each step, and why it would be made, or None where its result is there."""
+    _known(until)
+    folder = RunFolder(out, identity(config), make=False)
+    plan = analysis_plan(config, blind=config.fit.blind and not unblind, unblinded=unblindings(out))
+    left = todo(plan, folder, wanted(plan, until))
+    return {name: left.get(name) for name in plan.until(until, STAGES)}
+
+
 def identity(config: Config) -> dict[str, Any]:
     """Return what makes a run another than its neighbour."""
     return config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})
+
+
+def _known(until: str | None) -> None:
+    if until is not None and until not in STAGES:
+        raise ConfigError(f"until {until!r}: no such stage; {did_you_mean(until, STAGES)}")
 
 
 def wanted(plan: Plan, until: str | None) -> list[str]:
@@ -94,10 +109,12 @@ def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, st
     from hepflow.workflow.analysis import Analysis, perform
     from hepflow.workflow.executors import open_pool
 
+    here = Analysis(config, plan, folder, blind=blind)
+    before = {step: why for step, why in left.items() if step != "report"}
     with record_run(folder.path, config, left), open_pool(config.executor) as pool:
-        if pool is None:
-            carry_out(plan, left, Analysis(config, plan, folder, blind=blind).perform)
-        else:
-            carry_out(plan, left, partial(perform, config, folder.path, blind), pool)
+        send = partial(perform, config, folder.path, blind)
+        carry_out(plan, before, here.perform if pool is None else send, pool)
+    if "report" in left:  # which tells how the run ended
+        here.perform("report")
     if not todo(plan, folder, plan.until("validation", STAGES)):
         folder.forget_checkpoints()

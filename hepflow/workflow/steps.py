@@ -102,6 +102,7 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
     steps += [
         Step("results", "fit", told, (*before, *validations, *names)),
         Step("figures", "figures", {"code": code_of("hepflow.plots.run")}, ("results",)),
+        Step("report", "figures", {"code": code_of("hepflow.report")}, ("results",)),
     ]
     return Plan.of(steps)
 

@@ -80,7 +80,7 @@ def _reaches(plan, step, changed):
 
 def test_what_a_run_wants_in_the_end(plans):
     plan = plans()
-    assert wanted(plan, None) == ["figures"]
+    assert wanted(plan, None) == ["figures", "report"]
     assert wanted(plan, "fit") == ["results"]
     assert wanted(plan, "features") == ["features"]
 

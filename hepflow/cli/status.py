@@ -1,0 +1,93 @@
+"""``hepflow status`` and ``hepflow reproduce``: what stands in a run folder, and whether it comes out again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hepflow.cli import console
+from hepflow.cli.options import FOLDER
+from hepflow.errors import HepflowError
+
+if TYPE_CHECKING:
+    from hepflow.workflow.reproduce import Reproduction
+    from hepflow.workflow.status import Status
+
+MOST = 20  # differences that are printed
+
+
+@click.command(epilog=console.example("hepflow status runs/search"))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@console.as_json
+def status(folder: Path, as_json: bool) -> None:
+    """Say what is done, running, left or failed in a run folder.
+
+    Of a run or a comparison. What another configuration would change, `hepflow run CONFIG --dry-run` says.
+    """
+    from hepflow.workflow.status import status as look
+
+    found = look(folder)
+    if as_json:
+        console.print_json(asdict(found))
+    else:
+        click.echo(_status_text(found))
+
+
+@click.command(epilog=console.example("hepflow reproduce runs/search --out runs/search-again"))
+@click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--out", type=FOLDER, help="Folder of the new run [default: RUN-reproduced].")
+@console.as_json
+def reproduce(folder: Path, out: Path | None, as_json: bool) -> None:
+    """Run an analysis again from what its folder keeps, and compare.
+
+    Exit code 1 if a number of results.json differs. On the same machine, with the same versions and threads, none
+    does.
+    """
+    from hepflow.workflow.reproduce import reproduce as again
+
+    out = out or folder.with_name(f"{folder.name}-reproduced")
+    try:
+        found = again(folder, out)
+    except KeyboardInterrupt:
+        raise console.InterruptError(
+            f"interrupted; what is done stays in {out}, and the same command goes on from there"
+        ) from None
+    if as_json:
+        console.print_json({**asdict(found), "out": str(found.out)})
+    else:
+        click.echo("\n".join(_reproduction_lines(found)))
+    if found.differences:
+        raise HepflowError(f"{len(found.differences)} values of results.json differ from those in {folder}")
+
+
+def _status_text(found: Status) -> str:
+    lines = []
+    if found.last is not None:
+        lines.append(f"{' '.join(found.last['command'])}: {found.outcome} (began {found.last['started']})")
+    if found.holder is not None:
+        lines.append(f"running: {found.holder}")
+    width = max((len(one.step) for one in found.steps), default=0)
+    for one in found.steps:
+        told = f"{one.seconds:9.1f} s  {one.made}" if one.seconds is not None else one.why
+        lines.append(f"{one.step:<{width}}  {one.state}  {told}")
+    return "\n".join(lines or ["nothing was done yet"])
+
+
+def _reproduction_lines(found: Reproduction) -> list[str]:
+    lines = list(found.files)
+    lines += [f"{name}: version {was}, now {now}" for name, (was, now) in found.versions.items()]
+    for key, (was, now) in list(found.differences.items())[:MOST]:
+        lines.append(f"{key}: {_short(was)}, now {_short(now)}")
+    if len(found.differences) > MOST:
+        lines.append(f"... and {len(found.differences) - MOST} more")
+    if not found.differences:
+        lines.append(f"the same results, to the last digit; the new run is in {found.out}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,107 @@
+"""Reproducing: a run done again from its own record, and what came out differently."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hepflow.errors import InputError
+from hepflow.workflow.config import load_config
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.provenance import is_blinded
+from hepflow.workflow.run import run
+from hepflow.workflow.steps import fingerprint
+
+APART = ("timing", "unblinded", "versions")  # what no two runs share, or what is said by itself
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of doing a run again.
+
+    Parameters
+    ----------
+    differences
+        Key of results.json -> value before and now; empty where both are the same to the last digit.
+    files
+        Input files that have changed since, with what is different about them.
+    versions
+        Package -> version then and now, where they differ.
+    out
+        The folder of the new run.
+    """
+
+    differences: dict[str, tuple[Any, Any]]
+    files: tuple[str, ...]
+    versions: dict[str, tuple[str | None, str | None]]
+    out: Path
+
+
+def reproduce(original: Path, out: Path) -> Reproduction:
+    """Run an analysis again from the configuration that its folder keeps, and compare the results.
+
+    Parameters
+    ----------
+    original
+        The folder of a finished `hepflow run`.
+    out
+        Where the new run goes; resumed if it was begun there.
+
+    Raises
+    ------
+    InputError
+        If the original is no finished run.
+    """
+    folder = RunFolder(original, None)
+    before = _results(original)
+    config = load_config(original / "config.yaml")
+    hidden = is_blinded(original)
+    run(config, out, until="fit", unblind=config.fit.blind and not hidden)
+    now = _results(out)
+    recorded = [record.made_from.get("files", {}) for record in folder.records().values()]
+    files = {file: tuple(known) for each in recorded for file, known in each.items()}
+    return Reproduction(
+        differences=dict(_different(before, now)),
+        files=tuple(_changed(files)),
+        versions={
+            name: (before["versions"].get(name), now["versions"].get(name))
+            for name in {**before["versions"], **now["versions"]}
+            if before["versions"].get(name) != now["versions"].get(name)
+        },
+        out=out,
+    )
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    path = folder / "results.json"
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no results of a finished run there ({error})") from None
+
+
+def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:
+    for file, known in files.items():
+        try:
+            found = fingerprint([file])[file]
+        except OSError:
+            yield f"{file} is missing"
+            continue
+        if found[2] != known[2] or found[0] != known[0]:
+            yield f"{file} has another content"
+
+
+def _different(before: Any, now: Any, where: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Yield every place where two results differ, and the values there."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            if where or key not in APART:
+                yield from _different(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for number, pair in enumerate(zip(before, now, strict=True)):
+            yield from _different(*pair, f"{where}[{number}]")
+    elif before != now:
+        yield where, (before, now)
