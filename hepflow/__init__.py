@@ -11,7 +11,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from hepflow.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats

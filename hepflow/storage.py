@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
 import os
@@ -10,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,16 @@ from numpy.typing import NDArray
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.sample import Sample, SkippedFile
 
+if TYPE_CHECKING:
+    import h5py
+
 SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".parquet": "Parquet", ".root": "ROOT"}
 SCHEMA = "hepflow-sample-1"
 TREE = "sample"
 ROWS = 1 << 18  # rows written at a time to a TTree or Parquet row group: what a reader must hold at once
+
+NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT))
+READ_ONLY = os.strerror(errno.EROFS)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,7 +44,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        If the folder does not exist, or cannot be written to.
+        If the folder does not exist, or cannot be written to, or the disk is full.
 
     Examples
     --------
@@ -58,9 +66,24 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(target)
+        sync(target.parent)
+    except Exception as error:
+        refuse_disk(path, error)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
-    sync(target.parent)
+
+
+def refuse_disk(path: str | Path, error: Exception) -> None:
+    """Raise an InputError that names the file if the disk is at fault; libraries say so in errors of any class."""
+    found = [cause for cause in (*NO_ROOM, READ_ONLY) if cause in str(error)]
+    if found:
+        remedy = (
+            "write elsewhere"
+            if found[0] == READ_ONLY
+            else "make room, and give the same command again: what was finished stays"
+        )
+        raise InputError(f"{path}: cannot be written: {found[0].lower()}; {remedy}") from error
 
 
 def sync(folder: Path) -> None:
@@ -89,6 +112,37 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(_plain(value, "$"), indent=2, allow_nan=False) + "\n")
 
 
+@contextmanager
+def write_hdf5(path: str | Path) -> Iterator[h5py.File]:
+    """Give an HDF5 file to fill, which is written whole or not at all.
+
+    It is made in memory first: where a disk fills up while it writes, the HDF5 library may take Python down with it.
+    """
+    import h5py
+
+    image = io.BytesIO()
+    with h5py.File(image, "w") as file:
+        yield file
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(image.getbuffer())
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        If it is missing, cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError:
+        raise InputError(f"{path}: cannot be read: nested hundreds of levels deep") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
 def read_record(path: str | Path, schema: str) -> dict[str, Any]:
     """Read a JSON file that carries its schema, and return its other entries.
 
@@ -97,10 +151,7 @@ def read_record(path: str | Path, schema: str) -> dict[str, Any]:
     InputError
         If the file is missing, is not JSON, or is of another schema.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as {schema} ({error})") from None
+    content = read_json(path)
     found = content.pop("schema", None) if isinstance(content, dict) else type(content).__name__
     if found != schema:
         raise InputError(f"{path}: expected schema {schema!r}, found {found!r}")
@@ -154,8 +205,11 @@ def save_sample(sample: Sample, path: str | Path) -> None:
     cutflow = [list(step) for step in sample.cutflow]
     skipped = [asdict(file) for file in sample.skipped]
     about = json.dumps({"schema": SCHEMA, "names": sample.names, "cutflow": cutflow, "skipped": skipped})
+    if kind == "HDF5":
+        _write_hdf5(path, arrays, about)
+        return
     with atomic_write(path) as temporary:
-        {"HDF5": _write_hdf5, "Parquet": _write_parquet, "ROOT": _write_root}[kind](temporary, arrays, about)
+        {"Parquet": _write_parquet, "ROOT": _write_root}[kind](temporary, arrays, about)
 
 
 def load_sample(path: str | Path) -> Sample:
@@ -223,10 +277,8 @@ def _kind(path: str | Path) -> str:
     return SUFFIXES[suffix]
 
 
-def _write_hdf5(path: Path, arrays: Arrays, about: str) -> None:
-    import h5py
-
-    with h5py.File(path, "w") as file:
+def _write_hdf5(path: str | Path, arrays: Arrays, about: str) -> None:
+    with write_hdf5(path) as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array, compression="gzip", compression_opts=4, shuffle=True)
         file.attrs["hepflow"] = about

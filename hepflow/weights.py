@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from hepflow import __version__
 from hepflow.errors import ConfigError, HepflowError, InputError
 from hepflow.storage import atomic_write
+from hepflow.version import __version__
 
 SCHEMA = "hepflow-weights-1"
 PACKAGES = ("numpy", "scikit-learn", "torch")

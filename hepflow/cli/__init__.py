@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import click
 
-from hepflow import __version__
 from hepflow.cli import console
 from hepflow.cli.about import environment, show_citation
 from hepflow.cli.compare import compare
@@ -30,6 +29,7 @@ from hepflow.cli.start import check, init
 from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
 from hepflow.errors import HepflowError
+from hepflow.version import __version__
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

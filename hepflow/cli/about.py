@@ -8,9 +8,9 @@ from importlib import metadata
 
 import click
 
-from hepflow import __version__
 from hepflow.citations import citation
 from hepflow.cli import console
+from hepflow.version import __version__
 
 PACKAGES = (
     "numpy",

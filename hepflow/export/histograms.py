@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from hepflow import __version__
 from hepflow.features import LABELS
 from hepflow.results import Results
 from hepflow.sample import FloatArray
 from hepflow.storage import atomic_write, write_json
+from hepflow.version import __version__
 
 FEATURE_OF = {label: feature for feature, label in LABELS.items()}
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pyhf
 
-from hepflow import __version__
 from hepflow.errors import ConfigError, InputError
 from hepflow.stats import open_workspace
 from hepflow.storage import write_json
+from hepflow.version import __version__
 
 VERSION = "0.2"
 _SHIFTS = ("histosys", "normsys")  # one parameter with a unit Gaussian, which HS3 has with the modifier

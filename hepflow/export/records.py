@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hepflow import __version__
 from hepflow.errors import ConfigError
 from hepflow.storage import write_json
+from hepflow.version import __version__
 
 
 def write_record(path: str | Path, result: object) -> None:

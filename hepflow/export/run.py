@@ -21,6 +21,7 @@ from hepflow.storage import read_record, write_json, write_text
 
 SCHEMA = "hepflow-export-1"
 MANIFEST = "export.json"
+WEIGHTS = ("stages/scores/classifier.safetensors", "stages/background/density.safetensors")  # of a run
 
 
 @dataclass(frozen=True)
@@ -175,11 +176,9 @@ def _histograms(source: _Source, folder: Path) -> list[str]:
 
 
 def _weights(source: _Source, folder: Path) -> list[str]:
-    kept = sorted(source.file("weights").glob("*.safetensors"))
+    kept = [source.file(name) for name in WEIGHTS if (source.run / name).is_file()]
     if not kept and source.asked:
-        raise InputError(
-            f"{source.run}: no weights/*.safetensors there; expected a run that kept its weights"
-        )
+        raise InputError(f"{source.run}: no {WEIGHTS[0]} there; expected a run that keeps what it trained")
     if not kept:
         return ["weights: the run folder keeps none"]
     # torch takes seconds that tables and histograms need not wait for
@@ -192,7 +191,7 @@ def _weights(source: _Source, folder: Path) -> list[str]:
     left_out = []
     for path in kept:
         name = f"weights/{path.name}"
-        trained: object = load_weights(source.file(name), object)
+        trained: object = load_weights(path, object)
         if source.results.blind and not isinstance(trained, Density | Transport):
             left_out.append(f"{name}: it learned from the data of the signal region, which are blinded")
             continue

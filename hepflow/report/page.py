@@ -8,8 +8,8 @@ import hashlib
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from hepflow import __version__
 from hepflow.report.blocks import Page
+from hepflow.version import __version__
 
 # Browsers themselves refuse whatever would come from elsewhere, and scripts from anywhere.
 POLICY = "default-src 'none'; img-src data:; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"

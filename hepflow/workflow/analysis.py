@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 
 from hepflow.classifiers import Classifier
 from hepflow.features import features
+from hepflow.flows import Density
 from hepflow.methods import Background
 from hepflow.results import Results
 from hepflow.sample import Sample, inject
 from hepflow.selection import (
     Cut,
+    Judged,
     Scores,
     Validation,
     cuts,
     enough_simulation,
     inclusive,
-    score,
+    judge,
+    save_judged,
+    save_weights,
     validate,
     validate_in_simulation,
 )
 from hepflow.stats import BumpHunt, trials_of_cuts
 from hepflow.stats.trials import TOYS
 from hepflow.storage import load_sample, save_sample, write_json
-from hepflow.workflow.build import build_classifier, build_method, open_inputs
+from hepflow.workflow.build import build_classifier, build_method, density_of, open_inputs
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
 from hepflow.workflow.executors import few_threads
@@ -45,7 +50,16 @@ from hepflow.workflow.plan import Plan
 from hepflow.workflow.provenance import unblindings
 from hepflow.workflow.steps import STAGES, analysis_plan, cut_name, fits
 from hepflow.workflow.summary import summarise
+from hepflow.workflow.variations import (
+    load_variations,
+    load_varied,
+    read_variations,
+    save_variations,
+    save_varied,
+)
 from hepflow.workflow.work import Work
+
+CLASSIFIER, DENSITY = "classifier.safetensors", "density.safetensors"
 
 
 def perform(config: Config, out: Path, blind: bool, step: str) -> None:
@@ -73,6 +87,7 @@ class Analysis(Work):
         self.config, self.blind = config, blind
         self.windows = config.regions.windows
         self.starts_from_simulation = config.method.name in NEEDS_SIMULATION
+        self._density: Density | None = None  # once it is trained here
         self.cut, self.hunt = cache(self._cut), cache(self._hunt)
 
     def perform(self, step: str) -> None:
@@ -118,9 +133,28 @@ class Analysis(Work):
         )
 
     @cached_property
+    def variations(self) -> dict[str, tuple[Sample, Sample]]:
+        """The signal with each systematic effect, up and down, by the name of its nuisance parameter."""
+        signal = self.config.inputs.signal
+        if signal is None or not signal.variations:
+            return {}
+
+        def make() -> dict[str, tuple[Sample, Sample]]:
+            whole = features(open_inputs(self.config, "signal")["signal"], self.config.features)
+            return read_variations(self.config, whole)
+
+        return self.keep("variations", make, save_varied, load_varied)
+
+    @cached_property
     def background(self) -> Background:
         """What the method says of the background."""
         fit = self.config.fit
+
+        def save(folder: Path, found: Background) -> None:
+            save_background(folder, found)
+            if self._density is not None:
+                save_weights(folder / DENSITY, self._density)
+
         load = partial(
             load_background,
             data=self.features[0],
@@ -128,24 +162,34 @@ class Analysis(Work):
             bin_width=fit.bin_width,
             sqrt_s=fit.sqrt_s,
         )
-        return self.keep("background", self._estimate, save_background, load)
+        return self.keep("background", self._estimate, save, load)
 
     @cached_property
     def scores(self) -> Scores:
         """Every sample, scored."""
         data, signal = self.features
 
-        def make() -> Scores:
+        def make() -> tuple[Judged | None, Scores]:
             # networks that score are no part of what was kept, and quick to make again of the checkpoint
             own = self.background
             if own.scoring is None and self.config.method.name in BRINGS_SCORE:
                 own = self._estimate()
-            return score(self._classifier, data, own, signal=signal, folds=self._folds, seed=self.config.seed)
+            seed = self.config.seed
+            judged = judge(self._classifier, data, own, signal=signal, folds=self._folds, seed=seed)
+            return judged, judged.with_variations(self.variations, seed)
 
-        def load(folder: Path) -> Scores:
-            return load_scores(folder, data, signal, self.background)
+        def save(folder: Path, found: tuple[Judged | None, Scores]) -> None:
+            judged, scores = found
+            save_scores(folder, scores)
+            save_variations(folder, scores.variations)
+            if judged is not None:
+                save_judged(folder / CLASSIFIER, judged)
 
-        return self.keep("scores", make, save_scores, load)
+        def load(folder: Path) -> tuple[Judged | None, Scores]:
+            scores = load_scores(folder, data, signal, self.background)
+            return None, replace(scores, variations=load_variations(folder))
+
+        return self.keep("scores", make, save, load)[1]
 
     @cached_property
     def validation_bands(self) -> Validation | None:
@@ -205,7 +249,8 @@ class Analysis(Work):
         data, signal = self.features
         width = self.config.fit.bin_width
         if efficiency == 1:
-            return inclusive(data, self.background, signal, width)
+            varied = {name: (up.sample, down.sample) for name, (up, down) in self.scores.variations.items()}
+            return inclusive(data, self.background, signal, width, varied)
         (found,) = cuts(self.scores, [efficiency], width, self.validation_bands, self.validation_simulation)
         return found
 
@@ -253,7 +298,9 @@ class Analysis(Work):
 
     def _estimate(self) -> Background:
         method = build_method(self.config, self.checkpoint("background"))
-        return method.fit(self.features[0], self.windows, simulation=self._given, seed=self.config.seed)
+        found = method.fit(self.features[0], self.windows, simulation=self._given, seed=self.config.seed)
+        self._density = density_of(method)
+        return found
 
     @property
     def _given(self) -> Sample | None:

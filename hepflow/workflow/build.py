@@ -148,6 +148,17 @@ def build_method(config: Config, checkpoint: Path | None = None, reference: Samp
             return Idealized(reference, bin_width=width, sqrt_s=sqrt_s)
 
 
+def density_of(method: Method) -> Density | None:
+    """Return the density of the background that a method trained; None of a method without one."""
+    match method:
+        case Cathode() | FlowMatchingTemplate():
+            return method.density
+        case LaCathode() | Anode() | RAnode():
+            return method.cathode.density
+        case _:
+            return None
+
+
 def _second(checkpoint: Path | None) -> Path | None:
     """Return where a method keeps its second training."""
     return (

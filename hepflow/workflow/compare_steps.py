@@ -67,9 +67,7 @@ def shared_densities(chosen: Mapping[str, Method]) -> dict[str, str]:
 
 def samples_plan(config: Config) -> Plan:
     """Return the first step of a comparison, whose result tells which methods can be compared."""
-    made_from = reading(config, config.model_dump(mode="json"), *INPUTS)
-    del made_from["injection"]  # signal is drawn for each data set
-    return Plan.of([Step(SAMPLES, "features", made_from)])
+    return Plan.of([Step(SAMPLES, "features", reading(config, *INPUTS))])
 
 
 def compare_plan(config: Config, chosen: Mapping[str, Method], *, scan: bool) -> Plan:

@@ -39,7 +39,7 @@ def save_background(folder: Path, background: Background) -> None:
     """Keep template, validation sample and losses; the sideband fit is made again in no time."""
     save_sample(background.template, folder / "template.h5")
     save_sample(background.validation, folder / "validation.h5")
-    with atomic_write(folder / "replicas.h5") as path, h5py.File(path, "w") as file:
+    with write_hdf5(folder / "replicas.h5") as file:
         file["template"], file["validation"] = background.replica, background.validation_replica
     write_json(folder / "losses.json", [asdict(losses) for losses in background.losses])
 
@@ -64,7 +64,7 @@ def load_background(
 
 def save_validation(folder: Path, validation: Validation | None) -> None:
     """Keep masses, weights and scores of a validation, where there is one."""
-    with atomic_write(folder / "validation.h5") as path, h5py.File(path, "w") as file:
+    with write_hdf5(folder / "validation.h5") as file:
         if validation is not None:
             file["signal_region"], file["bands"] = validation.windows.signal, validation.windows.sidebands
             for part in PARTS:
@@ -89,7 +89,7 @@ def load_validation(folder: Path) -> Validation | None:
 
 def save_scores(folder: Path, scores: Scores) -> None:
     """Keep the scores of every sample."""
-    with atomic_write(folder / "scores.h5") as path, h5py.File(path, "w") as file:
+    with write_hdf5(folder / "scores.h5") as file:
         for name in SCORED:
             scored = getattr(scores, name)
             if scored is not None:

@@ -15,10 +15,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hepflow import __version__
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Unblinding
 from hepflow.storage import write_json
+from hepflow.version import __version__
 from hepflow.workflow.config import Config
 from hepflow.workflow.folder import now
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +59,14 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
     judged = {**learned, "classifier": settings["classifier"]}
     validating = ("hepflow.selection.validation", METHODS[method], CLASSIFIERS[classifier])
 
-    steps = [Step("features", "features", reading(config, settings, "data", "signal"))]
+    injected = {"injection": settings["injection"]}
+    steps = [Step("features", "features", {**reading(config, "data", "signal"), **injected})]
     if simulated:
-        steps.append(Step("simulation", "features", reading(config, settings, "simulation")))
+        steps.append(Step("simulation", "features", reading(config, "simulation")))
+    varied = ("variations",) if config.inputs.signal is not None and config.inputs.signal.variations else ()
+    if varied:
+        made_from = {**reading(config, "signal", varied=True), **injected}
+        steps.append(Step("variations", "features", made_from))
     steps += [
         Step(
             "background",
@@ -74,7 +78,7 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
             "scores",
             "scores",
             {"code": code_of("hepflow.selection.scores", CLASSIFIERS[classifier], alone=BUILD), **judged},
-            ("features", "background", *starts_from),
+            ("features", "background", *starts_from, *varied),
         ),
     ]
     tried = {"code": code_of(*validating, alone=BUILD), **judged}
@@ -119,20 +123,31 @@ def cut_name(background_efficiency: float) -> str:
     return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
 
 
-def reading(config: Config, settings: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return what the events of some inputs are made from: their files and how these are read."""
-    entries = {name: getattr(config.inputs, name) for name in names}
+def reading(config: Config, *names: str, varied: bool = False) -> dict[str, Any]:
+    """Return what the events of some inputs are made from: their files and how these are read.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    *names
+        Of the inputs.
+    varied
+        Whether the systematic effects of the signal are read as well.
+    """
+    inputs = {name: entry for name, entry in config.inputs.given.items() if name in names}
+    if not varied:
+        inputs = {name: entry.model_copy(update={"variations": {}}) for name, entry in inputs.items()}
     return {
         "code": code_of(*READING, alone=BUILD),
         "files": {
             path: found
-            for entry in entries.values()
-            if entry is not None
+            for entry in inputs.values()
             for path, found in fingerprint(find_files(config.files(entry))).items()
         },
-        "inputs": {name: settings["inputs"][name] for name in names},
-        "features": settings["features"],
-        **({"injection": settings["injection"]} if "signal" in names else {}),
+        "inputs": {name: entry.model_dump(mode="json") for name, entry in inputs.items()},
+        "luminosity": config.inputs.luminosity,
+        "features": config.features,
     }
 
 

@@ -83,6 +83,7 @@ def summarise(
         warnings=(*_warnings(config, scores, selections), *_problems(hunts, selections)),
         trials=None if trials is None else _trials(trials, selections),
         unblinded=unblinded,
+        skipped_files=(*data.skipped, *(() if scores.signal is None else scores.signal.sample.skipped)),
     )
 
 

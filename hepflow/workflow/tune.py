@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from hepflow import __version__
 from hepflow.errors import ConfigError, FitError
 from hepflow.features import features
 from hepflow.sample import Sample
 from hepflow.storage import write_text
+from hepflow.version import __version__
 from hepflow.workflow.build import build_classifier, build_density, build_method, open_inputs
 from hepflow.workflow.config import Config, Trees, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION

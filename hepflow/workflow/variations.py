@@ -14,7 +14,7 @@ from hepflow.readers import Source
 from hepflow.sample import Sample
 from hepflow.selection import Scored
 from hepflow.selection.validation import bare
-from hepflow.storage import atomic_write
+from hepflow.storage import atomic_write, load_sample, save_sample
 from hepflow.workflow.build import open_variations
 from hepflow.workflow.config import Config
 
@@ -42,6 +42,22 @@ def read_variations(config: Config, signal: Sample) -> dict[str, tuple[Sample, S
         return replace(read, weight=scale * read.weight)
 
     return {name: (sample(up), sample(down)) for name, (up, down) in open_variations(config).items()}
+
+
+def save_varied(folder: Path, variations: Mapping[str, tuple[Sample, Sample]]) -> None:
+    """Keep what `read_variations` read."""
+    for name, both in variations.items():
+        for side, sample in zip(SIDES, both, strict=True):
+            save_sample(sample, folder / f"{name}-{side}.h5")
+
+
+def load_varied(folder: Path) -> dict[str, tuple[Sample, Sample]]:
+    """Read what `save_varied` kept."""
+    up, down = (f"-{side}.h5" for side in SIDES)
+    names = sorted(path.name.removesuffix(up) for path in folder.glob(f"*{up}"))
+    return {
+        name: (load_sample(folder / f"{name}{up}"), load_sample(folder / f"{name}{down}")) for name in names
+    }
 
 
 def save_variations(folder: Path, variations: Mapping[str, tuple[Scored, Scored]]) -> None:

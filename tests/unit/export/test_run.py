@@ -14,7 +14,7 @@ from hepflow.classifiers import BoostedTrees, CrossFit
 from hepflow.cli.export import PARTS as OFFERED
 from hepflow.export import export_run
 from hepflow.export import run as export_module
-from hepflow.export.run import PARTS
+from hepflow.export.run import PARTS, WEIGHTS
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.sample import Sample
 from hepflow.selection import Scorer, load_weights, save_weights
@@ -57,9 +57,9 @@ def trained():
 
 
 def keep_weights(folder, trained):
-    (folder / "weights").mkdir()
-    save_weights(folder / "weights" / "classifier.safetensors", trained[0])
-    save_weights(folder / "weights" / "density.safetensors", trained[1])
+    for path, weights in zip(WEIGHTS, trained[:2], strict=True):
+        (folder / path).parent.mkdir(parents=True)
+        save_weights(folder / path, weights)
 
 
 def blind(results, folder, workspaces):
@@ -106,7 +106,7 @@ def test_weights_go_without_the_scores_of_events(folder, trained):
 
 
 def test_a_run_without_weights_says_so(folder):
-    with pytest.raises(InputError, match=r"no weights/.*; expected a run that kept its weights"):
+    with pytest.raises(InputError, match=r"no stages/scores/classifier.*; expected a run that keeps what it trained"):
         export_run(folder, only=["weights"])
     assert not (folder / "export").exists()
     assert PARTS["weights"](export_module._Source(folder, None, asked=False), folder) == [
@@ -167,11 +167,11 @@ def test_names_that_lead_out_of_the_run(folder, name):
         export_module._Source(folder, None, asked=True).file(name)
 
 
-@pytest.mark.parametrize("part", ["workspaces", "weights"])
-def test_links_that_lead_out_of_the_run(folder, trained, tmp_path, part):
+@pytest.mark.parametrize(("part", "place"), [("workspaces", "workspaces"), ("weights", "stages/scores")])
+def test_links_that_lead_out_of_the_run(folder, trained, tmp_path, part, place):
     keep_weights(folder, trained)
-    (folder / part).rename(tmp_path / "elsewhere")
-    (folder / part).symlink_to(tmp_path / "elsewhere")
+    (folder / place).rename(tmp_path / "elsewhere")
+    (folder / place).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InputError, match="a link that leads out of the run folder: refused"):
         export_run(folder, only=[part])
     assert not (folder / "export").exists()

@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyhf
@@ -230,8 +228,7 @@ def test_until_stops_there_and_goes_on_later(configure, tmp_path, forbid):
 
 def test_figures_are_drawn_from_the_results(folder, configure, monkeypatch):
     drawn = []
-    plots = SimpleNamespace(draw_run=lambda results, out: drawn.append((results, out)) or [])
-    monkeypatch.setitem(sys.modules, "hepflow.plots", plots)
+    monkeypatch.setattr("hepflow.plots.draw_run", lambda results, out: drawn.append((results, out)) or [])
     results = run(configure(), folder)
     assert drawn == [(results, folder / "figures")]
 
