@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import pytest
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.results import Results
-from hepflow.storage import load_sample
+from hepflow.storage import load_sample, save_sample
 from hepflow.workflow import fits
 from hepflow.workflow.check import check
-from hepflow.workflow.run import run
+from hepflow.workflow.run import dry_run, run
 from hepflow.workflow.steps import STAGES
 
 CUT = {
@@ -328,3 +329,26 @@ def test_check_reports_what_will_be_read(configure):
     assert any("signal region: " in line for line in lines)
     with pytest.raises(InputError, match="no event in the signal region"):
         check(configure("regions.signal=[6000, 6500]", "regions.sidebands=[[5000, 6000], [6500, 7000]]"))
+
+
+def test_systematic_effects_of_the_signal_are_fitted(configure, inputs, toy, tmp_path):
+    """Other events and other weights of the signal become shapes with nuisance parameters of their names."""
+    signal = toy.signal(600, seed=2)
+    save_sample(replace(signal, mass=1.02 * signal.mass), inputs / "signal_up.h5")
+    save_sample(replace(signal, mass=0.98 * signal.mass), inputs / "signal_down.h5")
+    config = configure(
+        "inputs.signal.variations={jes: {up: {path: signal_up.h5}, down: {path: signal_down.h5}}}",
+        "regions.validation=0",
+        "selection.background_efficiency=[0.1]",
+    )
+    run(config, tmp_path / "run", until="fit")
+    for cut in ("inclusive", "eps0.1"):
+        workspace = json.loads((tmp_path / "run" / "workspaces" / f"{cut}.json").read_text("utf-8"))
+        signals = [s for c in workspace["channels"] for s in c["samples"] if s["name"] == "signal"]
+        (shape,) = (m for m in signals[0]["modifiers"] if m["name"] == "jes" and m["type"] == "histosys")
+        assert shape["data"]["hi_data"] != shape["data"]["lo_data"]
+    inputs.joinpath("signal_up.h5").touch()
+    left = dry_run(config, tmp_path / "run")
+    assert "signal_up.h5" in left["variations"]
+    assert left["features"] is left["background"] is None
+    assert left["scores"] == "after variations"
