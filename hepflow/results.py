@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from hepflow.errors import InputError
 from hepflow.sample import SkippedFile
 from hepflow.storage import read_record
 
@@ -247,9 +248,19 @@ class Results:
         Raises
         ------
         InputError
-            If the file is missing, is not JSON, or is of another schema.
+            If the file is missing, is not JSON, is of another schema, or lacks what this has.
         """
         content = read_record(path, SCHEMA)
+        try:
+            return cls._of(content)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{path}: damaged: not as hepflow writes it ({type(error).__name__}: {error}); `hepflow run` with "
+                "the same configuration writes it anew"
+            ) from None
+
+    @classmethod
+    def _of(cls, content: dict[str, Any]) -> Results:
         content["cutflow"] = tuple((row["cut"], row["events"]) for row in content["cutflow"])
         content["inclusive"] = _cut(content["inclusive"])
         content["cuts"] = tuple(_cut(cut) for cut in content["cuts"])

@@ -127,8 +127,8 @@ def write_hdf5(path: str | Path) -> Iterator[h5py.File]:
         temporary.write_bytes(image.getbuffer())
 
 
-def read_json(path: str | Path) -> Any:
-    """Read a JSON file.
+def read_json(path: str | Path, kind: str = "JSON") -> Any:
+    """Read a JSON file; an error says what `kind` of record was expected there.
 
     Raises
     ------
@@ -138,9 +138,9 @@ def read_json(path: str | Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except RecursionError:
-        raise InputError(f"{path}: cannot be read: nested hundreds of levels deep") from None
+        raise InputError(f"{path}: cannot be read as {kind} (nested hundreds of levels deep)") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
+        raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
 
 
 def read_record(path: str | Path, schema: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def read_record(path: str | Path, schema: str) -> dict[str, Any]:
     InputError
         If the file is missing, is not JSON, or is of another schema.
     """
-    content = read_json(path)
+    content = read_json(path, schema)
     found = content.pop("schema", None) if isinstance(content, dict) else type(content).__name__
     if found != schema:
         raise InputError(f"{path}: expected schema {schema!r}, found {found!r}")

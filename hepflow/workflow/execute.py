@@ -24,17 +24,21 @@ def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]
     plan, folder
         The steps, and where their results are kept.
     wanted
-        The steps whose results are wanted. What these no longer need is not made again.
+        The steps whose results are wanted, which are read to see whether they are as they were written. What these
+        no longer need is not made again.
     """
     reasons: dict[str, str] = {}
     seen: set[str] = set()
-    waiting = list(wanted)
+    asked = frozenset(wanted)
+    waiting = list(asked)
     while waiting:
         step = waiting.pop()
         if step in seen:
             continue
         seen.add(step)
         why = folder.todo(plan, step)
+        if why is None and step in asked and (broken := folder.damaged(step)) is not None:
+            why = f"{broken} was changed"
         if why is not None:
             reasons[step] = why
             waiting += plan[step].needs

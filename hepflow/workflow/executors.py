@@ -6,6 +6,8 @@ import importlib
 import logging
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -33,16 +35,32 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
     elif isinstance(chosen, Processes):
         spawn = multiprocessing.get_context("spawn")  # a fork of threads that hold locks may hang
         workers = chosen.workers or max(1, (os.cpu_count() or 1) // chosen.threads)
-        with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        others = multiprocessing.active_children()
+        with ProcessPoolExecutor(workers, spawn, initializer=_begin_worker) as pool:
             try:
                 yield pool
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in multiprocessing.active_children():
+                    if worker not in others:  # in the middle of a step, which may take hours
+                        worker.terminate()
                 raise
     else:
         with _client(chosen) as client:
             log.info("Dask: %d worker(s); dashboard %s", len(client.nthreads()), client.dashboard_link)
             yield client.get_executor(pure=False)
+
+
+def _begin_worker() -> None:
+    """Leave Ctrl-C to the process that the worker belongs to, and end with that process, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import platform
 import re
@@ -13,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from hepflow.errors import InputError
-from hepflow.storage import sync, write_json
+from hepflow.storage import read_json, sync, write_json
 from hepflow.workflow.plan import Plan, differences
 
 RUN, LOCK, HOLDER, STEP = "run.json", "run.lock", "run.pid.json", "step.json"
@@ -77,7 +76,8 @@ class RunFolder:
                 raise InputError(f"{path}: no run of hepflow there; expected the --out of a `hepflow run`")
             return
         if marker.is_file():
-            theirs = _read(marker).get("identity", {})
+            known = _read(marker).get("identity")
+            theirs = known if isinstance(known, dict) else {}
             differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
             if differing:
                 key = differing[0]
@@ -104,8 +104,9 @@ class RunFolder:
         Raises
         ------
         InputError
-            If another run works here; the message says which.
+            If another run works here, and which; if the folder cannot be written to, or holds a link out of it.
         """
+        refuse_links(self.path)
         lock = FileLock(self.path / LOCK)
         try:
             lock.acquire(timeout=0)
@@ -114,7 +115,9 @@ class RunFolder:
                 f"{self.path}: another run works in this folder ({self.holder}); wait for it, or choose another --out"
             ) from None
         except OSError as error:
-            raise InputError(f"{self.path}: the run folder cannot be written to ({error.strerror})") from None
+            raise InputError(
+                f"{self.path}: the run folder cannot be written to ({error.strerror}); choose another --out"
+            ) from None
         try:
             write_json(self.path / HOLDER, {"pid": os.getpid(), "host": platform.node(), "since": now()})
             self._sweep()
@@ -132,8 +135,10 @@ class RunFolder:
                 lock.acquire(timeout=0)
                 lock.release()
             return None
-        except Timeout:
+        except (Timeout, OSError) as error:
             who = _read(self.path / HOLDER)
+            if not (who or isinstance(error, Timeout)):  # a folder that others may only read
+                return None
             return f"process {who.get('pid', '?')} on {who.get('host', '?')}, since {who.get('since', '?')}"
 
     def records(self) -> dict[str, Record]:
@@ -150,10 +155,16 @@ class RunFolder:
 
     def record(self, step: str) -> Record | None:
         """Return what is known of a step that was finished; None where it was not, or that cannot be read."""
-        try:
-            return Record(**_read(self.of(step) / STEP))
-        except TypeError:
-            return None
+        match _read(self.of(step) / STEP):
+            case {
+                "key": str(key),
+                "made_from": dict(made_from),
+                "files": dict(files),
+                "seconds": int() | float() as seconds,
+                "made": str(made),
+            } if all(_inside(file) and isinstance(written, str) for file, written in files.items()):
+                return Record(key, made_from, files, seconds, made)
+        return None
 
     def todo(self, plan: Plan, step: str) -> str | None:
         """Return why a step is to be made (anew); None where its result is there."""
@@ -227,6 +238,17 @@ class RunFolder:
                 left.unlink(missing_ok=True)
 
 
+def refuse_links(folder: Path) -> None:
+    """Raise an InputError if a link in a run folder leads out of it: what is written or removed is the run's own."""
+    here = os.path.realpath(folder)
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(here):
+            raise InputError(
+                f"{path}: a link that leads out of the run folder, where nothing is to be written; remove it, or "
+                "choose another --out"
+            )
+
+
 def digest(file: Path) -> str:
     """Return a hash of a whole file; an empty text where it cannot be read."""
     try:
@@ -246,9 +268,15 @@ def _several(reasons: list[str]) -> list[str]:
     return reasons if len(reasons) <= 3 else [*reasons[:3], f"and {len(reasons) - 3} more"]
 
 
+def _inside(file: str) -> bool:
+    """Tell whether a path, as a record has it, stays in the run folder."""
+    path = PurePath(file)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in file
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = read_json(path)
+    except InputError:
         return {}
     return content if isinstance(content, dict) else {}

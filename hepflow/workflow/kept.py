@@ -14,7 +14,7 @@ from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import Scored, Scores, Validation
 from hepflow.selection.validation import bare
-from hepflow.storage import atomic_write, load_sample, save_sample, write_json
+from hepflow.storage import load_sample, save_sample, write_hdf5, write_json
 from hepflow.training import Losses
 
 PARTS = ("data", "template", "sidebands", "validation")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Unblinding
-from hepflow.storage import write_json
+from hepflow.storage import read_json, write_json
 from hepflow.version import __version__
 from hepflow.workflow.config import Config
 from hepflow.workflow.folder import now
@@ -76,16 +75,19 @@ def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterat
     before = content.get(RUNS, [])
     write_json(folder / FILE, {**content, RUNS: [*before, entry]})
     start = time.perf_counter()
+
+    def end(outcome: str) -> None:
+        ended = {"outcome": outcome, "ended": now(), "seconds": round(time.perf_counter() - start, 3)}
+        content, _ = _read(folder)
+        write_json(folder / FILE, {**content, RUNS: [*before, entry | ended]})
+
     try:
         yield
-        entry["outcome"] = "done"
     except BaseException as error:
-        entry["outcome"] = "interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}"
+        with suppress(InputError, OSError):  # as on a full disk: the error that came first is the one to tell
+            end("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
         raise
-    finally:
-        entry |= {"ended": now(), "seconds": round(time.perf_counter() - start, 3)}
-        content, _ = _read(folder)
-        write_json(folder / FILE, {**content, RUNS: [*before, entry]})
+    end("done")
 
 
 def unblindings(folder: Path) -> tuple[Unblinding, ...]:
@@ -129,9 +131,8 @@ def runs(folder: Path) -> list[dict[str, Any]]:
 def is_blinded(folder: Path) -> bool:
     """Return whether the last results in a run folder are blinded."""
     try:
-        content = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-        return any(cut["blind"] for cut in content["cuts"])
-    except (OSError, ValueError, KeyError, TypeError):  # no run has got as far as showing anything
+        return any(cut["blind"] for cut in read_json(folder / "results.json")["cuts"])
+    except (InputError, KeyError, TypeError):  # no run has got as far as showing anything
         return False
 
 
@@ -155,10 +156,20 @@ def _read(folder: Path) -> tuple[dict[str, Any], tuple[Unblinding, ...]]:
     if not path.exists():
         return {}, ()
     try:
-        content = dict(json.loads(path.read_text(encoding="utf-8")))
-        return content, tuple(Unblinding(**entry) for entry in content.get(KEY, ()))
-    except (OSError, ValueError, TypeError) as error:
+        match read_json(path):
+            case dict(content) if all(map(_is_run, content.get(RUNS, []))):
+                return content, tuple(Unblinding(**entry) for entry in content.get(KEY, ()))
+        raise InputError("not as hepflow writes it")
+    except (InputError, TypeError) as error:
         raise InputError(
             f"{path} cannot be read ({error}): it says who unblinded this run, and is not written over. Mend it, or "
             "choose another --out"
         ) from None
+
+
+def _is_run(entry: object) -> bool:
+    """Tell whether an entry is one that `record_run` wrote."""
+    match entry:
+        case {"started": str(), "outcome": str(), "command": list(command), "steps": dict()}:
+            return all(isinstance(word, str) for word in command)
+    return False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hepflow.errors import InputError
+from hepflow.results import SCHEMA, Results
+from hepflow.storage import read_record
 from hepflow.workflow.config import load_config
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.provenance import is_blinded
@@ -77,10 +78,10 @@ def reproduce(original: Path, out: Path) -> Reproduction:
 
 def _results(folder: Path) -> dict[str, Any]:
     path = folder / "results.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no results of a finished run there ({error})") from None
+    if not path.is_file():
+        raise InputError(f"{path}: no results of a finished run there")
+    Results.from_json(path)  # which refuses what is not as hepflow writes it
+    return read_record(path, SCHEMA)
 
 
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:

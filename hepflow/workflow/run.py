@@ -98,9 +98,9 @@ def _known(until: str | None) -> None:
 
 
 def wanted(plan: Plan, until: str | None) -> list[str]:
-    """Return the steps whose results are asked for, the last of their kind: they need the others, or do not."""
+    """Return the steps whose results are asked for: the last of their kind, and the numbers that are shown."""
     names = plan.until(until, STAGES)
-    needed = {need for name in names for need in plan[name].needs}
+    needed = {need for name in names for need in plan[name].needs} - {"results"}
     return [name for name in names if name not in needed]
 
 
@@ -116,5 +116,5 @@ def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, st
         carry_out(plan, before, here.perform if pool is None else send, pool)
     if "report" in left:  # which tells how the run ended
         here.perform("report")
-    if not todo(plan, folder, plan.until("validation", STAGES)):
+    if all(folder.todo(plan, step) is None for step in plan.until("validation", STAGES)):
         folder.forget_checkpoints()

@@ -66,7 +66,8 @@ class Work:
             self.folder.finish(place, self.plan, step, time.perf_counter() - start, files)
         known = {str(file.relative_to(self.folder.path)) for file in files}
         for left in (older.files if older else {}).keys() - known:
-            (self.folder.path / left).unlink(missing_ok=True)
+            if (self.folder.path / left).is_file():
+                (self.folder.path / left).unlink()
 
     def checkpoint(self, step: str) -> Path:
         """Return where a step keeps its training as it goes; one with other settings is forgotten."""
