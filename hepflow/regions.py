@@ -90,11 +90,28 @@ class Windows:
             With both widths.
         """
         width, beside = self._widths()
-        if width > beside:
+        if width > beside * (1 + 1e-9):  # equal ones come from subtractions
             raise ConfigError(
                 f"regions: the signal region {_text(self.signal)} is wider than the sidebands: {width:g} GeV, and "
                 f"{beside:g} GeV in all. Widen the sidebands, or choose a narrower signal region or validation bands"
             )
+
+    @classmethod
+    def beside(cls, signal: Window, width: float, within: Window) -> Windows:
+        """Return a signal region with a sideband of `width` GeV on each side, cut where `within` ends.
+
+        Raises
+        ------
+        ConfigError
+            If nothing is left of a sideband.
+        """
+        low, high = max(signal[0] - width, within[0]), min(signal[1] + width, within[1])
+        if low >= signal[0] or high <= signal[1]:
+            raise ConfigError(
+                f"the signal region {_text(signal)} leaves no room for sidebands in {_text(within)}; move it, or "
+                "widen the range"
+            )
+        return cls(signal, [(low, signal[0]), (signal[1], high)])
 
     def _widths(self) -> tuple[float, float]:
         """Return the widths of the signal region and of all sidebands together, GeV."""
@@ -139,6 +156,39 @@ class Windows:
             for low, high in pairwise(borders)
         ]
         return np.append(np.concatenate(pieces), borders[-1])
+
+
+def sliding(within: Window, width: float, step: float, sidebands: float) -> list[Window]:
+    """Return the signal regions of a search over a whole spectrum, from low to high, at whole GeV.
+
+    Parameters
+    ----------
+    within
+        What they and their sidebands stand in, GeV.
+    width
+        Of each, over the mass in its middle: the resolution is about proportional to the mass.
+    step
+        Distance of neighbours, in units of the width.
+    sidebands
+        Width of the sideband on each side, in units of the signal region's.
+
+    Raises
+    ------
+    ConfigError
+        If not one has room.
+    """
+    reach = width * (0.5 + sidebands)  # from the middle to the end of a sideband, over the mass
+    found: list[Window] = []
+    mass = within[0] / (1 - reach) if reach < 1 else np.inf
+    while mass * (1 + reach) <= within[1]:
+        found.append((float(round(mass * (1 - 0.5 * width))), float(round(mass * (1 + 0.5 * width)))))
+        mass *= 1 + step * width
+    if not found:
+        raise ConfigError(
+            f"no window of {width:.3g} of its mass has room in {_text(within)} with sidebands {sidebands:g} times as "
+            "wide; widen the range, or choose narrower windows or sidebands"
+        )
+    return found
 
 
 def _window(what: str, value: Sequence[float]) -> Window:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hepflow.cli import console, options
 from hepflow.cli.fit_text import limit_text, limits_text, scan_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hepflow.stats import BumpHunt, CLsScan, Profile
 
 Three = tuple[float, float, float]
+RETRAINING = ("target", "retrain", "out", "overrides", "executor", "workers", "scheduler", "as_json")
 
 
 @click.command(
@@ -29,6 +31,7 @@ Three = tuple[float, float, float]
         "hepflow limit runs/search",
         "hepflow limit mjj.csv --signal-region 3300 3700 --signal-mass 3500 --signal-width 105 --calculator toys",
         "hepflow limit mjj.csv --masses 2500 5000 100 --plot limits.pdf",
+        "hepflow limit search.yaml --retrain",
     )
 )
 @click.argument("target", metavar="TARGET")
@@ -46,6 +49,14 @@ Three = tuple[float, float, float]
 @click.option(
     "--plot", "figure", type=options.FILE, help="Draw CLs against mu, or with --masses limits against mass."
 )
+@click.option(
+    "--retrain",
+    is_flag=True,
+    help="TARGET is a configuration: train again with more and more signal, for the efficiency each cut then has.",
+)
+@click.option("--out", type=options.FOLDER, help="With --retrain: folder [default: runs/NAME-limits].")
+@console.overrides
+@console.execution
 @console.as_json
 def limit(
     target: str,
@@ -55,14 +66,27 @@ def limit(
     signals: tuple[str, ...],
     window: float | None,
     figure: Path | None,
+    retrain: bool,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    executor: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
 ) -> None:
     """Set CLs upper limits on the strength of a signal.
 
     TARGET is a spectrum with --signal-region, or with --masses to set limits against mass; a pyhf workspace; "-" for
-    JSON of one of them on standard input; or the folder of a finished run, for the limits behind every cut.
+    JSON of one of them on standard input; the folder of a finished run, for the limits behind every cut; or with
+    --retrain a configuration, for limits that know how the efficiency of a cut depends on the signal in the data.
     """
+    if retrain:
+        refuse_options("--retrain takes its settings from the configuration", _beside(RETRAINING))
+        from hepflow.cli.retrain import retrain as train_again
+
+        train_again(Path(target), out, (*overrides, *executor), as_json)
+        return
+    retraining = {"--out": out, "--set": overrides, "--executor, --workers, --scheduler": executor}
+    refuse_options("these belong to --retrain", retraining)
     if masses is not None:
         refuse_options("limits against mass fit all bins", _of_one_region(chosen) | {"--mu": mu})
         scanned = {"masses": masses, "width": width, "signals": signals, "window": window}
@@ -173,6 +197,16 @@ def _against_mass(
 
         plots.brazil(found).save(figure)
     console.raise_problems(found.problems)
+
+
+def _beside(known: tuple[str, ...]) -> dict[str, object]:
+    """Return which options, but for those known, were given on the command line."""
+    context = click.get_current_context()
+    return {
+        one.opts[0]: context.get_parameter_source(one.name or "") is ParameterSource.COMMANDLINE
+        for one in context.command.params
+        if one.name not in known
+    }
 
 
 def _of_one_region(chosen: Mapping[str, Any]) -> dict[str, object]:

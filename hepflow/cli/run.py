@@ -10,6 +10,7 @@ import click
 
 from hepflow.cli import console
 from hepflow.cli.summary import summary
+from hepflow.cli.window_scan import window_scan_text
 from hepflow.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ STAGES = ("features", "background", "scores", "validation", "fit", "figures")
         "hepflow run search.yaml",
         "hepflow run search.yaml --set injection.events=600 --out runs/600",
         "hepflow run search.yaml --executor dask --scheduler tcp://head:8786",
+        "hepflow run search.yaml --scan --set scan.width=0.1",
     )
 )
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder [default: runs/NAME]."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run folder [default: runs/NAME, with --scan runs/NAME-scan].",
 )
 @console.overrides
 @console.skip_bad_files
@@ -38,6 +42,9 @@ STAGES = ("features", "background", "scores", "validation", "fit", "figures")
     help="Show the data that `fit.blind` hides; the run folder keeps who asked, and when.",
 )
 @click.option("--unblind-by", metavar="NAME", help="Who unblinds [default: the name of the user].")
+@click.option(
+    "--scan", is_flag=True, help="Slide the signal region over the whole spectrum, as the block `scan` says."
+)
 @click.option("--dry-run", is_flag=True, help="Say which steps would be made, and why; make none.")
 @console.execution
 @console.as_json
@@ -49,6 +56,7 @@ def run(
     until: str | None,
     unblind: bool,
     unblind_by: str | None,
+    scan: bool,
     dry_run: bool,
     executor: tuple[str, ...],
     as_json: bool,
@@ -59,13 +67,17 @@ def run(
     """
     if unblind_by is not None and not unblind:
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")
+    if scan and until is not None:
+        raise click.UsageError("--scan runs all stages of every window: leave --until out")
     from hepflow.workflow.config import load_config
 
     settings = load_config(config, (*overrides, *executor))
     settings = settings.skipping_bad_files() if skip_bad_files else settings
-    out = out or Path("runs") / settings.name
+    out = out or Path("runs") / (f"{settings.name}-scan" if scan else settings.name)
     if dry_run:
-        _show_plan(settings, out, until, unblind, as_json)
+        _show_plan(settings, out, until, unblind, scan, as_json)
+    elif scan:
+        _scan(settings, out, as_json, unblind=unblind, by=unblind_by)
     else:
         _run(settings, out, as_json, until=until, unblind=unblind, by=unblind_by)
 
@@ -122,17 +134,25 @@ def results_file(folder: Path) -> Path:
     return folder / "results.json"
 
 
-def _show_plan(config: Config, out: Path, until: str | None, unblind: bool, as_json: bool) -> None:
+def _show_plan(
+    config: Config, out: Path, until: str | None, unblind: bool, scan: bool, as_json: bool
+) -> None:
     """Print what a run would do."""
-    from hepflow.workflow.run import dry_run
+    from hepflow.workflow import run, window_scan
 
-    steps = dry_run(config, out, until, unblind=unblind)
+    steps = (
+        window_scan.dry_run(config, out, unblind=unblind)
+        if scan
+        else run.dry_run(config, out, until, unblind=unblind)
+    )
     if as_json:
         console.print_json({"out": str(out), "steps": steps})
         return
     width = max(map(len, steps))
     click.echo(
-        "\n".join(f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}" for step, why in steps.items())
+        "\n".join(
+            f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}" for step, why in steps.items()
+        )
     )
     left = sum(why is not None for why in steps.values())
     click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
@@ -153,12 +173,33 @@ def _run(
 
         results = run_stages(config, out, until, unblind=unblind, by=by)
     except KeyboardInterrupt:
-        raise console.InterruptError(
-            f"interrupted; what is done stays in {out}, and the same command goes on from there"
-        ) from None
+        raise _interrupted(out) from None
     if results is None:
         click.echo(f"stopped after {until!r}; the same command without --until goes on from {out}", err=True)
         return
     text = results_file(out).read_text(encoding="utf-8")
     click.echo(text.rstrip("\n") if as_json else summary(json.loads(text)))
     click.echo(f"results, figures and report.html in {out}", err=True)
+
+
+def _scan(config: Config, out: Path, as_json: bool, *, unblind: bool, by: str | None) -> None:
+    """Search all windows and print what came out."""
+    try:
+        from hepflow.workflow.window_scan import scan
+
+        found = scan(config, out, unblind=unblind, by=by)
+    except KeyboardInterrupt:
+        raise _interrupted(out) from None
+    if as_json:
+        console.print_json(found.to_dict())
+    else:
+        click.echo(window_scan_text(found))
+    click.echo(f"scan.json and figures in {out}", err=True)
+    if not any(one.cuts for one in found.windows):
+        console.raise_problems(found.problems)
+
+
+def _interrupted(out: Path) -> console.InterruptError:
+    return console.InterruptError(
+        f"interrupted; what is done stays in {out}, and the same command goes on from there"
+    )

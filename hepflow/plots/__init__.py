@@ -16,8 +16,10 @@ from hepflow.plots.mjj import spectrum
 from hepflow.plots.p_scan import p_scan
 from hepflow.plots.post_fit import post_fit
 from hepflow.plots.pulls import pulls
+from hepflow.plots.retrained_limits import efficiency_curves, retrained_limits
 from hepflow.plots.run import draw_run
 from hepflow.plots.smooth_fits import smooth_fits
+from hepflow.plots.window_scan import window_scan
 
 __all__ = [
     "Figure",
@@ -28,6 +30,7 @@ __all__ = [
     "correlations",
     "draw_comparison",
     "draw_run",
+    "efficiency_curves",
     "f_test",
     "global_toys",
     "goodness",
@@ -36,7 +39,9 @@ __all__ = [
     "p_scan",
     "post_fit",
     "pulls",
+    "retrained_limits",
     "save_all",
     "smooth_fits",
     "spectrum",
+    "window_scan",
 ]

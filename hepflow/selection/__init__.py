@@ -4,6 +4,7 @@ from hepflow.selection.agreement import Agreement, score_correlation, selection_
 from hepflow.selection.closure import Closure, closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
+from hepflow.selection.efficiency import signal_efficiency
 from hepflow.selection.overlap import check_no_overlap
 from hepflow.selection.scores import (
     Judged,
@@ -53,6 +54,7 @@ __all__ = [
     "score_correlation",
     "score_together",
     "selection_overlap",
+    "signal_efficiency",
     "significance_improvement",
     "supervised",
     "validate",

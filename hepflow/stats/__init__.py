@@ -28,6 +28,7 @@ from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, CLsScan, UpperLimit, cls, cls_scan, upper_limit
 from hepflow.stats.model import open_workspace, workspace
 from hepflow.stats.profile import Profile
+from hepflow.stats.retrained import EfficiencyCurve, mean_efficiency
 from hepflow.stats.scan import MassScan, Scan
 from hepflow.stats.signal import (
     MassPoint,
@@ -51,6 +52,7 @@ from hepflow.stats.spectra import is_workspace, read_spectrum
 from hepflow.stats.toy_limits import upper_limit_toys
 from hepflow.stats.toys import ToyPValue, p0_toys
 from hepflow.stats.trials import Trials, trials_of_cuts
+from hepflow.stats.window_trials import WindowTrials, trials_of_windows
 
 __all__ = [
     "BiasTest",
@@ -61,6 +63,7 @@ __all__ = [
     "ChannelYields",
     "Correlations",
     "Discovery",
+    "EfficiencyCurve",
     "FitOutcome",
     "GlobalSignificance",
     "GoodnessOfFit",
@@ -83,6 +86,7 @@ __all__ = [
     "ToyPValue",
     "Trials",
     "UpperLimit",
+    "WindowTrials",
     "Yields",
     "bias_test",
     "bump_hunt",
@@ -104,6 +108,7 @@ __all__ = [
     "impacts",
     "is_workspace",
     "likelihood_scan",
+    "mean_efficiency",
     "open_workspace",
     "p0_toys",
     "post_fit",
@@ -113,6 +118,7 @@ __all__ = [
     "smooth_spectrum",
     "toy_scans",
     "trials_of_cuts",
+    "trials_of_windows",
     "upper_limit",
     "upper_limit_toys",
     "with_luminosity",

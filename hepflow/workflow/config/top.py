@@ -27,7 +27,9 @@ from hepflow.workflow.config.classifiers import Classifier, Trees
 from hepflow.workflow.config.compare import Compare
 from hepflow.workflow.config.executor import Executor, Local
 from hepflow.workflow.config.inputs import Input, Inputs
+from hepflow.workflow.config.limit import Limit
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, Cathode, Method
+from hepflow.workflow.config.scan import Scan
 from hepflow.workflow.config.tune import Tune
 
 BUNDLED = "demo:"  # begins the path of a file of the bundled sample, wherever hepflow is installed
@@ -61,6 +63,8 @@ class Config(Block):
     compare: Compare = Field(
         Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
     )
+    scan: Scan = Field(Scan(), description="What `hepflow run --scan` slides over the spectrum.")
+    limit: Limit = Field(Limit(), description="What `hepflow limit CONFIG --retrain` injects.")
     tune: Tune = Field(Tune(), examples=[{}], description="What `hepflow tune` searches.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 

@@ -1,0 +1,56 @@
+"""The trainings with more and more injected signal as steps; nothing heavy is loaded."""
+
+from __future__ import annotations
+
+from hepflow.workflow.code import code_of
+from hepflow.workflow.config import Config, Injection
+from hepflow.workflow.part_steps import EVENTS, part_steps
+from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.steps import analysis_plan, fits
+
+LIMITS, FIGURES, EFFICIENCY = "limits", "figures", "efficiency"
+TRAINED = ("background", "scores")
+ANALYSED = (*TRAINED, "validation", "fit")
+
+
+def limits_plan(config: Config) -> Plan:
+    """Return the steps of all trainings, and of what is made of them; of the data as they are, the whole analysis."""
+    whole = analysis_plan(config, blind=config.fit.blind)
+    steps = [step for step in whole if step.stage == EVENTS]
+    measured = {
+        "code": code_of("hepflow.selection.efficiency"),
+        "selection": config.selection.model_dump(mode="json"),
+    }
+    results = []
+    for events in grid(config):
+        for number in range(config.limit.seeds):
+            at, proper = name_of(events, number), events == number == 0
+            seed, draw = config.seed + number, draw_of(config, events, number)
+            added = {} if draw is None else {"draw": draw.model_dump(mode="json")}
+            steps += part_steps(whole, at, ANALYSED if proper else TRAINED, {"seed": seed}, added)
+            results.append(f"{at}/{EFFICIENCY}")
+            steps.append(Step(results[-1], EFFICIENCY, measured, (f"{at}/scores",)))
+    results += [f"{name_of(0, 0)}/{fit}" for fit in fits(config)]
+    told = {
+        "code": code_of("hepflow.searches.retraining", "hepflow.stats.retrained"),
+        "config": config.hash(),
+    }
+    drawn = {"code": code_of("hepflow.plots.retrained_limits")}
+    return Plan.of(
+        [*steps, Step(LIMITS, LIMITS, told, tuple(results)), Step(FIGURES, FIGURES, drawn, (LIMITS,))]
+    )
+
+
+def name_of(events: int, number: int) -> str:
+    """Return the name of a training's folder."""
+    return f"injected-{events}/training-{number}"
+
+
+def grid(config: Config) -> tuple[int, ...]:
+    """Return the numbers of injected events, none first."""
+    return (0, *(config.limit.injections or ()))
+
+
+def draw_of(config: Config, events: int, number: int) -> Injection | None:
+    """Return what is injected for one training; None for nothing."""
+    return Injection(events=events, seed=config.seed + number) if events else None

@@ -1,0 +1,86 @@
+"""`hepflow run --scan`: the analysis in every window of a spectrum, and what its largest excess is worth."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hepflow.errors import ConfigError, InputError
+from hepflow.searches import WindowScan
+from hepflow.storage import write_text
+from hepflow.workflow.config import Config
+from hepflow.workflow.execute import todo
+from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.logs import logging_to
+from hepflow.workflow.provenance import record_unblinding, user_name
+from hepflow.workflow.window_steps import FIGURES, SCAN, regions_of, scan_plan
+
+
+def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = None) -> WindowScan:
+    """Search every window of a spectrum; what is done in the folder already is read, not computed again.
+
+    Parameters
+    ----------
+    config
+        The analysis; its `scan` block says where the windows are, in the place of `regions`.
+    out
+        Folder: ``scan.json``, ``config.yaml``, ``figures/`` and the steps of every window.
+    unblind, by
+        As for `hepflow.workflow.run.run`.
+
+    Returns
+    -------
+    WindowScan
+        Windows that cannot be searched are among them, with the reason in `problems`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no window, or a folder with blinded results is run again without `fit.blind`, and nobody says
+        `unblind`.
+    InputError
+        If files cannot be read.
+    """
+    blind = config.fit.blind and not unblind
+    if not (blind or unblind) and _is_blinded(out):
+        raise ConfigError(
+            f"fit.blind: the results in {out} are blinded. `hepflow run CONFIG --scan --unblind` shows the data, and "
+            "records who asked; or choose another --out"
+        )
+    regions_of(config)  # before a folder is made
+    who = (by or user_name()) if unblind else None
+    folder = RunFolder(out, identity(config))
+    with folder.locked(), logging_to(out):
+        write_text(out / "config.yaml", config.to_yaml(out))
+        if who is not None:
+            record_unblinding(out, who, config.hash())
+        plan = scan_plan(config, out, blind=blind)
+        left = todo(plan, folder, [FIGURES])
+        if left:  # only now is anything loaded that takes long
+            from hepflow.workflow.parts import carry_out_search
+            from hepflow.workflow.window_search import WindowSearch, perform
+
+            search = WindowSearch(config, plan, folder, blind=blind)
+            carry_out_search(search, partial(perform, config, out, blind), left)
+    return WindowScan.from_json(out / f"{SCAN}.json")
+
+
+def dry_run(config: Config, out: Path, *, unblind: bool = False) -> dict[str, str | None]:
+    """Return what `scan` would do: each step, and why it would be made, or None where its result is there."""
+    folder = RunFolder(out, identity(config), make=False)
+    plan = scan_plan(config, out, blind=config.fit.blind and not unblind)
+    left = todo(plan, folder, [FIGURES])
+    return {step.name: left.get(step.name) for step in plan}
+
+
+def identity(config: Config) -> dict[str, Any]:
+    """Return what makes a scan another than its neighbour; its windows may change."""
+    return {"scan": True, **config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})}
+
+
+def _is_blinded(out: Path) -> bool:
+    try:
+        return WindowScan.from_json(out / f"{SCAN}.json").blind
+    except InputError:  # no scan has got as far as showing anything
+        return False
