@@ -79,7 +79,7 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
         left = todo(work.plan, folder, [COMPARISON])
         if left:
-            with record_run(out, config, left), open_pool(config.executor) as pool:
+            with record_run(folder, config, work.plan, left), open_pool(config.executor) as pool:
                 send = partial(perform, config, chosen, out, scan)
                 carry_out(work.plan, left, work.perform if pool is None else send, pool)
         folder.forget_checkpoints()

@@ -19,7 +19,8 @@ from hepflow.results import Unblinding
 from hepflow.storage import read_json, write_json
 from hepflow.version import __version__
 from hepflow.workflow.config import Config
-from hepflow.workflow.folder import now
+from hepflow.workflow.folder import RunFolder, now
+from hepflow.workflow.plan import Plan
 
 FILE, KEY, RUNS = "provenance.json", "unblinded", "runs"
 PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
@@ -36,7 +37,7 @@ def versions() -> dict[str, str]:
 
 
 @contextmanager
-def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterator[None]:
+def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str, str]) -> Iterator[None]:
     """Append to ``provenance.json`` what is done now, and then how it ended.
 
     Parameters
@@ -45,6 +46,8 @@ def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterat
         The run folder.
     config
         The analysis.
+    plan
+        All its steps; what files they read is recorded.
     steps
         The steps that are made, each with why.
 
@@ -62,7 +65,11 @@ def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterat
         "config_hash": config.hash(),
         "seed": config.seed,
         "executor": config.executor.model_dump(mode="json"),
+        "inputs": {
+            file: list(known) for step in plan for file, known in step.made_from.get("files", {}).items()
+        },
         "steps": dict(steps),
+        "seconds_of_steps": {},
         "versions": {"python": platform.python_version(), **versions()},
         "machine": {
             "system": platform.platform(),
@@ -71,15 +78,21 @@ def record_run(folder: Path, config: Config, steps: Mapping[str, str]) -> Iterat
             **{name: os.environ[name] for name in THREADS if name in os.environ},
         },
     }
-    content, _ = _read(folder)
+    content, _ = _read(folder.path)
     before = content.get(RUNS, [])
-    write_json(folder / FILE, {**content, RUNS: [*before, entry]})
+    write_json(folder.path / FILE, {**content, RUNS: [*before, entry]})
     start = time.perf_counter()
 
     def end(outcome: str) -> None:
-        ended = {"outcome": outcome, "ended": now(), "seconds": round(time.perf_counter() - start, 3)}
-        content, _ = _read(folder)
-        write_json(folder / FILE, {**content, RUNS: [*before, entry | ended]})
+        made = {step: one.seconds for step, one in folder.records().items() if one.made >= entry["started"]}
+        ended = {
+            "outcome": outcome,
+            "ended": now(),
+            "seconds": round(time.perf_counter() - start, 3),
+            "seconds_of_steps": {step: made[step] for step in steps if step in made},
+        }
+        content, _ = _read(folder.path)
+        write_json(folder.path / FILE, {**content, RUNS: [*before, entry | ended]})
 
     try:
         yield

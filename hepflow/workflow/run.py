@@ -111,7 +111,7 @@ def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, st
 
     here = Analysis(config, plan, folder, blind=blind)
     before = {step: why for step, why in left.items() if step != "report"}
-    with record_run(folder.path, config, left), open_pool(config.executor) as pool:
+    with record_run(folder, config, plan, left), open_pool(config.executor) as pool:
         send = partial(perform, config, folder.path, blind)
         carry_out(plan, before, here.perform if pool is None else send, pool)
     if "report" in left:  # which tells how the run ended
