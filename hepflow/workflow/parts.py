@@ -180,7 +180,7 @@ def carry_out_search(search: Search, send: Callable[[str], None], left: Mapping[
         From `todo`.
     """
     config = search.config
-    with record_run(search.folder.path, config, left), open_pool(config.executor) as pool:
+    with record_run(search.folder, config, search.plan, left), open_pool(config.executor) as pool:
         carry_out(search.plan, left, search.perform if pool is None else send, pool)
     search.folder.forget_checkpoints()
 
