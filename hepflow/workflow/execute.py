@@ -41,7 +41,7 @@ def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]
             why = f"{broken} was changed"
         if why is not None:
             reasons[step] = why
-            waiting += plan[step].needs
+            waiting += plan[step].before
     return {step.name: reasons[step.name] for step in plan if step.name in reasons}
 
 
@@ -51,7 +51,7 @@ def carry_out(plan: Plan, steps: Mapping[str, str], perform: Perform, pool: Exec
     Parameters
     ----------
     plan
-        Says which step needs which.
+        Says which step comes before which.
     steps
         From `todo`.
     perform
@@ -72,7 +72,7 @@ def carry_out(plan: Plan, steps: Mapping[str, str], perform: Perform, pool: Exec
     bar = tqdm(total=len(steps), desc="steps", unit="step", disable=None)
     while waiting or running:
         unfinished = {*waiting, *running.values(), *failed}
-        for step in [one for one in waiting if unfinished.isdisjoint(plan[one].needs)]:
+        for step in [one for one in waiting if unfinished.isdisjoint(plan[one].before)]:
             waiting.remove(step)
             running[pool.submit(perform, step)] = step
         if not running:  # all that is left needs what failed

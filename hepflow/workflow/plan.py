@@ -23,12 +23,21 @@ class Step:
         Settings, files and code: everything that the result depends on, but for other steps' results.
     needs
         The steps whose results it starts from.
+    after
+        The steps that are made before it wherever it has to be made itself. They only save it work: it has the same
+        result, and the same key, without them.
     """
 
     name: str
     stage: str
     made_from: Mapping[str, Any]
     needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """All steps that come before it."""
+        return (*self.needs, *self.after)
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _known(until: str | None) -> None:
 def wanted(plan: Plan, until: str | None) -> list[str]:
     """Return the steps whose results are asked for: the last of their kind, and the numbers that are shown."""
     names = plan.until(until, STAGES)
-    needed = {need for name in names for need in plan[name].needs} - {"results"}
+    needed = {need for name in names for need in plan[name].before} - {"results"}
     return [name for name in names if name not in needed]
 
 

@@ -87,6 +87,19 @@ def test_what_is_no_longer_needed_is_not_made_again(tmp_path):
     assert todo(plan, folder, ["last"]) == {"last": "not done yet"}
 
 
+def test_a_step_after_others_waits_for_them_but_does_not_bring_them_back(tmp_path):
+    plan = Plan.of([Step("piece", "a", {}), Step("joined", "a", {}, after=("piece",))])
+    folder = RunFolder(tmp_path / "run", {})
+    assert [*todo(plan, folder, ["joined"])] == ["piece", "joined"]
+    done = []
+    with ThreadPoolExecutor(2) as pool:
+        carry_out(plan, todo(plan, folder, ["joined"]), done.append, pool)
+    assert done == ["piece", "joined"]
+    with folder.replacing("joined") as place:
+        folder.finish(place, plan, "joined", 1.0, [])
+    assert todo(plan, folder, ["joined"]) == {}
+
+
 def results_of(folder):
     content = json.loads((folder / "results.json").read_text("utf-8"))
     return {key: value for key, value in content.items() if key != "timing"}

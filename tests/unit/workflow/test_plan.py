@@ -23,6 +23,14 @@ def test_keys_depend_on_all_that_comes_before():
     assert plan(1, 2).key("one") == plan(1, 3).key("one")
 
 
+def test_a_step_that_only_saves_work_is_no_part_of_the_key():
+    def plan(**options):
+        return Plan.of([Step("one", "a", {}), Step("two", "b", {}, **options)])
+
+    assert plan(after=("one",)).key("two") == plan().key("two") != plan(needs=("one",)).key("two")
+    assert plan(after=("one",))["two"].before == ("one",)
+
+
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
