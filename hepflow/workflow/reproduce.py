@@ -16,7 +16,7 @@ from hepflow.workflow.provenance import is_blinded
 from hepflow.workflow.run import run
 from hepflow.workflow.steps import fingerprint
 
-APART = ("timing", "unblinded", "versions")  # what no two runs share, or what is said by itself
+APART = ("timing", "unblinded", "versions", "config_hash")  # the last counts paths as they are written
 
 
 @dataclass(frozen=True)

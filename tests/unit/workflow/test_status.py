@@ -1,0 +1,108 @@
+"""What a run folder says of itself: its status, what would run, its provenance, and whether it comes out again."""
+
+import json
+import os
+
+import pytest
+
+from hepflow.errors import InputError
+from hepflow.workflow import analysis
+from hepflow.workflow.reproduce import reproduce
+from hepflow.workflow.run import dry_run, run
+from hepflow.workflow.status import status
+
+pytestmark = pytest.mark.usefixtures("_quick_closure")
+
+
+def test_a_finished_run(finished, configure):
+    found = status(finished)
+    assert (found.outcome, found.holder) == ("done", None)
+    assert {one.state for one in found.steps} == {"done"}
+    assert next(one.step for one in found.steps) == "features"
+    assert all(one.seconds is not None and one.made.endswith("+00:00") for one in found.steps)
+    planned = dry_run(configure(), finished)
+    assert {step for step, why in planned.items() if why is None} == {one.step for one in found.steps}
+    assert planned["figures"] == planned["report"] == "not done yet"
+
+
+def test_a_dry_run_writes_nothing(configure, tmp_path):
+    planned = dry_run(configure(), tmp_path / "run")
+    assert set(planned.values()) == {"not done yet"}
+    assert next(iter(planned)) == "features"
+    assert not (tmp_path / "run").exists()
+    assert set(dry_run(configure(), tmp_path / "run", until="features")) == {"features"}
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(InputError("no luck"), "failed: no luck"), (KeyboardInterrupt(), "interrupted")],
+)
+def test_a_run_that_ended_early(configure, tmp_path, monkeypatch, error, outcome):
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(analysis, "build_classifier", fails)
+    with pytest.raises(type(error)):
+        run(configure(), tmp_path / "run", until="fit")
+    found = status(tmp_path / "run")
+    assert found.outcome == outcome
+    states = {one.step: (one.state, one.why) for one in found.steps}
+    assert states["background"] == ("done", None)
+    assert states["scores"] == states["results"] == ("left", "not done yet")
+
+
+def test_a_run_that_was_killed(configure, tmp_path):
+    run(configure(), tmp_path / "run", until="features")
+    path = tmp_path / "run" / "provenance.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["runs"][-1]["outcome"] = "running"  # as a process leaves it that cannot say how it ended
+    path.write_text(json.dumps(content), "utf-8")
+    assert status(tmp_path / "run").outcome == "killed"
+
+
+def test_no_run(tmp_path):
+    with pytest.raises(InputError, match="no run of hepflow there"):
+        status(tmp_path)
+
+
+def test_provenance_says_how_a_run_was_made(finished, configure, inputs):
+    (entry,) = json.loads((finished / "provenance.json").read_text("utf-8"))["runs"]
+    assert entry["outcome"] == "done"
+    assert entry["config_hash"] == configure().hash()
+    assert {os.path.basename(file) for file in entry["inputs"]} == {"data.h5", "signal.h5"}  # noqa: PTH119
+    assert {known[0] for known in entry["inputs"].values()} == {
+        (inputs / name).stat().st_size for name in ("data.h5", "signal.h5")
+    }
+    assert set(entry["seconds_of_steps"]) == set(entry["steps"])
+    assert sum(entry["seconds_of_steps"].values()) <= entry["seconds"]
+    assert {"python", "hepflow", "torch"} <= set(entry["versions"])
+    assert entry["machine"]["cores"] == os.cpu_count()
+
+
+def test_the_same_comes_out_again(finished, tmp_path):
+    found = reproduce(finished, tmp_path / "again")
+    assert (found.differences, found.files, found.versions) == ({}, (), {})
+
+
+def test_what_came_out_differently_is_told(folder, tmp_path):
+    path = folder / "results.json"
+    content = json.loads(path.read_text("utf-8"))
+    was = content["cuts"][0]["n_obs"]
+    content["cuts"][0]["n_obs"] = was + 1
+    content["versions"]["torch"] = "1.0"
+    path.write_text(json.dumps(content), "utf-8")
+    step = folder / "stages" / "features" / "step.json"
+    record = json.loads(step.read_text("utf-8"))
+    file = next(iter(record["made_from"]["files"]))
+    record["made_from"]["files"][file][2] = "another"
+    step.write_text(json.dumps(record), "utf-8")
+    found = reproduce(folder, tmp_path / "again")
+    assert found.differences == {"cuts[0].n_obs": (was + 1, was)}
+    assert found.files == (f"{file} has another content",)
+    assert found.versions["torch"][0] == "1.0"
+
+
+def test_nothing_to_reproduce(configure, tmp_path):
+    run(configure(), tmp_path / "run", until="features")
+    with pytest.raises(InputError, match=r"results\.json: no results of a finished run there"):
+        reproduce(tmp_path / "run", tmp_path / "again")
