@@ -1,0 +1,87 @@
+"""A comparison of methods in one process, and on Dask with several: equal results, and the time over the ideal.
+
+    OMP_NUM_THREADS=1 python benchmarks/scaling.py events_anomalydetection_first100k.features.h5 --workers 2
+
+prints the seconds of both, what they are over those of one process shared by all workers, and, with `--kill`, whether
+the results are the same where a worker is killed in the middle.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from hepflow.comparison import Comparison
+from hepflow.workflow.compare import compare
+from hepflow.workflow.config import load_config
+
+CONFIG = """
+name: lhco
+inputs:
+  data:   {{path: {path}, format: lhco, label: 0}}
+  signal: {{path: {path}, format: lhco, label: 1}}
+injection: {{events: 300, seed: 1}}
+seed: 1
+regions: {{signal: [3300, 3700], sidebands: [[2500, 3300], [3700, 5000]]}}
+compare: {{methods: [{methods}]}}
+"""
+
+
+def timed(
+    config: Path, executor: str, out: Path, kill_after: float | None = None
+) -> tuple[Comparison, float]:
+    """Run a comparison and return it, its seconds of methods left out, and the seconds that it took."""
+    if kill_after is not None:
+        threading.Timer(kill_after, kill_a_worker).start()
+    start = time.perf_counter()
+    found = compare(load_config(config, [f"executor={executor}"]), out)
+    seconds = time.perf_counter() - start
+    return replace(found, results=tuple(replace(one, seconds=0) for one in found.results)), seconds
+
+
+def kill_a_worker() -> None:
+    """Kill the process below this one that has worked most."""
+    workers = psutil.Process().children(recursive=True)
+    busiest = max(workers, key=lambda one: one.cpu_times().user)
+    print(f"killing worker {busiest.pid} after {busiest.cpu_times().user:.0f} s of work")
+    os.kill(busiest.pid, signal.SIGKILL)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("file", type=Path, help="features of the LHC Olympics R&D set")
+    parser.add_argument("--methods", default="cathode,curtains,cwola")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--kill", type=float, metavar="SECONDS", help="once more, a worker killed after so long"
+    )
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    dask = f"{{name: dask, workers: {options.workers}, memory: 6GB, options: {{dashboard_address: null}}}}"
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "search.yaml"
+        config.write_text(CONFIG.format(path=options.file.resolve(), methods=options.methods))
+        alone, serial = timed(config, "local", Path(folder) / "local")
+        together, parallel = timed(config, dask, Path(folder) / "dask")
+        ideal = serial / options.workers
+        print(f"one process {serial:.0f} s; Dask, {options.workers} workers, {parallel:.0f} s")
+        print(f"over the ideal {ideal:.0f} s: {parallel / ideal:.2f}; equal results: {alone == together}")
+        cases = {"scaling": {"hepflow": parallel, "peer": ideal, "ratio": ideal / parallel, "unit": "s"}}
+        if options.kill is not None:
+            again, seconds = timed(config, dask, Path(folder) / "killed", options.kill)
+            print(f"one worker killed: {seconds:.0f} s; equal results: {alone == again}")
+    if options.json:
+        options.json.write_text(json.dumps(cases, indent=2))
+
+
+if __name__ == "__main__":
+    main()
