@@ -87,7 +87,7 @@ def _results(folder: Path) -> dict[str, Any]:
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:
     for file, known in files.items():
         try:
-            found = fingerprint([file])[file]
+            (found,) = fingerprint([file]).values()
         except OSError:
             yield f"{file} is missing"
             continue

@@ -159,7 +159,8 @@ def fingerprint(paths: list[str]) -> Files:
             found[path] = (0, 0, "")
             continue
         stat = Path(path).stat()
-        found[path] = (stat.st_size, stat.st_mtime_ns, _sampled(Path(path), stat.st_size))
+        whole = str(Path(path).resolve())  # the same from wherever the command is given
+        found[whole] = (stat.st_size, stat.st_mtime_ns, _sampled(Path(path), stat.st_size))
     return found
 
 

@@ -73,7 +73,7 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     assert path.read_text(encoding="utf-8") == "42"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"identity": {}}', '{"other": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"identity": {}}', '{"identity": 3}', '{"other": 1}'])
 def test_a_damaged_marker_is_nobodys_run(tmp_path, text):
     RunFolder(tmp_path, IDENTITY)
     (tmp_path / "run.json").write_text(text, encoding="utf-8")

@@ -88,7 +88,7 @@ def _reaches(plan, step, changed):
 
 def test_what_a_run_wants_in_the_end(plans):
     plan = plans()
-    assert wanted(plan, None) == ["figures", "report"]
+    assert wanted(plan, None) == ["results", "figures", "report"]
     assert wanted(plan, "fit") == ["results"]
     assert wanted(plan, "features") == ["features"]
 
@@ -157,6 +157,13 @@ def test_fingerprint(tmp_path):
     path.write_bytes(b"eventz")
     os.utime(path, ns=(1, before[str(path)][1]))
     assert fingerprint([str(path)])[str(path)] != before[str(path)]
+
+
+def test_a_file_is_the_same_from_wherever_it_is_named(tmp_path, monkeypatch):
+    (tmp_path / "events.h5").write_bytes(b"events")
+    whole = fingerprint([str(tmp_path / "events.h5")])
+    monkeypatch.chdir(tmp_path)
+    assert fingerprint(["events.h5"]) == whole
 
 
 def test_both_ends_of_a_large_file_count(tmp_path):
