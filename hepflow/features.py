@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.readers.collect import Rows, collect
+from hepflow.readers.collect import Collected, Rows, collect
+from hepflow.readers.join import join
 from hepflow.readers.leading import LeadingJets, leading_jets
 from hepflow.readers.source import Chunk, Source
 from hepflow.sample import Cutflow, FloatArray, Sample
@@ -133,12 +134,45 @@ def features(
         out to be damaged (all are named), unless the source skips them: then none of their events is used.
     """
     names = tuple([names] if isinstance(names, str) else names)
+    return join_features(source, names, collect_features(source, names, progress=progress))
+
+
+def collect_features(source: Source, names: tuple[str, ...], *, progress: bool = True) -> list[Collected]:
+    """Compute the features of a source, whole or cut, file by file, for `join_features`.
+
+    Parameters
+    ----------
+    source
+        What is read; of a part of it, from `Source.cut`.
+    names, progress
+        As of `features`, which says what is raised but for damaged files: here they stand among the others.
+    """
     only = fields_for(source, names)
 
     def measured(chunk: Chunk, first: bool) -> tuple[Rows, Cutflow]:
         return _copied(chunk, names) if source.columns else _computed(chunk, names, source, check=first)
 
-    rows, cutflow, skipped = collect(source, only, measured, progress=progress)
+    return collect(source, only, measured, progress=progress)
+
+
+def join_features(source: Source, names: tuple[str, ...], collected: Iterable[Collected]) -> Sample:
+    """Return what `features` returns, to the bit, of what was read of a source at once or in parts.
+
+    Parameters
+    ----------
+    source
+        The whole.
+    names
+        The features that were computed.
+    collected
+        From `collect_features` of every part of the source, in their order; used up.
+
+    Raises
+    ------
+    InputError
+        As of `features`; if events of a file are missing.
+    """
+    rows, cutflow, skipped = join(source, collected)
     return Sample(**rows, names=names, cutflow=cutflow, skipped=skipped)
 
 

@@ -24,7 +24,8 @@ from hepflow.readers.particles import ParticleJets
 from hepflow.readers.remote import RemoteError
 from hepflow.readers.root import open_root, root_text
 from hepflow.readers.schemas import SCHEMAS, Layout, Schema, custom_layout, find_schema
-from hepflow.readers.source import Chunk, Part, Source, Table, events_per_chunk
+from hepflow.readers.source import Chunk, Part, Source
+from hepflow.readers.table import Table, events_per_chunk
 from hepflow.sample import Cutflow, SkippedFile
 
 __all__ = ["SCHEMAS", "Chunk", "Normalisation", "Schema", "Selection", "Source", "read"]
@@ -149,7 +150,7 @@ def read(
     fields = _common_fields(filled)
     return Source(
         parts=tuple(
-            Part(table.file, table.num_events, partial(own.chunks, size=chunk), own.columns)
+            Part(table.file, table.num_events, partial(own.chunks, size=chunk), own.columns, table.blocks)
             if own
             else Part(table.file, table.num_events, _nothing)
             for table, own in found
@@ -189,7 +190,7 @@ def _each(
     return found, tuple(bad)
 
 
-def _nothing(only: Collection[str] | None) -> Iterator[Chunk]:
+def _nothing(only: Collection[str] | None, start: int, stop: int) -> Iterator[Chunk]:
     return iter(())
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Protocol
 
 import awkward as ak
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from hepflow.errors import InputError, did_you_mean
 from hepflow.readers.columns import Column, flat_numbers, need_column
 from hepflow.readers.expressions import Selection
-from hepflow.readers.source import Chunk, Columns, Table
+from hepflow.readers.normalisation import exact_sum
+from hepflow.readers.source import Chunk
+from hepflow.readers.table import Columns, Table
 from hepflow.sample import Cutflow
 
 READ = "events read"
@@ -63,11 +66,13 @@ class EventFile:
     selection: Selection | None
     names: Mapping[str, str | None]
 
-    def chunks(self, only: Collection[str] | None, size: int | str) -> Iterator[Chunk]:
-        """Read the file chunk by chunk, no more than these jet fields or features need."""
+    def chunks(
+        self, only: Collection[str] | None, start: int, stop: int, *, size: int | str
+    ) -> Iterator[Chunk]:
+        """Read the events ``start`` to ``stop`` chunk by chunk, no more than these jet fields or features need."""
         wanted, fields, columns = self._needed(only)
-        before = self.table.cutflow
-        for arrays in self.table.stream(columns, size):
+        before = self.table.cutflow if start == 0 else ()
+        for arrays in self.table.stream(columns, size, start, stop):
             try:
                 chunk = self._chunk(arrays, wanted, fields)
             except InputError as error:
@@ -111,10 +116,10 @@ class EventFile:
             contents["label"] = label
             if self.keep_label is not None:
                 cutflow.append(_drop(keep, label == self.keep_label, f"truth label is not {self.keep_label}"))
-        generated = np.ones(events)
+        sum_of_weights = Fraction(int(np.count_nonzero(keep)))
         if self.generated:
             generated = flat_numbers(self.generated.pick(arrays), self.generated.name)
-        sum_of_weights = float(np.sum(generated, where=keep & np.isfinite(generated), dtype=np.float64))
+            sum_of_weights = exact_sum(generated[keep & np.isfinite(generated)])
         if self.selection:
             own = {} if jets is None else {f"jets.{field}": jets[field] for field in fields}
             columns = {

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -16,7 +17,7 @@ from hepflow.errors import InputError, did_you_mean
 from hepflow.readers import blosc
 from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
-from hepflow.readers.source import Columns, Table, events_per_chunk
+from hepflow.readers.table import Columns, Table, events_per_chunk
 
 PARTICLES = "particles"
 
@@ -51,9 +52,7 @@ def open_hdf5(file: str, key: str | None = None) -> Table:
         places, events = _columns(file, handle, key)
         for name in {place.dataset for place in places.values()}:
             _rows(handle[name], 0, 1)  # fails here and now where the compression is unknown
-    return Table(
-        file, events, tuple(places), lambda columns, chunk: _stream(file, places, events, columns, chunk)
-    )
+    return Table(file, events, tuple(places), partial(_stream, file, places))
 
 
 def hdf5_text(file: str, name: str) -> str | None:
@@ -169,15 +168,15 @@ def _rows(dataset: Any, start: int = 0, stop: int | None = None) -> Any:
 
 
 def _stream(
-    file: str, places: dict[str, _Place], events: int, columns: Sequence[str], chunk: int | str
+    file: str, places: dict[str, _Place], columns: Sequence[str], chunk: int | str, start: int, stop: int
 ) -> Iterator[Columns]:
     with _opened(file) as handle:
         data = {places[name].dataset: handle[places[name].dataset] for name in columns}
         # Rows lie side by side in the file, so that whole rows are read and the columns then picked.
         per_event = sum(dataset.dtype.itemsize * np.prod(dataset.shape[1:]) for dataset in data.values())
         step = events_per_chunk(chunk, float(per_event))
-        for start in range(0, events, step):
-            rows = {name: _rows(dataset, start, start + step) for name, dataset in data.items()}
+        for first in range(start, stop, step):
+            rows = {name: _rows(dataset, first, min(first + step, stop)) for name, dataset in data.items()}
             yield {name: ak.from_numpy(_pick(rows, places[name])) for name in columns}
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 
 PB_FB = 1000.0  # fb per pb
+BITS, LOWEST = 53, -1073  # of a double: bits of the significand, and the exponent of the smallest number
+HALF, BLOCK = 27, 1 << 20  # bits, and how many numbers of so many bits a double can add without rounding
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Normalisation:
         """The sum of generated weights, where it was given as a number."""
         return None if isinstance(self.generated, str) else self.generated
 
-    def factor(self, sum_of_weights: float) -> float:
+    def factor(self, sum_of_weights: float | Fraction) -> float:
         """Return by what the weights of the files are multiplied.
 
         Parameters
@@ -75,10 +82,30 @@ class Normalisation:
         """
         if self.cross_section is None or self.luminosity is None:
             return self.scale
-        generated = self.number if self.number is not None else sum_of_weights
+        try:
+            generated = self.number if self.number is not None else float(sum_of_weights)
+        except OverflowError:
+            generated = math.inf
         if not 0 < generated < math.inf:
             raise InputError(f"the generated weights add up to {generated:g}: expected a sum above zero")
         return self.scale * self.cross_section * PB_FB * self.luminosity / generated
 
 
 AS_IN_THE_FILES = Normalisation()
+
+
+def exact_sum(values: NDArray[Any]) -> Fraction:
+    """Return the sum of finite numbers, shape (N,), without rounding: in whatever order and groups they are added.
+
+    Doubles are whole numbers times powers of two; those of one power are added as whole numbers.
+    """
+    total = 0
+    for start in range(0, len(values), BLOCK):
+        significand, exponent = np.frexp(values[start : start + BLOCK].astype(np.float64))
+        whole = np.ldexp(significand, BITS).astype(np.int64)
+        power = exponent - LOWEST
+        high = np.bincount(power, whole >> HALF)
+        low = np.bincount(power, whole & ((1 << HALF) - 1))
+        for place in np.flatnonzero((high != 0) | (low != 0)):
+            total += ((int(high[place]) << HALF) + int(low[place])) << int(place)
+    return Fraction(total, 1 << (BITS - LOWEST))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any
 
 import awkward as ak
@@ -13,7 +15,7 @@ import pyarrow.parquet as pq
 
 from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
-from hepflow.readers.source import Columns, Table, events_per_chunk
+from hepflow.readers.table import Columns, Table, events_per_chunk
 
 
 def open_parquet(file: str) -> Table:
@@ -26,9 +28,8 @@ def open_parquet(file: str) -> Table:
     """
     with _opened(file) as parquet:
         names = tuple(_leaves(parquet))
-        return Table(
-            file, parquet.metadata.num_rows, names, lambda columns, chunk: _stream(file, columns, chunk)
-        )
+        events = parquet.metadata.num_rows
+        return Table(file, events, names, partial(_stream, file), blocks=tuple(_groups(parquet)[:-1]))
 
 
 def parquet_text(file: str, name: str) -> str | None:
@@ -50,16 +51,32 @@ def _leaves(parquet: Any) -> dict[str, str]:
     return {re.sub(r"\.(list\.(element|item)|bag\.array_element)(?=\.|$)", "", path): path for path in paths}
 
 
-def _stream(file: str, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
+def _groups(parquet: Any) -> list[int]:
+    """Return the first row of each row group, and the number of all rows."""
+    metadata = parquet.metadata
+    rows = (metadata.row_group(index).num_rows for index in range(metadata.num_row_groups))
+    return list(accumulate(rows, initial=0))
+
+
+def _stream(file: str, columns: Sequence[str], chunk: int | str, start: int, stop: int) -> Iterator[Columns]:
     with _opened(file) as parquet:
         leaves = _leaves(parquet)
         step = events_per_chunk(chunk, _bytes_per_event(parquet, {leaves[name] for name in columns}))
+        spans = list(pairwise(_groups(parquet)))
+        groups = [index for index, (first, after) in enumerate(spans) if first < stop and after > start]
         batches = parquet.iter_batches(
-            batch_size=step, columns=[leaves[name] for name in columns], use_threads=False
+            batch_size=step,
+            row_groups=groups,
+            columns=[leaves[name] for name in columns],
+            use_threads=False,
         )
+        row = spans[groups[0]][0]
         for batch in batches:
-            arrays = ak.from_arrow(pa.Table.from_batches([batch]))
-            yield {name: _walk(arrays, name) for name in columns}
+            own = batch[max(start - row, 0) : max(stop - row, 0)]
+            row += len(batch)
+            if len(own):
+                arrays = ak.from_arrow(pa.Table.from_batches([own]))
+                yield {name: _walk(arrays, name) for name in columns}
 
 
 def _bytes_per_event(parquet: Any, paths: set[str]) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from hepflow.errors import InputError
 from hepflow.readers.damage import DamagedFileError, reading
 from hepflow.readers.files import is_url
 from hepflow.readers.remote import PatientSource
-from hepflow.readers.source import Columns, Table, events_per_chunk
+from hepflow.readers.table import Columns, Table, events_per_chunk
 
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 
@@ -45,7 +47,8 @@ def open_root(file: str, tree: str | None, default: str | None = None) -> Table:
             file,
             int(found.num_entries),
             tuple(names),
-            lambda columns, chunk: _stream(file, name, columns, chunk),
+            partial(_stream, file, name),
+            blocks=() if isinstance(found, uproot.TTree) else _clusters(found),
         )
 
 
@@ -99,16 +102,25 @@ def _names(tree: Any) -> dict[str, str]:
     return {path if times[short] > 1 else short: path for path in paths if (short := path.rsplit("/", 1)[-1])}
 
 
-def _stream(file: str, name: str, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
+def _clusters(tree: Any) -> tuple[int, ...]:
+    """Return the first event of each cluster of an RNTuple."""
+    return tuple(int(cluster.num_first_entry) for cluster in tree.cluster_summaries)
+
+
+def _stream(
+    file: str, name: str, columns: Sequence[str], chunk: int | str, start: int, stop: int
+) -> Iterator[Columns]:
     with reading(file, "ROOT"), _opened(file) as folder:
         tree = folder[name]
         if isinstance(tree, uproot.TTree):
-            yield from _stream_ttree(tree, columns, chunk)
+            yield from _stream_ttree(tree, columns, chunk, start, stop)
         else:
-            yield from _stream_rntuple(tree, columns, chunk)
+            yield from _stream_rntuple(tree, columns, chunk, start, stop)
 
 
-def _stream_ttree(tree: Any, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
+def _stream_ttree(
+    tree: Any, columns: Sequence[str], chunk: int | str, start: int, stop: int
+) -> Iterator[Columns]:
     names = _names(tree)
     branches = {column: tree[names[column]] for column in columns}
     keys = {column: branch.name for column, branch in branches.items()}
@@ -119,25 +131,31 @@ def _stream_ttree(tree: Any, columns: Sequence[str], chunk: int | str) -> Iterat
     wanted = {id(branch) for branch in branches.values()}
     per_event = sum(branch.uncompressed_bytes for branch in branches.values()) / max(1, tree.num_entries)
     step = events_per_chunk(chunk, per_event)
-    arrays = tree.iterate(filter_branch=lambda b: id(b) in wanted, step_size=step, how=dict, library="ak")
+    arrays = tree.iterate(
+        filter_branch=lambda b: id(b) in wanted,
+        entry_start=start,
+        entry_stop=stop,
+        step_size=step,
+        how=dict,
+        library="ak",
+    )
     for read in arrays:
         columns_read = {column: read.pop(key) for column, key in keys.items()}
         yield columns_read
         columns_read.clear()  # so that these events and the next are not in memory at once
 
 
-def _stream_rntuple(tree: Any, columns: Sequence[str], chunk: int | str) -> Iterator[Columns]:
+def _stream_rntuple(
+    tree: Any, columns: Sequence[str], chunk: int | str, start: int, stop: int
+) -> Iterator[Columns]:
     # uproot reads whole clusters, however few of their events are asked for: chunks end where clusters end.
     step = events_per_chunk(chunk, 1e6 / max(1, int(tree.num_entries_for("1 MB", filter_name=list(columns)))))
-    start = stop = 0
-    for cluster in tree.cluster_summaries:
-        first, end = int(cluster.num_first_entry), int(cluster.num_first_entry + cluster.num_entries)
-        if end - start > step and first > start:
-            yield _read_rntuple(tree, columns, start, first)
-            start = first
-        stop = end
-    if stop > start:
-        yield _read_rntuple(tree, columns, start, stop)
+    begin = start
+    for first, after in pairwise((*_clusters(tree), int(tree.num_entries))):
+        if min(after, stop) - begin > step and begin < first < stop:
+            yield _read_rntuple(tree, columns, begin, first)
+            begin = first
+    yield _read_rntuple(tree, columns, begin, stop)
 
 
 def _read_rntuple(tree: Any, columns: Sequence[str], start: int, stop: int) -> Columns:

@@ -1,10 +1,12 @@
-"""What every reader hands on: a lazy Source of Chunks; and the Table that each kind of file is opened as."""
+"""What every reader hands on: a lazy Source of Chunks, whole or cut to a part of itself."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import awkward as ak
 
@@ -12,7 +14,7 @@ from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.readers.normalisation import AS_IN_THE_FILES, Normalisation
 from hepflow.sample import Cutflow, SkippedFile
 
-Columns = dict[str, ak.Array]
+Share = tuple[int, int]  # (n, N): the n-th, from 0, of the N parts of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,35 +30,59 @@ class Chunk:
     cutflow
         ``("events read", n)``, then the events dropped, by cause.
     sum_of_weights
-        Of the events read, before the selection; of those with another truth than the one asked for nothing.
+        Of the events read, before the selection; of those with another truth than the one asked for nothing. It is
+        exact, so that it does not hang on where the chunks of a file end.
     """
 
     events: ak.Array
     cutflow: Cutflow
-    sum_of_weights: float = 0.0
+    sum_of_weights: Fraction = Fraction(0)
 
 
-Stream = Callable[[Collection[str] | None], Iterator[Chunk]]
+Stream = Callable[[Collection[str] | None, int, int], Iterator[Chunk]]
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One file of a source.
+    """One file of a source, or a share of its events.
 
     Parameters
     ----------
     file, num_events
         Path or URL, and the events in it before any selection.
     stream
-        Yields its chunks with only these jet fields or columns (None: all).
+        Yields the chunks of the events from a first one up to another, which is not among them, with only these jet
+        fields or columns (None: all).
     columns
         Returns the columns, or branches, of the file that are read for these.
+    blocks
+        The first events of the blocks that can only be read whole; empty where these are small. No share cuts one.
+    share
+        Which part of the file this is, of how many of about as many events each.
     """
 
     file: str
     num_events: int
     stream: Stream
     columns: Callable[[Collection[str] | None], list[str]] = lambda only: []
+    blocks: tuple[int, ...] = ()
+    share: Share = (0, 1)
+
+    @property
+    def entries(self) -> range:
+        """The events that are read; the shares of a file together are the file."""
+        number, of = self.share
+        return range(self._border(number, of), self._border(number + 1, of))
+
+    def chunks(self, only: Collection[str] | None) -> Iterator[Chunk]:
+        """Iterate over the chunks with only these jet fields or columns (None: all)."""
+        entries = self.entries
+        return self.stream(only, entries.start, entries.stop) if entries else iter(())
+
+    def _border(self, number: int, of: int) -> int:
+        entry = number * self.num_events // of
+        inside = self.blocks and entry < self.num_events
+        return self.blocks[bisect_right(self.blocks, entry) - 1] if inside else entry
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +128,8 @@ class Source:
 
     @property
     def num_events(self) -> int:
-        """Events in the files, before any selection."""
-        return sum(part.num_events for part in self.parts)
+        """Events that are read, before any selection."""
+        return sum(len(part.entries) for part in self.parts)
 
     def __iter__(self) -> Iterator[Chunk]:
         return self.chunks()
@@ -125,11 +151,31 @@ class Source:
         for name in only or ():
             if name not in known:
                 raise ConfigError(f"{self.description}: no field {name!r}; {did_you_mean(name, known)}")
-        return (chunk for part in self.parts for chunk in part.stream(only))
+        return (chunk for part in self.parts for chunk in part.chunks(only))
 
     def columns_read(self, only: Collection[str] | None = None) -> list[str]:
         """Return the columns, or branches, that are read from the files for these jet fields or columns."""
         return list(dict.fromkeys(column for part in self.parts for column in part.columns(only)))
+
+    def cut(self, shares: Mapping[str, Share]) -> Source:
+        """Return a part of this source: of each of these files a share of the events, of the others none.
+
+        Parameters
+        ----------
+        shares
+            By file, ``(n, N)``: the n-th, from 0, of N parts. All N of them together are the file, in its order.
+
+        Raises
+        ------
+        ConfigError
+            If a share is none, such as ``(3, 3)``.
+        """
+        for file, (number, of) in shares.items():
+            if not 0 <= number < of:
+                raise ConfigError(f"{file}: share {(number, of)}: expected (n, N) with 0 <= n < N")
+        parts = (replace(part, share=shares[part.file]) for part in self.parts if part.file in shares)
+        members = tuple(member.cut(shares) for member in self.members)
+        return replace(self, parts=tuple(parts), members=members)
 
     @classmethod
     def join(cls, sources: Sequence[Source]) -> Source:
@@ -166,52 +212,3 @@ class Source:
             skip_bad_files=any(source.skip_bad_files for source in sources),
             members=tuple(sources),
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """One file as named columns.
-
-    Parameters
-    ----------
-    file, num_events
-        Path or URL, and the number of rows.
-    names
-        Columns that can be asked for.
-    stream
-        Takes column names and a chunk size, in events or as memory (``"64 MB"``); yields the columns.
-    cutflow
-        What happened to the events before they came into this file (format ``hepflow``).
-    """
-
-    file: str
-    num_events: int
-    names: tuple[str, ...]
-    stream: Callable[[Sequence[str], int | str], Iterator[Columns]]
-    cutflow: Cutflow = ()
-
-
-def events_per_chunk(chunk: int | str, bytes_per_event: float) -> int:
-    """Return how many events make a chunk of this many events, or of this much memory (``"64 MB"``).
-
-    Raises
-    ------
-    ConfigError
-        If `chunk` is neither a positive number of events nor a memory size.
-    """
-    if isinstance(chunk, str):
-        number, unit = chunk.strip().upper().rstrip("B").rstrip(), 1.0
-        if number and number[-1] in "KMG":
-            unit = {"K": 1e3, "M": 1e6, "G": 1e9}[number[-1]]
-            number = number[:-1]
-        try:
-            memory = float(number) * unit
-        except ValueError:
-            memory = 0.0
-        if chunk.strip().upper().endswith("B") and 0 < memory < float("inf"):
-            return max(1, int(memory / max(bytes_per_event, 1.0)))
-    elif not isinstance(chunk, bool) and chunk >= 1:
-        return int(chunk)
-    raise ConfigError(
-        f"chunk {chunk!r}: expected a number of events, such as 100000, or memory, such as '64 MB'"
-    )

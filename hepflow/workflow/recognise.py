@@ -168,9 +168,8 @@ def _features(sources: list[Source]) -> list[str]:
 def _beginning(source: Source) -> Source:
     """Return a source of the first chunk of its first file that holds events."""
     part = next(part for part in source.parts if part.num_events)
-    return replace(
-        source, parts=(replace(part, stream=lambda only: islice(part.stream(only), 1)),), members=()
-    )
+    first = replace(part, stream=lambda only, start, stop: islice(part.stream(only, start, stop), 1))
+    return replace(source, parts=(first,), members=())
 
 
 def _first_fields(source: Source) -> list[str]:

@@ -20,9 +20,9 @@ def source(events, chunk=1000, fields=FIELDS, **columns):
     jets = ak.unflatten(ak.zip(record), np.array([len(event) for event in events], dtype=np.int64))
     whole = ak.zip({"jets": jets, **columns}, depth_limit=1)
 
-    def stream(only):
-        for start in range(0, len(events), chunk):
-            part = whole[start : start + chunk]
+    def stream(only, first, after):
+        for start in range(first, after, chunk):
+            part = whole[start : min(start + chunk, after)]
             part = ak.with_field(part, part["jets"][list(only or fields)], "jets")
             yield Chunk(part, (("events read", len(part)),))
 
