@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -58,9 +59,9 @@ class EfficiencyCurve:
             raise ConfigError(
                 f"efficiency curve: expected injections that rise from 0, got {events.tolist()}"
             )
-        # the same regression of both ends of the errors keeps their order
+        # the same regression of both ends of the errors keeps their order; PCHIP divides by slopes, so none is minute
         low, middle, high = (
-            np.clip(isotonic_regression(mean + sign * spread).x, 0.0, 1.0) for sign in (-1, 0, 1)
+            np.clip(isotonic_regression(mean + sign * spread).x, 0.0, 1.0).round(12) for sign in (-1, 0, 1)
         )
         return cls(events, middle, low, high)
 
@@ -70,10 +71,7 @@ class EfficiencyCurve:
         NaN beyond the last injection.
         """
         at = np.asarray(injected, dtype=np.float64)
-        middle, low, high = (
-            PchipInterpolator(self.injected, values, extrapolate=False)(at)
-            for values in (self.value, self.low, self.high)
-        )
+        middle, low, high = (curve(at) for curve in self._curves)
         return np.stack([middle, np.minimum(low, middle), np.maximum(high, middle)])
 
     def solve(self, events: float) -> tuple[float, float, float]:
@@ -101,6 +99,13 @@ class EfficiencyCurve:
         """Signal events behind the cut at the last injection: larger ones have no solution."""
         return float(self.injected[-1] * self.value[-1])
 
+    @cached_property
+    def _curves(self) -> tuple[PchipInterpolator, ...]:
+        return tuple(
+            PchipInterpolator(self.injected, values, extrapolate=False)
+            for values in (self.value, self.low, self.high)
+        )
+
     def _solve(self, events: float, which: int) -> float:
         last = float(self.injected[-1])
 
@@ -109,7 +114,7 @@ class EfficiencyCurve:
 
         if not np.isfinite(events) or missing(last) < 0:
             return float("nan")
-        return float(brentq(missing, 0.0, last, xtol=1e-9 * last)) if events > 0 else 0.0
+        return float(brentq(missing, 0.0, last, xtol=1e-12 * last)) if events > 0 else 0.0
 
 
 def mean_efficiency(values: ArrayLike, errors: ArrayLike) -> tuple[float, float]:

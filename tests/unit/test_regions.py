@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.regions import Windows
+from hepflow.regions import Windows, sliding
 from hepflow.sample import Sample
 
 WINDOWS = Windows(signal=(3300, 3700), sidebands=[(3700, 5000), (2500, 3300)])
@@ -115,3 +115,27 @@ def test_validation_bands_that_leave_nothing(width):
         ConfigError, match="leave nothing of the sideband 2500-3300 GeV; choose a smaller width"
     ):
         Windows((3300, 3700), [(2500, 3300), (3700, 5000)]).validation(width)
+
+
+def test_sliding_windows_are_as_wide_as_their_mass_asks_and_overlap_by_half():
+    windows = np.array(sliding((2500, 6000), width=0.1, step=0.5, sidebands=1.0))
+    middle, width = windows.mean(axis=1), windows[:, 1] - windows[:, 0]
+    assert np.allclose(width / middle, 0.1, atol=1 / 2500)  # edges stand at whole GeV
+    assert np.allclose(np.diff(middle) / width[:-1], 0.5, atol=0.01)
+    assert windows[0, 0] - width[0] >= 2499
+    assert windows[-1, 1] + width[-1] <= 6001
+    assert windows[-1, 1] + 2 * width[-1] > 6000  # another one had no room
+
+
+def test_no_room_for_sliding_windows():
+    with pytest.raises(ConfigError, match=r"no window of 0\.2 of its mass has room in 2500-3000 GeV"):
+        sliding((2500, 3000), width=0.2, step=0.5, sidebands=2.0)
+    with pytest.raises(ConfigError, match="choose narrower windows or sidebands"):
+        sliding((2500, 6000), width=0.5, step=0.5, sidebands=2.0)
+
+
+def test_sidebands_beside_a_signal_region_end_with_the_range():
+    windows = Windows.beside((3300, 3700), 1000, within=(2500, 5000))
+    assert windows == Windows((3300, 3700), [(2500, 3300), (3700, 4700)])
+    with pytest.raises(ConfigError, match="3300-3700 GeV leaves no room for sidebands in 3300-5000 GeV"):
+        Windows.beside((3300, 3700), 100, within=(3300, 5000))

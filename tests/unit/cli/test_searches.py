@@ -1,0 +1,158 @@
+"""``hepflow run --scan`` and ``hepflow limit --retrain``: options, tables and exit codes."""
+
+import json
+
+import pytest
+
+from hepflow.searches import (
+    CutLimits,
+    EfficiencyPoint,
+    Excess,
+    RetrainedLimits,
+    WindowCut,
+    WindowResult,
+    WindowScan,
+)
+from hepflow.workflow import retrain, window_scan
+
+CUTS = (
+    WindowCut(1.0, 400.0, 10.0, 410.0, 0.4, 0.34, None, "asymptotic"),
+    WindowCut(0.01, 4.0, 1.0, 14.0, 3.5, 2.3e-4, None, "asymptotic"),
+)
+SCAN = WindowScan(
+    "search",
+    "cathode",
+    1,
+    "abc",
+    {},
+    (
+        WindowResult((3000.0, 3300.0), ((2400.0, 3000.0), (3300.0, 3900.0)), CUTS, 2.0),
+        WindowResult((5000.0, 5500.0), (), problems=("no event in the sideband",)),
+    ),
+    Excess((3000.0, 3300.0), 0.01, 3.5, 2.3e-4, 4.6e-4, 12, 6, 5.5e-3, 2.54, 2.8e-3, 2.77),
+)
+LIMITS = RetrainedLimits(
+    "search",
+    "cathode",
+    1,
+    "abc",
+    {},
+    (3300.0, 3700.0),
+    600.0,
+    0.95,
+    (
+        CutLimits(
+            0.01,
+            (EfficiencyPoint(0, 0.1, 0.01, 3), EfficiencyPoint(100, 0.4, 0.02, 3)),
+            (0.0, 100.0),
+            (0.1, 0.4),
+            (0.09, 0.38),
+            (0.11, 0.42),
+            12.0,
+            (6.0, 8.0, 11.0, 16.0, 50.0),
+            48.0,
+            (33.0, 39.0, 46.0, 60.0, None),
+            (45.0, 52.0),
+            120.0,
+            (60.0, 80.0, 110.0, 160.0, 500.0),
+        ),
+    ),
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration, whose files nobody opens here."""
+    path = tmp_path / "search.yaml"
+    inputs = {
+        "data": {"path": "data.h5", "format": "hepflow"},
+        "signal": {"path": "signal.h5", "format": "hepflow"},
+    }
+    regions = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
+    path.write_text(json.dumps({"inputs": inputs, "regions": regions}))
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the command asked of the two searches, which find what stands above."""
+    asked = []
+
+    def scan(config, out, *, unblind, by):
+        asked.append((config, out, unblind, by))
+        return SCAN
+
+    def limits(config, out):
+        asked.append((config, out))
+        return LIMITS
+
+    monkeypatch.setattr(window_scan, "scan", scan)
+    monkeypatch.setattr(retrain, "retrained_limits", limits)
+    return asked
+
+
+def test_a_scan_prints_every_window_and_what_its_largest_excess_is_worth(hepflow, config, asked):
+    code, out, err = hepflow(
+        "run", config, "--scan", "--set", "scan.step=1", "--workers", 2, "--executor", "processes"
+    )
+    assert code == 0
+    assert "runs/search-scan" in err
+    assert ["3000-3300", "0.34", "0.40", "0.00023", "3.50"] in [line.split() for line in out.splitlines()]
+    assert (
+        "with those of 12 windows: p <= 0.0055, Z >= 2.54; of the 6 without overlap alone: p >= 0.0028" in out
+    )
+    assert "  5000-5500 GeV: no event in the sideband" in out
+    settings, folder, *unblinding = asked[0]
+    assert (settings.scan.step, settings.executor.workers, str(folder)) == (1, 2, "runs/search-scan")
+    assert unblinding == [False, None]
+
+
+def test_a_scan_as_json(hepflow, config, asked):
+    _, out, _ = hepflow(
+        "run", config, "--scan", "--json", "--unblind", "--unblind-by", "E. Noether", "--out", "there"
+    )
+    assert json.loads(out)["excess"]["disjoint"] == 6
+    assert str(asked[0][1]) == "there"
+    assert asked[0][2:] == (True, "E. Noether")
+
+
+def test_a_scan_of_which_nothing_came_fails(hepflow, config, monkeypatch):
+    empty = WindowScan("search", "cathode", 1, "abc", {}, SCAN.windows[1:])
+    monkeypatch.setattr(window_scan, "scan", lambda *_, **__: empty)
+    code, _, err = hepflow("run", config, "--scan")
+    assert code == 3
+    assert "5000-5500 GeV: no event in the sideband" in err
+
+
+def test_a_scan_has_no_stages(hepflow, config):
+    code, _, err = hepflow("run", config, "--scan", "--until", "scores")
+    assert code == 2
+    assert "leave --until out" in err
+
+
+def test_limits_beside_those_without_retraining(hepflow, config, asked):
+    code, out, _ = hepflow("limit", config, "--retrain", "--set", "limit.seeds=5")
+    assert code == 0
+    rows = [" ".join(line.split()) for line in out.splitlines()]
+    assert "eps_B 0.01 48 46 (39-60) 120 110 (80-160)" in rows
+    assert "eps_B 0.01  0.100 +- 0.010  0.400 +- 0.020" in out
+    assert asked[0][0].limit.seeds == 5
+    assert str(asked[0][1]) == "runs/search-limits"
+
+
+def test_limits_as_json(hepflow, config, asked):
+    _, out, _ = hepflow("limit", config, "--retrain", "--json", "--out", "there")
+    assert json.loads(out)["cuts"][0]["expected"] == [33.0, 39.0, 46.0, 60.0, None]
+
+
+@pytest.mark.parametrize("option", [("--mu", 0, 1, 0.1), ("--seed", 3), ("--sideband", 1, 2)])
+def test_options_of_a_spectrum_say_nothing_of_a_configuration(option, hepflow, config):
+    code, _, err = hepflow("limit", config, "--retrain", *option)
+    assert code == 2
+    assert f"leave {option[0]} out" in err
+
+
+def test_options_of_retraining_say_nothing_of_a_spectrum(hepflow, write_csv, background):
+    code, _, err = hepflow("limit", write_csv("mjj.csv", background), "--set", "seed=2")
+    assert code == 2
+    assert "these belong to --retrain; leave --set out" in err
