@@ -8,7 +8,6 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 
 from hepflow.classifiers import Classifier
-from hepflow.features import features
 from hepflow.flows import Density
 from hepflow.methods import Background
 from hepflow.results import Results
@@ -30,7 +29,7 @@ from hepflow.selection import (
 from hepflow.stats import BumpHunt, trials_of_cuts
 from hepflow.stats.trials import TOYS
 from hepflow.storage import load_sample, save_sample, write_json
-from hepflow.workflow.build import build_classifier, build_method, density_of, open_inputs
+from hepflow.workflow.build import build_classifier, build_method, density_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
 from hepflow.workflow.executors import few_threads
@@ -46,9 +45,11 @@ from hepflow.workflow.kept import (
     save_scores,
     save_validation,
 )
+from hepflow.workflow.piece_steps import READING
+from hepflow.workflow.pieces import read_features, read_piece
 from hepflow.workflow.plan import Plan
 from hepflow.workflow.provenance import unblindings
-from hepflow.workflow.steps import STAGES, analysis_plan, cut_name, fits
+from hepflow.workflow.steps import STAGES, cut_name, fits
 from hepflow.workflow.summary import summarise
 from hepflow.workflow.variations import (
     load_variations,
@@ -62,9 +63,8 @@ from hepflow.workflow.work import Work
 CLASSIFIER, DENSITY = "classifier.safetensors", "density.safetensors"
 
 
-def perform(config: Config, out: Path, blind: bool, step: str) -> None:
+def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> None:
     """Make one step of an analysis, in whichever process this is."""
-    plan = analysis_plan(config, blind=blind, unblinded=unblindings(out))
     with few_threads(config.executor):
         Analysis(config, plan, RunFolder(out, None), blind=blind).perform(step)
 
@@ -100,6 +100,8 @@ class Analysis(Work):
             self.publish(step, self._figures)
         elif step == "report":
             self.publish(step, self._report)
+        elif step.startswith(f"{READING}/"):
+            read_piece(self, self.config, step)
         else:
             getattr(self, step.replace("/", "_"))
 
@@ -109,9 +111,8 @@ class Analysis(Work):
         config = self.config
 
         def make() -> tuple[Sample, Sample | None]:
-            sources = open_inputs(config, "data", "signal")
-            data = features(sources["data"], config.features)
-            signal = features(sources["signal"], config.features) if "signal" in sources else None
+            data = self._read("data")
+            signal = self._read("signal") if config.inputs.signal is not None else None
             if config.injection is not None and signal is not None:
                 return inject(signal, data, config.injection.events, config.injection.seed)
             return data, signal
@@ -121,13 +122,9 @@ class Analysis(Work):
     @cached_property
     def simulation(self) -> Sample:
         """The simulated background."""
-
-        def make() -> Sample:
-            return features(open_inputs(self.config, "simulation")["simulation"], self.config.features)
-
         return self.keep(
             "simulation",
-            make,
+            lambda: self._read("simulation"),
             lambda folder, sample: save_sample(sample, folder / "simulation.h5"),
             lambda folder: load_sample(folder / "simulation.h5"),
         )
@@ -138,12 +135,9 @@ class Analysis(Work):
         signal = self.config.inputs.signal
         if signal is None or not signal.variations:
             return {}
-
-        def make() -> dict[str, tuple[Sample, Sample]]:
-            whole = features(open_inputs(self.config, "signal")["signal"], self.config.features)
-            return read_variations(self.config, whole)
-
-        return self.keep("variations", make, save_varied, load_varied)
+        return self.keep(
+            "variations", lambda: read_variations(self.config, self._read), save_varied, load_varied
+        )
 
     @cached_property
     def background(self) -> Background:
@@ -295,6 +289,9 @@ class Analysis(Work):
         from hepflow.report import write_report
 
         return [write_report(self.folder.path)]
+
+    def _read(self, what: str) -> Sample:
+        return read_features(self, self.config, what)
 
     def _estimate(self) -> Background:
         method = build_method(self.config, self.checkpoint("background"))

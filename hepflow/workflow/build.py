@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from hepflow.methods import (
     Salad,
 )
 from hepflow.readers import Normalisation, Source, read
+from hepflow.readers.files import find_files
 from hepflow.sample import FloatArray, Sample
 from hepflow.stats import (
     SignalShape,
@@ -36,6 +37,7 @@ from hepflow.stats import (
 )
 from hepflow.training import TrainingPlan
 from hepflow.workflow.config import Config, Input, Trees, Varied, methods
+from hepflow.workflow.piece_steps import entry_of
 from hepflow.workflow.steps import INPUTS
 
 SPACES = LaCathode.spaces  # the default, where there are as many flows
@@ -45,6 +47,11 @@ def open_inputs(config: Config, *names: str) -> dict[str, Source]:
     """Open the files of every input that is given, or of those named: data, signal, simulation and reference."""
     entries = {name: getattr(config.inputs, name) for name in names or INPUTS}
     return {name: _open(config, entry) for name, entry in entries.items() if entry is not None}
+
+
+def open_input(config: Config, what: str, files: Collection[str] | None = None) -> Source:
+    """Open the files of one input, by its name as for `entry_of`, or only some of its files."""
+    return _open(config, *entry_of(config, what), files)
 
 
 def open_variations(config: Config) -> dict[str, tuple[Source, Source]]:
@@ -58,16 +65,24 @@ def open_variations(config: Config) -> dict[str, tuple[Source, Source]]:
     }
 
 
-def _open(config: Config, entry: Input, side: Varied | None = None) -> Source:
-    """Open the files of an input, its samples joined."""
-    sources = [replace(_open_one(config, one), name=name) for name, one in entry.each(side)]
+def _open(
+    config: Config, entry: Input, side: Varied | None = None, files: Collection[str] | None = None
+) -> Source:
+    """Open the files of an input, its samples joined; relative paths start from the configuration's folder."""
+    sources = []
+    for name, one in entry.each(side):
+        paths = config.files(one)
+        if files is not None:
+            paths = [file for file in find_files(paths) if file in files]
+        if paths:
+            sources.append(replace(_open_one(config, one, paths), name=name))
     return Source.join(sources)
 
 
-def _open_one(config: Config, entry: Input) -> Source:
-    """Open the files of one sample; relative paths start from the configuration's folder."""
+def _open_one(config: Config, entry: Input, paths: list[str]) -> Source:
+    """Open files of one sample."""
     return read(
-        config.files(entry),
+        paths,
         entry.format,
         tree=entry.tree,
         branches=None if entry.branches is None else {k: _columns(v) for k, v in entry.branches.items()},

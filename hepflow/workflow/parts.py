@@ -18,6 +18,7 @@ from hepflow.workflow.execute import carry_out
 from hepflow.workflow.executors import open_pool
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.part_steps import EVENTS
+from hepflow.workflow.pieces import forget_pieces
 from hepflow.workflow.plan import Plan
 from hepflow.workflow.provenance import record_run
 from hepflow.workflow.work import Work
@@ -183,6 +184,7 @@ def carry_out_search(search: Search, send: Callable[[str], None], left: Mapping[
     with record_run(search.folder, config, search.plan, left), open_pool(config.executor) as pool:
         carry_out(search.plan, left, search.perform if pool is None else send, pool)
     search.folder.forget_checkpoints()
+    forget_pieces(search.plan, search.folder)
 
 
 def _save_failure(folder: Path, reason: str) -> None:

@@ -108,13 +108,15 @@ def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, st
     """Make what is left; only now is anything loaded that takes long, torch among it."""
     from hepflow.workflow.analysis import Analysis, perform
     from hepflow.workflow.executors import open_pool
+    from hepflow.workflow.pieces import forget_pieces
 
     here = Analysis(config, plan, folder, blind=blind)
     before = {step: why for step, why in left.items() if step != "report"}
     with record_run(folder, config, plan, left), open_pool(config.executor) as pool:
-        send = partial(perform, config, folder.path, blind)
+        send = partial(perform, config, plan, folder.path, blind)
         carry_out(plan, before, here.perform if pool is None else send, pool)
     if "report" in left:  # which tells how the run ended
         here.perform("report")
-    if all(folder.todo(plan, step) is None for step in plan.until("validation", STAGES)):
+    forget_pieces(plan, folder)
+    if not todo(plan, folder, wanted(plan, "validation")):
         folder.forget_checkpoints()

@@ -11,6 +11,7 @@ from hepflow.results import Unblinding
 from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
+from hepflow.workflow.piece_steps import joining
 from hepflow.workflow.plan import Plan, Step
 
 STAGES = ("features", "background", "scores", "validation", "fit", "figures")
@@ -60,13 +61,15 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
     validating = ("hepflow.selection.validation", METHODS[method], CLASSIFIERS[classifier])
 
     injected = {"injection": settings["injection"]}
-    steps = [Step("features", "features", {**reading(config, "data", "signal"), **injected})]
+    steps = joining(config, "features", {**reading(config, "data", "signal"), **injected}, ("data", "signal"))
     if simulated:
-        steps.append(Step("simulation", "features", reading(config, "simulation")))
-    varied = ("variations",) if config.inputs.signal is not None and config.inputs.signal.variations else ()
-    if varied:
+        steps += joining(config, "simulation", reading(config, "simulation"), ("simulation",))
+    signal = config.inputs.signal
+    varied = ("variations",) if signal is not None and signal.variations else ()
+    if signal is not None and varied:
+        effects = [f"signal/{name}/{side}" for name in signal.variations for side in ("up", "down")]
         made_from = {**reading(config, "signal", varied=True), **injected}
-        steps.append(Step("variations", "features", made_from))
+        steps += joining(config, "variations", made_from, ("signal", *effects))
     steps += [
         Step(
             "background",

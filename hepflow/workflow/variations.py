@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from hepflow.features import features
-from hepflow.readers import Source
 from hepflow.sample import Sample
 from hepflow.selection import Scored
 from hepflow.selection.validation import bare
 from hepflow.storage import atomic_write, load_sample, save_sample
-from hepflow.workflow.build import open_variations
 from hepflow.workflow.config import Config
 
 SIDES = ("up", "down")
@@ -23,25 +20,31 @@ COLUMNS = ("mass", "weight", "score")
 FILE = "variations.h5"
 
 
-def read_variations(config: Config, signal: Sample) -> dict[str, tuple[Sample, Sample]]:
+def read_variations(config: Config, read: Callable[[str], Sample]) -> dict[str, tuple[Sample, Sample]]:
     """Read the signal with each systematic effect, up and down, by the name of its nuisance parameter.
 
     Parameters
     ----------
     config
         The analysis.
-    signal
-        The whole nominal signal, before any injection: where events are injected, ``mu = 1`` is their number, and
-        what an effect does to the yield is relative to this sample.
+    read
+        Reads an input, by its name as for `hepflow.workflow.piece_steps.entry_of`.
+
+    Notes
+    -----
+    Where events are injected, ``mu = 1`` is their number, and what an effect does to the yield is relative to the
+    whole nominal signal, before any injection.
     """
+    if config.inputs.signal is None:
+        return {}
     injected = config.injection.events if config.injection else 0
-    scale = injected / float(signal.weight.sum()) if injected else 1.0
+    scale = injected / float(read("signal").weight.sum()) if injected else 1.0
 
-    def sample(source: Source) -> Sample:
-        read = features(source, config.features)
-        return replace(read, weight=scale * read.weight)
+    def sample(name: str, side: str) -> Sample:
+        varied = read(f"signal/{name}/{side}")
+        return replace(varied, weight=scale * varied.weight)
 
-    return {name: (sample(up), sample(down)) for name, (up, down) in open_variations(config).items()}
+    return {name: (sample(name, "up"), sample(name, "down")) for name in config.inputs.signal.variations}
 
 
 def save_varied(folder: Path, variations: Mapping[str, tuple[Sample, Sample]]) -> None:

@@ -107,7 +107,7 @@ def folder(finished, tmp_path):
 @pytest.fixture
 def forbid(monkeypatch):
     """Return a function that makes stages fail if they are computed instead of read."""
-    homes = {"features": "features", "background": "build_method", "scores": "build_classifier"}
+    homes = {"features": "read_features", "background": "build_method", "scores": "build_classifier"}
 
     def forbid(*names):
         for name in names:

@@ -55,7 +55,7 @@ def check_whole(folder):
 @pytest.mark.parametrize(
     ("stage", "name", "call"),
     [
-        ("features", "hepflow.workflow.analysis.features", 2),
+        ("features", "hepflow.workflow.analysis.read_features", 2),
         ("features", "hepflow.workflow.kept.save_sample", 2),
         ("background", "hepflow.training.loop.torch.optim.AdamW.step", 5),
         ("background", "hepflow.flows.density.Density.sample", 1),
@@ -111,7 +111,7 @@ def test_files_of_an_interrupted_stage_are_not_taken_for_done(folder, configure)
 
 def test_interrupt_of_the_very_first_run(configure, tmp_path):
     """Before the folder holds anything: the same command must not find a foreign folder."""
-    for name, call in (("hepflow.workflow.run.write_text", 1), ("hepflow.workflow.analysis.open_inputs", 1)):
+    for name, call in (("hepflow.workflow.run.write_text", 1), ("hepflow.workflow.pieces.open_input", 1)):
         with pytest.MonkeyPatch.context() as patch:
             interrupt(patch, name, call=call)
             with pytest.raises(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from hepflow.sample import Sample
 from hepflow.selection import cuts, inclusive, judge, score
 from hepflow.stats import SignalTemplate, with_samples, workspace
 from hepflow.storage import save_sample
-from hepflow.workflow.build import open_inputs, signal_template
+from hepflow.workflow.build import open_input, signal_template
 from hepflow.workflow.config import load_config
 from hepflow.workflow.variations import load_variations, read_variations, save_variations
 
@@ -129,8 +129,10 @@ def configured(toy, tmp_path):
 
 def test_from_configuration_to_workspace(configured, analysis, tmp_path):
     data, background, _ = analysis
-    whole = features(open_inputs(configured)["signal"], configured.features)
-    variations = read_variations(configured, whole)
+    whole = features(open_input(configured, "signal"), configured.features)
+    variations = read_variations(
+        configured, lambda what: features(open_input(configured, what), configured.features)
+    )
     up, _ = variations["jes"]
     assert up.weight.sum() == pytest.approx(60)  # as many events as are injected are mu = 1
     assert variations["tau"][0].weight.sum() == pytest.approx(60 * whole.feature("tau21").mean())
