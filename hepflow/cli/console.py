@@ -137,8 +137,10 @@ def execution(function: Function) -> Function:
         if scheduler is not None and executor is None:
             executor = "dask"
         given = {"name": executor, "workers": workers, "scheduler": scheduler}
-        settings = tuple(f"executor.{key}={value}" for key, value in given.items() if value is not None)
-        return function(*arguments, executor=settings, **options)
+        settings = [f"executor.{key}={value}" for key, value in given.items() if value is not None]
+        if executor in ("local", "processes"):  # what a configuration says of a cluster means nothing to these
+            settings[0] = f"executor={{name: {executor}}}"
+        return function(*arguments, executor=tuple(settings), **options)
 
     options = (
         click.option(

@@ -39,8 +39,9 @@ def status(folder: Path, as_json: bool) -> None:
 @click.command(epilog=console.example("hepflow reproduce runs/search --out runs/search-again"))
 @click.argument("folder", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--out", type=FOLDER, help="Folder of the new run [default: RUN-reproduced].")
+@console.execution
 @console.as_json
-def reproduce(folder: Path, out: Path | None, as_json: bool) -> None:
+def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json: bool) -> None:
     """Run an analysis again from what its folder keeps, and compare.
 
     Exit code 1 if a number of results.json differs. On the same machine, with the same versions and threads, none
@@ -50,7 +51,7 @@ def reproduce(folder: Path, out: Path | None, as_json: bool) -> None:
 
     out = out or folder.with_name(f"{folder.name}-reproduced")
     try:
-        found = again(folder, out)
+        found = again(folder, out, executor)
     except KeyboardInterrupt:
         raise console.InterruptError(
             f"interrupted; what is done stays in {out}, and the same command goes on from there"

@@ -115,9 +115,15 @@ def _cluster(chosen: Dask, distributed: Any) -> Any:
             f"executor.cluster: {chosen.cluster!r} needs the package dask-jobqueue; try pip install 'hepflow[dask]'"
         ) from None
     kind = {"slurm": "SLURMCluster", "htcondor": "HTCondorCluster", "lsf": "LSFCluster", "pbs": "PBSCluster"}
+    extra = [
+        "--nthreads",
+        "1",
+        *chosen.options.get("worker_extra_args", ()),
+    ]  # one step, on all cores of the job
+    options = {**chosen.options, "worker_extra_args": extra}
     try:
         cluster = getattr(dask_jobqueue, kind[chosen.cluster])(
-            cores=1, job_cpu=chosen.threads, processes=1, memory=chosen.memory, **chosen.options
+            cores=chosen.threads, processes=1, memory=chosen.memory, **options
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"executor.options of {chosen.cluster!r}: {error}") from None

@@ -41,7 +41,7 @@ class Reproduction:
     out: Path
 
 
-def reproduce(original: Path, out: Path) -> Reproduction:
+def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Reproduction:
     """Run an analysis again from the configuration that its folder keeps, and compare the results.
 
     Parameters
@@ -50,6 +50,8 @@ def reproduce(original: Path, out: Path) -> Reproduction:
         The folder of a finished `hepflow run`.
     out
         Where the new run goes; resumed if it was begun there.
+    overrides
+        Settings to run it with, such as ``executor=processes``.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def reproduce(original: Path, out: Path) -> Reproduction:
     """
     folder = RunFolder(original, None)
     before = _results(original)
-    config = load_config(original / "config.yaml")
+    config = load_config(original / "config.yaml", overrides)
     hidden = is_blinded(original)
     run(config, out, until="fit", unblind=config.fit.blind and not hidden)
     now = _results(out)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,9 @@ import pytest
 from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.report import write_report
-from hepflow.workflow.config.executor import Processes
+from hepflow.workflow.config.executor import Dask, Processes
 from hepflow.workflow.execute import carry_out
-from hepflow.workflow.executors import open_pool
+from hepflow.workflow.executors import _cluster, open_pool
 from hepflow.workflow.plan import Plan, Step
 from hepflow.workflow.run import dry_run, run
 from hepflow.workflow.status import status
@@ -170,8 +171,8 @@ def test_interrupt_of_the_real_process_and_another_beside_it(search, tmp_path, c
 
 POOL = """
 import os, time
-from hepflow.workflow.config.executor import Processes
-from hepflow.workflow.executors import open_pool
+from hepflow.workflow.config.executor import Dask, Processes
+from hepflow.workflow.executors import _cluster, open_pool
 if __name__ == "__main__":
     try:
         with open_pool(Processes(workers=1)) as pool:
@@ -228,3 +229,24 @@ def test_kills_at_random_moments(search, tmp_path):
     kills = json.loads((tmp_path / "kills.json").read_text("utf-8"))["kills"]
     assert len(kills) == 5
     assert all(kill["same"] and kill["twice"] == 0 for kill in kills)
+
+
+@pytest.mark.filterwarnings("ignore")  # of dask-jobqueue, where there is no batch system
+@pytest.mark.parametrize(
+    ("kind", "cores"),
+    [
+        ("slurm", "--cpus-per-task=4"),
+        ("htcondor", "DaskWorkerCores = 4"),
+        ("pbs", "ncpus=4"),
+        ("lsf", "-n 4"),
+    ],
+)
+def test_a_job_of_a_batch_farm_has_its_cores_and_does_one_step(kind, cores, monkeypatch):
+    jobqueue = pytest.importorskip("dask_jobqueue")
+    monkeypatch.setattr(jobqueue.core.JobQueueCluster, "scale", lambda self, jobs: None)
+    options = {"disk": "4GB"} if kind == "htcondor" else {"queue": "short"}
+    with _cluster(Dask(cluster=kind, threads=4, memory="8GB", options=options), None) as cluster:
+        script = cluster.job_script()
+    assert cores in script
+    *_, threads = re.findall(r"--nthreads[', ]+(\d+)", script)
+    assert threads == "1"
