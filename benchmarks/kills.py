@@ -41,7 +41,9 @@ def command(config: Path, overrides: list[str], out: Path) -> list[str]:
 
 def killed_after(arguments: list[str], seconds: float | None) -> bool:
     """Run a command, and kill it with all its processes after some time; tell whether that came before its end."""
-    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+    with subprocess.Popen(
+        arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:

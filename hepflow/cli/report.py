@@ -24,5 +24,8 @@ def report(folder: Path, out: Path | None) -> None:
     One HTML file with its figures inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
     """
     from hepflow.report import write_report
+    from hepflow.workflow.folder import refuse_links
 
+    if out is None:
+        refuse_links(folder)
     click.echo(f"report in {write_report(folder, out)}", err=True)

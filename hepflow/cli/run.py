@@ -115,7 +115,10 @@ def plot(folder: Path, out: Path | None) -> None:
     results = results_file(folder)
     from hepflow.plots import draw_run
     from hepflow.results import Results
+    from hepflow.workflow.folder import refuse_links
 
+    if out is None:
+        refuse_links(folder)
     out = out or folder / "figures"
     draw_run(Results.from_json(results), out)
     click.echo(f"figures in {out}", err=True)

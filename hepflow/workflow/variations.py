@@ -12,7 +12,7 @@ import numpy as np
 from hepflow.sample import Sample
 from hepflow.selection import Scored
 from hepflow.selection.validation import bare
-from hepflow.storage import atomic_write, load_sample, save_sample
+from hepflow.storage import load_sample, save_sample, write_hdf5
 from hepflow.workflow.config import Config
 
 SIDES = ("up", "down")
@@ -65,7 +65,7 @@ def load_varied(folder: Path) -> dict[str, tuple[Sample, Sample]]:
 
 def save_variations(folder: Path, variations: Mapping[str, tuple[Scored, Scored]]) -> None:
     """Keep masses, weights and scores: all that templates are made of."""
-    with atomic_write(folder / FILE) as path, h5py.File(path, "w") as file:
+    with write_hdf5(folder / FILE) as file:
         for name, both in variations.items():
             for side, scored in zip(SIDES, both, strict=True):
                 columns = (scored.sample.mass, scored.sample.weight, scored.score)

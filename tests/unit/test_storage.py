@@ -1,5 +1,6 @@
 """Samples in files, and files written whole or not at all."""
 
+import errno
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import uproot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from safetensors import SafetensorError
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.features import features
@@ -234,6 +236,30 @@ def test_an_interrupt_while_saving_leaves_nothing(tmp_path, monkeypatch, suffix)
     with pytest.raises(KeyboardInterrupt):
         save_sample(make(), tmp_path / f"s{suffix}")
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "no space left on device; make room, and give the same",
+        ),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota exceeded; make room"),
+        (OSError(errno.EROFS, "Read-only file system"), "read-only file system; write elsewhere"),
+        (
+            SafetensorError("I/O error: No space left on device (os error 28)"),
+            "no space left on device; make room",
+        ),
+    ],
+)
+def test_a_disk_that_is_full_is_said_in_words_whatever_library_met_it(error, said, tmp_path):
+    with (
+        pytest.raises(InputError, match=rf"a\.h5: cannot be written: {said}"),
+        atomic_write(tmp_path / "a.h5"),
+    ):
+        raise error
+    assert not list(tmp_path.iterdir())
 
 
 def test_atomic_write_goes_through_links_and_keeps_usual_permissions(tmp_path):

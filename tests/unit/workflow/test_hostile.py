@@ -117,6 +117,15 @@ def test_a_link_in_place_of_a_file(name, folder, victim, configure):
         run(configure("method.epochs=1"), folder)
 
 
+@pytest.mark.parametrize(("command", "name"), [("plot", "figures"), ("report", "report.html")])
+def test_a_link_in_place_of_what_a_command_writes_anew(command, name, folder, victim, capsys):
+    (folder / name).symlink_to(victim / "thesis.tex" if name == "report.html" else victim)
+    with pytest.raises(SystemExit) as end:
+        main([command, str(folder)])
+    assert end.value.code == 1
+    assert "a link that leads out of the run folder" in capsys.readouterr().err
+
+
 def test_links_inside_the_folder_and_to_it_are_harmless(folder, configure, tmp_path, finished):
     (folder / "newest.json").symlink_to("results.json")
     (tmp_path / "link").symlink_to(folder)
