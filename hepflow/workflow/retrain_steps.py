@@ -10,6 +10,7 @@ from hepflow.workflow.steps import analysis_plan, fits
 
 LIMITS, FIGURES, EFFICIENCY = "limits", "figures", "efficiency"
 TRAINED = ("background", "scores")
+SEARCH = ("hepflow.workflow.retrained_search", "hepflow.workflow.cut_limits")
 ANALYSED = (*TRAINED, "validation", "fit")
 
 
@@ -18,7 +19,7 @@ def limits_plan(config: Config) -> Plan:
     whole = analysis_plan(config, blind=config.fit.blind)
     steps = [step for step in whole if step.stage == EVENTS]
     measured = {
-        "code": code_of("hepflow.selection.efficiency"),
+        "code": code_of("hepflow.selection.efficiency", alone=SEARCH),
         "selection": config.selection.model_dump(mode="json"),
     }
     results = []
@@ -32,7 +33,7 @@ def limits_plan(config: Config) -> Plan:
             steps.append(Step(results[-1], EFFICIENCY, measured, (f"{at}/scores",)))
     results += [f"{name_of(0, 0)}/{fit}" for fit in fits(config)]
     told = {
-        "code": code_of("hepflow.searches.retraining", "hepflow.stats.retrained"),
+        "code": code_of("hepflow.searches.retraining", "hepflow.stats.retrained", alone=SEARCH),
         "config": config.hash(),
     }
     drawn = {"code": code_of("hepflow.plots.retrained_limits")}

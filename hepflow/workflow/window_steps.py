@@ -16,6 +16,7 @@ from hepflow.workflow.provenance import unblindings
 from hepflow.workflow.steps import analysis_plan, fits
 
 SCAN, FIGURES, RESULT = "scan", "figures", "result"
+SEARCH = ("hepflow.workflow.window_search",)
 STAGES = ("background", "scores", "validation", "fit")
 
 
@@ -53,7 +54,7 @@ def scan_plan(config: Config, out: Path, *, blind: bool) -> Plan:
     whole = analysis_plan(config, blind=blind)
     steps = [step for step in whole if step.stage == EVENTS]
     measured = {
-        "code": code_of("hepflow.stats.trials", "hepflow.searches.windows"),
+        "code": code_of("hepflow.stats.trials", "hepflow.searches.windows", alone=SEARCH),
         "toys": config.fit.toys,
         "blind": blind,
         "seed": config.seed,
@@ -68,7 +69,7 @@ def scan_plan(config: Config, out: Path, *, blind: bool) -> Plan:
         results.append(f"{at}/{RESULT}")
         steps.append(Step(results[-1], RESULT, measured, tuple(f"{at}/{name}" for name in fits(config))))
     told = {
-        "code": code_of("hepflow.searches.windows", "hepflow.stats.window_trials"),
+        "code": code_of("hepflow.searches.windows", "hepflow.stats.window_trials", alone=SEARCH),
         "config": config.hash(),
         "unblinded": [vars(one) for one in unblinded],
     }
