@@ -48,8 +48,15 @@ def read_features(work: Work, config: Config, what: str) -> Sample:
     pieces = pieces_of(work.plan, what)
     if not pieces:
         return features(source, names)
-    collected = (one for step in pieces for one in _keep(work, step, source, names))
-    return join_features(source, names, collected)
+
+    def gave(step: str) -> list[Collected]:
+        if work.folder.todo(work.plan, step) is None:
+            return _keep(work, step, source, names)
+        return _collect(
+            work, step, source, names
+        )  # not kept: another step may join this piece at the same time
+
+    return join_features(source, names, (one for step in pieces for one in gave(step)))
 
 
 def read_piece(work: Work, config: Config, step: str) -> None:
@@ -73,13 +80,14 @@ def forget_pieces(plan: Plan, folder: RunFolder) -> None:
 
 
 def _keep(work: Work, step: str, source: Source, names: tuple[str, ...]) -> list[Collected]:
-    """Return what a piece of a source gave, read now or before."""
+    """Return what a piece of a source gave, read now and kept, or before."""
+    return work.keep(step, lambda: _collect(work, step, source, names), _save, _load)
 
-    def make() -> list[Collected]:
-        collected = collect_features(source.cut(_shares(work.plan, step)), names, progress=False)
-        return [replace(one, rows=(joined(list(one.rows)),)) if one.rows else one for one in collected]
 
-    return work.keep(step, make, _save, _load)
+def _collect(work: Work, step: str, source: Source, names: tuple[str, ...]) -> list[Collected]:
+    """Read a piece of a source; the chunks of a file become one."""
+    collected = collect_features(source.cut(_shares(work.plan, step)), names, progress=False)
+    return [replace(one, rows=(joined(list(one.rows)),)) if one.rows else one for one in collected]
 
 
 def _shares(plan: Plan, step: str) -> Mapping[str, Share]:

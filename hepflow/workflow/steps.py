@@ -142,7 +142,7 @@ def reading(config: Config, *names: str, varied: bool = False) -> dict[str, Any]
     if not varied:
         inputs = {name: entry.model_copy(update={"variations": {}}) for name, entry in inputs.items()}
     return {
-        "code": code_of(*READING, alone=BUILD),
+        "code": code_of(*READING, alone=(*BUILD, "hepflow.workflow.pieces")),
         "files": {
             path: found
             for entry in inputs.values()
