@@ -30,6 +30,7 @@ from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
 from hepflow.errors import HepflowError
 from hepflow.version import __version__
+from hepflow.workflow.logs import without_bars
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -58,7 +59,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
     console.start_logging("DEBUG" if verbose else "WARNING" if quiet else "INFO")
     console.show_warnings()
     if quiet:
-        context.with_resource(console.without_bars())
+        context.with_resource(without_bars())
 
 
 for command in (

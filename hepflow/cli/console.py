@@ -7,8 +7,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Sequence
 from typing import Any, TextIO, TypeVar, cast
 
 import click
@@ -23,19 +22,6 @@ class InterruptError(HepflowError):
     """The user pressed Ctrl-C, and can go on later."""
 
     exit_code = INTERRUPTED
-
-
-class _NoTerminal:
-    """Standard error as if it were a file: progress bars are shown on terminals alone."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def isatty(self) -> bool:
-        return False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
 
 
 class _BesideBars(logging.Handler):
@@ -57,13 +43,6 @@ def start_logging(level: str) -> None:
     logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, _BesideBars)]
     logger.addHandler(_BesideBars())
     logger.setLevel(level)
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Keep progress bars off standard error."""
-    with redirect_stderr(cast(TextIO, _NoTerminal(sys.stderr))):
-        yield
 
 
 def show_warnings() -> None:
@@ -138,7 +117,10 @@ def execution(function: Function) -> Function:
             executor = "dask"
         given = {"name": executor, "workers": workers, "scheduler": scheduler}
         settings = [f"executor.{key}={value}" for key, value in given.items() if value is not None]
-        if executor in ("local", "processes"):  # what a configuration says of a cluster means nothing to these
+        if executor in (
+            "local",
+            "processes",
+        ):  # what a configuration says of a cluster means nothing to these
             settings[0] = f"executor={{name: {executor}}}"
         return function(*arguments, executor=tuple(settings), **options)
 
@@ -148,7 +130,9 @@ def execution(function: Function) -> Function:
             type=click.Choice(["local", "processes", "dask"]),
             help="Where steps run: one after another here, in several processes, or on a Dask cluster.",
         ),
-        click.option("--workers", type=int, metavar="N", help="How many steps at once [default: as many as fit]."),
+        click.option(
+            "--workers", type=int, metavar="N", help="How many steps at once [default: as many as fit]."
+        ),
         click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask cluster: tcp://HOST:PORT."),
     )
     for option in reversed(options):

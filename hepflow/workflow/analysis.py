@@ -32,7 +32,7 @@ from hepflow.storage import load_sample, save_sample, write_json
 from hepflow.workflow.build import build_classifier, build_method, density_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
-from hepflow.workflow.executors import few_threads
+from hepflow.workflow.executors import as_worker
 from hepflow.workflow.fits import hunt, load_hunt, save_hunt
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.kept import (
@@ -65,7 +65,7 @@ CLASSIFIER, DENSITY = "classifier.safetensors", "density.safetensors"
 
 def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> None:
     """Make one step of an analysis, in whichever process this is."""
-    with few_threads(config.executor):
+    with as_worker(config.executor, out):
         Analysis(config, plan, RunFolder(out, None), blind=blind).perform(step)
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property, partial
+from contextlib import ExitStack
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from hepflow.comparison import Comparison, Matrix, MethodResult
 from hepflow.errors import ConfigError
-from hepflow.features import features
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample, write_text
-from hepflow.workflow.build import open_inputs
 from hepflow.workflow.compare_steps import (
     COMPARISON,
     SAMPLES,
@@ -26,9 +25,10 @@ from hepflow.workflow.config import Config, Method, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH
 from hepflow.workflow.dataset import DataSet
 from hepflow.workflow.execute import carry_out, todo
-from hepflow.workflow.executors import few_threads, open_pool
+from hepflow.workflow.executors import as_worker, open_pool
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.logs import logging_to
+from hepflow.workflow.pieces import forget_pieces, read_features, read_piece
 from hepflow.workflow.plan import Plan
 from hepflow.workflow.provenance import record_run, versions
 from hepflow.workflow.work import Work
@@ -72,25 +72,37 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
     if scan and config.inputs.signal is None:
         raise ConfigError("--scan injection adds signal to the data: give `inputs.signal`")
     folder = RunFolder(out, identity(config))
-    with folder.locked(), logging_to(out):
+    with folder.locked(), logging_to(out), ExitStack() as stack:
+        pool = cache(
+            lambda: stack.enter_context(open_pool(config.executor))
+        )  # jobs of a farm are submitted once
         samples = _Samples(config, samples_plan(config), folder)
+        if samples.plan[SAMPLES].after and (unread := todo(samples.plan, folder, [SAMPLES])):
+            carry_out(samples.plan, unread, partial(read_samples, config, samples.plan, out), pool())
         chosen = methods_of(config, samples.all)
         write_text(out / "config.yaml", config.to_yaml(out))
         work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
         left = todo(work.plan, folder, [COMPARISON])
         if left:
-            with record_run(folder, config, work.plan, left), open_pool(config.executor) as pool:
+            with record_run(folder, config, work.plan, left):
                 send = partial(perform, config, chosen, out, scan)
-                carry_out(work.plan, left, work.perform if pool is None else send, pool)
+                carry_out(work.plan, left, work.perform if pool() is None else send, pool())
         folder.forget_checkpoints()
+        forget_pieces(samples.plan, folder)
     return Comparison.from_json(out / f"{COMPARISON}.json")
 
 
 def perform(config: Config, chosen: Mapping[str, Method], out: Path, scan: bool, step: str) -> None:
     """Make one step of a comparison, in whichever process this is."""
     plan = compare_plan(config, chosen, scan=scan)
-    with few_threads(config.executor):
+    with as_worker(config.executor, out):
         Contest(config, chosen, plan, RunFolder(out, None), scan=scan).perform(step)
+
+
+def read_samples(config: Config, plan: Plan, out: Path, step: str) -> None:
+    """Read all inputs, or a piece of one, in whichever process this is."""
+    with as_worker(config.executor, out):
+        _Samples(config, plan, RunFolder(out, None)).perform(step)
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -111,9 +123,14 @@ class _Samples(Work):
         self.config = config
 
     def _read(self) -> dict[str, Sample]:
-        return {
-            name: features(source, self.config.features) for name, source in open_inputs(self.config).items()
-        }
+        return {name: read_features(self, self.config, name) for name in self.config.inputs.given}
+
+    def perform(self, step: str) -> None:
+        """Make the result of a step and keep it, unless it is there."""
+        if step == SAMPLES:
+            _ = self.all
+        else:
+            read_piece(self, self.config, step)
 
 
 class Contest(_Samples):
@@ -140,8 +157,8 @@ class Contest(_Samples):
 
     def perform(self, step: str) -> None:
         """Make the result of a step and keep it, unless it is there."""
-        if step == SAMPLES:
-            _ = self.all
+        if self.plan[step].stage == "features":
+            super().perform(step)
         elif step == COMPARISON:
             self.publish(step, self._compare)
         else:

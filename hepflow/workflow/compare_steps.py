@@ -9,6 +9,7 @@ from typing import Any
 from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config, Method
 from hepflow.workflow.config.methods import NEEDS_TRUTH, Splines, density_settings
+from hepflow.workflow.piece_steps import joining
 from hepflow.workflow.plan import Plan, Step, key_of
 from hepflow.workflow.steps import BUILD, CLASSIFIERS, INPUTS, METHODS, reading
 
@@ -66,8 +67,8 @@ def shared_densities(chosen: Mapping[str, Method]) -> dict[str, str]:
 
 
 def samples_plan(config: Config) -> Plan:
-    """Return the first step of a comparison, whose result tells which methods can be compared."""
-    return Plan.of([Step(SAMPLES, "features", reading(config, *INPUTS))])
+    """Return the first steps of a comparison; the result of the last tells which methods can be compared."""
+    return Plan.of(joining(config, SAMPLES, reading(config, *INPUTS), INPUTS))
 
 
 def compare_plan(config: Config, chosen: Mapping[str, Method], *, scan: bool) -> Plan:

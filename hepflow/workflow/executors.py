@@ -11,10 +11,12 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
+from hepflow.workflow.logs import logging_to, without_bars
 
 log = logging.getLogger("hepflow.workflow")
 
@@ -64,7 +66,14 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def few_threads(chosen: Local | Processes | Dask) -> Iterator[None]:
+def as_worker(chosen: Local | Processes | Dask, out: Path) -> Iterator[None]:
+    """Work as one of several on a run folder: few threads, messages to its log, no bars on the terminal of all."""
+    with _few_threads(chosen), without_bars(), logging_to(out):
+        yield
+
+
+@contextmanager
+def _few_threads(chosen: Local | Processes | Dask) -> Iterator[None]:
     """Keep numerical libraries to as many threads as each worker has."""
     if isinstance(chosen, Local):
         yield

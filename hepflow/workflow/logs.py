@@ -1,12 +1,14 @@
-"""Logs: what a run says goes into its folder too."""
+"""Logs: what a run says goes into its folder too, and progress bars only where one process shows them."""
 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 FILE = "run.log"
 
@@ -22,6 +24,26 @@ class _Log(logging.FileHandler):
         pass
 
 
+class _NoTerminal:
+    """Standard error as if it were a file: progress bars are shown on terminals alone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        return False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Keep progress bars off standard error."""
+    with redirect_stderr(cast(TextIO, _NoTerminal(sys.stderr))):
+        yield
+
+
 @contextmanager
 def logging_to(folder: Path) -> Iterator[None]:
     """Append the messages of hepflow to ``run.log`` in a folder, with the time (UTC) and the process."""
@@ -32,9 +54,13 @@ def logging_to(folder: Path) -> Iterator[None]:
     form.converter = time.gmtime
     handler.setFormatter(form)
     logger = logging.getLogger("hepflow")
+    level = logger.level
+    if level == logging.NOTSET:  # as in the process of a worker
+        logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
         handler.close()

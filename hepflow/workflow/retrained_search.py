@@ -12,7 +12,7 @@ from hepflow.stats import mean_efficiency
 from hepflow.storage import write_json
 from hepflow.workflow.config import Config
 from hepflow.workflow.cut_limits import cut_limits
-from hepflow.workflow.executors import few_threads
+from hepflow.workflow.executors import as_worker
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.parts import Part, Search
 from hepflow.workflow.provenance import versions
@@ -25,7 +25,7 @@ Efficiencies = dict[float, tuple[float, float]]
 
 def perform(config: Config, out: Path, step: str) -> None:
     """Make one step, in whichever process this is; the injections stand in the configuration."""
-    with few_threads(config.executor):
+    with as_worker(config.executor, out):
         RetrainedSearch(config, limits_plan(config), RunFolder(out, None), blind=config.fit.blind).perform(
             step
         )

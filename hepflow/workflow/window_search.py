@@ -12,7 +12,7 @@ from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.storage import write_json
 from hepflow.workflow.config import Config, Regions
-from hepflow.workflow.executors import few_threads
+from hepflow.workflow.executors import as_worker
 from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.parts import Part, Search
 from hepflow.workflow.provenance import unblindings, versions
@@ -23,7 +23,7 @@ from hepflow.workflow.window_steps import RESULT, SCAN, name_of, regions_of, sca
 def perform(config: Config, out: Path, blind: bool, step: str) -> None:
     """Make one step of a search in many windows, in whichever process this is."""
     plan = scan_plan(config, out, blind=blind)
-    with few_threads(config.executor):
+    with as_worker(config.executor, out):
         WindowSearch(config, plan, RunFolder(out, None), blind=blind).perform(step)
 
 

@@ -1,6 +1,8 @@
 """Large inputs, read in pieces by several processes: the same events to the bit, and nothing read twice."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import h5py
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from hepflow.errors import InputError
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow import piece_steps, pieces
+from hepflow.workflow import compare, piece_steps, pieces
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.config import load_config
 from hepflow.workflow.execute import carry_out, todo
@@ -216,3 +218,30 @@ def test_a_wrong_request_is_told_once(reading, configured, tmp_path):
     with pytest.raises(InputError, match="no feature 'tau32'"):
         reading(config=configured(PROCESSES, "features=[m_J1, tau32]"))
     assert not list((tmp_path / "run" / "stages").rglob("step.json"))
+
+
+@pytest.mark.usefixtures("small")
+def test_samples_of_a_comparison(configured, monkeypatch, tmp_path):
+    class Enough(Exception):
+        """No method is to be trained here."""
+
+    def stop(config, samples):
+        raise Enough
+
+    monkeypatch.setattr(compare, "methods_of", stop)
+    monkeypatch.setattr(compare, "open_pool", lambda chosen: ThreadPoolExecutor(2))
+    monkeypatch.setattr(compare, "as_worker", lambda chosen, out: nullcontext())
+    found = []
+    for name, executor in (("alone", "executor=local"), ("several", PROCESSES)):
+        with pytest.raises(Enough):
+            compare.compare(configured(executor, "fit.blind=false"), tmp_path / name)
+        found.append(
+            {file.name: load_sample(file) for file in (tmp_path / name / "stages/samples").glob("*.h5")}
+        )
+    assert (tmp_path / "several" / "stages" / "reading" / "data" / "001" / "step.json").is_file()
+    alone, several = found
+    assert alone.keys() == several.keys() == {"data.h5", "signal.h5"}
+    for name, sample in alone.items():
+        assert np.array_equal(sample.features, several[name].features)
+        assert np.array_equal(sample.mass, several[name].mass)
+        assert sample.cutflow == several[name].cutflow
