@@ -152,7 +152,7 @@ def test_run_prints_the_table(hepflow, config, stages):
     assert "128.9 +- 12.3" in out
     assert "Z = 5.43 (eps_B 0.01)" in out
     assert "a stage" in err
-    assert "results and figures in runs/search" in err
+    assert "results, figures and report.html in runs/search" in err
     settings, folder, until = stages.calls[0]
     assert (settings.seed, str(folder), until) == (7, "runs/search", None)
 

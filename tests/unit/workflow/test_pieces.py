@@ -222,18 +222,18 @@ def test_a_wrong_request_is_told_once(reading, configured, tmp_path):
 
 @pytest.mark.usefixtures("small")
 def test_samples_of_a_comparison(configured, monkeypatch, tmp_path):
-    class Enough(Exception):
+    class EnoughError(Exception):
         """No method is to be trained here."""
 
     def stop(config, samples):
-        raise Enough
+        raise EnoughError
 
     monkeypatch.setattr(compare, "methods_of", stop)
     monkeypatch.setattr(compare, "open_pool", lambda chosen: ThreadPoolExecutor(2))
     monkeypatch.setattr(compare, "as_worker", lambda chosen, out: nullcontext())
     found = []
     for name, executor in (("alone", "executor=local"), ("several", PROCESSES)):
-        with pytest.raises(Enough):
+        with pytest.raises(EnoughError):
             compare.compare(configured(executor, "fit.blind=false"), tmp_path / name)
         found.append(
             {file.name: load_sample(file) for file in (tmp_path / name / "stages/samples").glob("*.h5")}
