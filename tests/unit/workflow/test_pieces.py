@@ -118,6 +118,16 @@ def test_pieces_only_of_what_is_large_and_where_steps_run_at_once(configured, mo
     assert set(plans[3]["features"].after) | set(plans[3]["variations"].after) == set(names[3])
 
 
+def test_each_file_on_a_server_is_a_piece(configured):
+    """Nothing is asked of the server, which is not there."""
+    urls = [f"https://127.0.0.1:1/{name}.root" for name in "ab"]
+    plan = analysis_plan(configured(PROCESSES, f"inputs.data.path={urls}"), blind=False)
+    assert plan["features"].after == ("reading/data/000", "reading/data/001")
+    assert [plan[piece].made_from["shares"] for piece in plan["features"].after] == [
+        {url: (0, 1)} for url in urls
+    ]
+
+
 @pytest.mark.usefixtures("small")
 def test_the_same_events_from_several_processes(configured, whole, tmp_path):
     left = [step for step, why in dry_run(configured(PROCESSES), tmp_path / "run", "features").items() if why]
