@@ -187,6 +187,6 @@ def test_a_user_without_a_name(folder, configure, monkeypatch):
         raise KeyError("uid not found")
 
     monkeypatch.setattr(provenance.getpass, "getuser", nobody)
-    monkeypatch.setattr(analysis, "features", None)
+    monkeypatch.setattr(analysis, "read_features", None)
     with pytest.raises(ConfigError, match="say who unblinds: --unblind-by NAME"):
         run(configure(BLIND), folder, unblind=True)

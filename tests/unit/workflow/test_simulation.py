@@ -43,7 +43,7 @@ def test_simulation_is_tried_as_well(with_simulation, tmp_path, monkeypatch, toy
     def computed(*arguments, **options):
         raise AssertionError("computed again")
 
-    for name in ("features", "build_method", "build_classifier"):
+    for name in ("read_features", "build_method", "build_classifier"):
         monkeypatch.setattr(analysis, name, computed)
     assert run(config, tmp_path, until="fit").cuts == results.cuts
 
