@@ -20,7 +20,7 @@ import yaml
 import hepflow as hf
 from hepflow.cli.compare import table
 from hepflow.plots import draw_comparison
-from hepflow.workflow.compare import compare
+from hepflow.workflow.comparison.compare import compare
 from hepflow.workflow.config import load_config
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")

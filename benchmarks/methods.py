@@ -25,7 +25,7 @@ from hepflow.cli.compare import table
 from hepflow.comparison import IDEALIZED, Comparison
 from hepflow.methods.feta import Feta
 from hepflow.selection import closure
-from hepflow.workflow.compare import compare
+from hepflow.workflow.comparison.compare import compare
 from hepflow.workflow.config import load_config
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2", "dR_JJ")

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from hepflow.comparison import Comparison
-from hepflow.workflow.compare import compare
+from hepflow.workflow.comparison.compare import compare
 from hepflow.workflow.config import load_config
 
 CONFIG = """

@@ -30,7 +30,7 @@ from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
 from hepflow.errors import HepflowError
 from hepflow.version import __version__
-from hepflow.workflow.logs import without_bars
+from hepflow.workflow.engine.logs import without_bars
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

@@ -67,7 +67,7 @@ def compare(
     settings = settings.skipping_bad_files() if skip_bad_files else settings
     out = out or Path("runs") / f"{settings.name}-comparison"
     try:
-        from hepflow.workflow.compare import compare as compare_methods
+        from hepflow.workflow.comparison.compare import compare as compare_methods
 
         comparison = compare_methods(settings, out, scan=scan is not None)
     except KeyboardInterrupt:

@@ -24,7 +24,7 @@ def report(folder: Path, out: Path | None) -> None:
     One HTML file with its figures inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
     """
     from hepflow.report import write_report
-    from hepflow.workflow.folder import refuse_links
+    from hepflow.workflow.engine.folder import refuse_links
 
     if out is None:
         refuse_links(folder)

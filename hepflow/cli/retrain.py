@@ -38,7 +38,7 @@ def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bo
     config = load_config(path, settings)
     out = out or Path("runs") / f"{config.name}-limits"
     try:
-        from hepflow.workflow.retrain import retrained_limits
+        from hepflow.workflow.many.retrain import retrained_limits
 
         found = retrained_limits(config, out)
     except KeyboardInterrupt:

@@ -115,7 +115,7 @@ def plot(folder: Path, out: Path | None) -> None:
     results = results_file(folder)
     from hepflow.plots import draw_run
     from hepflow.results import Results
-    from hepflow.workflow.folder import refuse_links
+    from hepflow.workflow.engine.folder import refuse_links
 
     if out is None:
         refuse_links(folder)
@@ -141,7 +141,8 @@ def _show_plan(
     config: Config, out: Path, until: str | None, unblind: bool, scan: bool, as_json: bool
 ) -> None:
     """Print what a run would do."""
-    from hepflow.workflow import run, window_scan
+    from hepflow.workflow import run
+    from hepflow.workflow.many import window_scan
 
     steps = (
         window_scan.dry_run(config, out, unblind=unblind)
@@ -188,7 +189,7 @@ def _run(
 def _scan(config: Config, out: Path, as_json: bool, *, unblind: bool, by: str | None) -> None:
     """Search all windows and print what came out."""
     try:
-        from hepflow.workflow.window_scan import scan
+        from hepflow.workflow.many.window_scan import scan
 
         found = scan(config, out, unblind=unblind, by=by)
     except KeyboardInterrupt:

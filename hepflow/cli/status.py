@@ -13,8 +13,8 @@ from hepflow.cli.options import FOLDER
 from hepflow.errors import HepflowError
 
 if TYPE_CHECKING:
+    from hepflow.workflow.engine.status import Status
     from hepflow.workflow.reproduce import Reproduction
-    from hepflow.workflow.status import Status
 
 MOST = 20  # differences that are printed
 
@@ -27,7 +27,7 @@ def status(folder: Path, as_json: bool) -> None:
 
     Of a run or a comparison. What another configuration would change, `hepflow run CONFIG --dry-run` says.
     """
-    from hepflow.workflow.status import status as look
+    from hepflow.workflow.engine.status import status as look
 
     found = look(folder)
     if as_json:

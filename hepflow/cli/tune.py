@@ -12,7 +12,7 @@ from hepflow.cli.options import FOLDER
 from hepflow.cli.tables import aligned, number
 
 if TYPE_CHECKING:
-    from hepflow.workflow.tuning import Trial, Tuning
+    from hepflow.workflow.tuning.trials import Trial, Tuning
 
 SHOWN = 5  # trials of each study
 VALUES = {"flow": "log-likelihood [nats]", "classifier": "expected Z"}
@@ -52,7 +52,7 @@ def tune(
     settings = load_config(config, overrides)
     out = out or Path("runs") / f"{settings.name}-tuning"
     try:
-        from hepflow.workflow.tune import tune as search
+        from hepflow.workflow.tuning.tune import tune as search
 
         tuning = search(settings, out)
     except KeyboardInterrupt:

@@ -32,9 +32,12 @@ from hepflow.storage import load_sample, save_sample, write_json
 from hepflow.workflow.build import build_classifier, build_method, density_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
-from hepflow.workflow.executors import as_worker
+from hepflow.workflow.engine.executors import as_worker
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.provenance import unblindings
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.fits import hunt, load_hunt, save_hunt
-from hepflow.workflow.folder import RunFolder
 from hepflow.workflow.kept import (
     load_background,
     load_samples,
@@ -47,8 +50,6 @@ from hepflow.workflow.kept import (
 )
 from hepflow.workflow.piece_steps import READING
 from hepflow.workflow.pieces import read_features, read_piece
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.provenance import unblindings
 from hepflow.workflow.steps import STAGES, cut_name, fits
 from hepflow.workflow.summary import summarise
 from hepflow.workflow.variations import (
@@ -58,7 +59,6 @@ from hepflow.workflow.variations import (
     save_variations,
     save_varied,
 )
-from hepflow.workflow.work import Work
 
 CLASSIFIER, DENSITY = "classifier.safetensors", "density.safetensors"
 

@@ -9,7 +9,7 @@ from typing import Any
 from hepflow.readers.files import find_files, is_url
 from hepflow.readers.source import Share
 from hepflow.workflow.config import Config, Input, Varied
-from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.engine.plan import Plan, Step
 
 READING = "reading"
 SIZE = 256_000_000  # bytes of a piece: seconds to minutes of work, lost where a worker is killed

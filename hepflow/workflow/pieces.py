@@ -22,10 +22,10 @@ from hepflow.sample import Sample, SkippedFile
 from hepflow.storage import read_json, write_hdf5, write_json
 from hepflow.workflow.build import open_input
 from hepflow.workflow.config import Config
-from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.piece_steps import READING, pieces_of
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.work import Work
 
 FILES, ROWS = "files.json", "rows.h5"
 log = logging.getLogger("hepflow.workflow")

@@ -11,8 +11,8 @@ from hepflow.errors import InputError
 from hepflow.results import SCHEMA, Results
 from hepflow.storage import read_record
 from hepflow.workflow.config import load_config
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.provenance import is_blinded
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.provenance import is_blinded
 from hepflow.workflow.run import run
 from hepflow.workflow.steps import fingerprint
 

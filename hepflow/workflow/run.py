@@ -10,11 +10,11 @@ from hepflow.errors import ConfigError, did_you_mean
 from hepflow.results import Results
 from hepflow.storage import write_text
 from hepflow.workflow.config import Config
-from hepflow.workflow.execute import carry_out, todo
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.logs import logging_to
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.provenance import (
+from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.provenance import (
     is_blinded,
     record_run,
     record_unblinding,
@@ -107,7 +107,7 @@ def wanted(plan: Plan, until: str | None) -> list[str]:
 def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, str], blind: bool) -> None:
     """Make what is left; only now is anything loaded that takes long, torch among it."""
     from hepflow.workflow.analysis import Analysis, perform
-    from hepflow.workflow.executors import open_pool
+    from hepflow.workflow.engine.executors import open_pool
     from hepflow.workflow.pieces import forget_pieces
 
     here = Analysis(config, plan, folder, blind=blind)

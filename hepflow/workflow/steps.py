@@ -8,11 +8,11 @@ from typing import Any
 
 from hepflow.readers.files import find_files, is_url
 from hepflow.results import Unblinding
-from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
+from hepflow.workflow.engine.code import code_of
+from hepflow.workflow.engine.plan import Plan, Step
 from hepflow.workflow.piece_steps import joining
-from hepflow.workflow.plan import Plan, Step
 
 STAGES = ("features", "background", "scores", "validation", "fit", "figures")
 READING = ("hepflow.readers", "hepflow.features", "hepflow.sample", "hepflow.storage")

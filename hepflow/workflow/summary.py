@@ -16,7 +16,7 @@ from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
-from hepflow.workflow.provenance import versions
+from hepflow.workflow.engine.provenance import versions
 from hepflow.workflow.steps import cut_name
 
 BINS = 40

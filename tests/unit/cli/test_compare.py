@@ -50,7 +50,7 @@ def asked(monkeypatch):
         calls.append((config.compare, out, scan))
         return COMPARISON
 
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.compare", SimpleNamespace(compare=compare))
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.comparison.compare", SimpleNamespace(compare=compare))
     monkeypatch.setattr("hepflow.plots.draw_comparison", lambda comparison, folder: None)
     return calls
 

@@ -13,7 +13,7 @@ from hepflow.searches import (
     WindowResult,
     WindowScan,
 )
-from hepflow.workflow import retrain, window_scan
+from hepflow.workflow.many import retrain, window_scan
 
 CUTS = (
     WindowCut(1.0, 400.0, 10.0, 410.0, 0.4, 0.34, None, "asymptotic"),

@@ -9,7 +9,7 @@ from click.shell_completion import BashComplete
 
 from hepflow.cli import cli
 from hepflow.cli.completion import SHELLS, VARIABLE
-from hepflow.workflow.tuning import Trial, Tuning
+from hepflow.workflow.tuning.trials import Trial, Tuning
 
 TUNING = Tuning(
     name="search",
@@ -34,7 +34,7 @@ def asked(hepflow, monkeypatch):
         asked.append((config.tune.trials, config.tune.timeout, str(out)))
         return TUNING
 
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.tune", SimpleNamespace(tune=tune))
+    monkeypatch.setitem(sys.modules, "hepflow.workflow.tuning.tune", SimpleNamespace(tune=tune))
     assert hepflow("init", "c.yaml")[0] == 0
     return asked
 
@@ -65,7 +65,7 @@ def test_interrupt_says_how_to_go_on(hepflow, asked, monkeypatch):
     def interrupted(config, out):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["hepflow.workflow.tune"], "tune", interrupted)
+    monkeypatch.setattr(sys.modules["hepflow.workflow.tuning.tune"], "tune", interrupted)
     code, _, err = hepflow("tune", "c.yaml")
     assert code == 130
     assert "the finished trials stay in runs/search-tuning" in err

@@ -106,7 +106,9 @@ def test_weights_go_without_the_scores_of_events(folder, trained):
 
 
 def test_a_run_without_weights_says_so(folder):
-    with pytest.raises(InputError, match=r"no stages/scores/classifier.*; expected a run that keeps what it trained"):
+    with pytest.raises(
+        InputError, match=r"no stages/scores/classifier.*; expected a run that keeps what it trained"
+    ):
         export_run(folder, only=["weights"])
     assert not (folder / "export").exists()
     assert PARTS["weights"](export_module._Source(folder, None, asked=False), folder) == [

@@ -8,8 +8,8 @@ from hepflow.comparison import Comparison
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow import dataset
-from hepflow.workflow.compare import compare, methods_of
+from hepflow.workflow.comparison import dataset
+from hepflow.workflow.comparison.compare import compare, methods_of
 
 TINY = (
     "layers: 1, hidden: 8, bins: 4, epochs: 1, batch_size: 128, best_epochs: 1, ensemble: 1, oversampling: 5"

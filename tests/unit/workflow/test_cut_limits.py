@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hepflow.searches import EfficiencyPoint
-from hepflow.workflow.cut_limits import cut_limits
+from hepflow.workflow.many.cut_limits import cut_limits
 
 
 def points(*efficiencies):

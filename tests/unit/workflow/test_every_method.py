@@ -9,7 +9,7 @@ from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.selection import score
 from hepflow.workflow.build import build_classifier, build_method
-from hepflow.workflow.compare import WITHOUT_SIMULATION
+from hepflow.workflow.comparison.compare import WITHOUT_SIMULATION
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 
 SPLINES = (

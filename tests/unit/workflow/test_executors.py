@@ -12,10 +12,10 @@ import pytest
 
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
-from hepflow.workflow.execute import carry_out, todo
-from hepflow.workflow.executors import open_pool
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.executors import open_pool
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan, Step
 from hepflow.workflow.run import run
 
 DASK = "executor={name: dask, workers: 2, options: {dashboard_address: null, processes: true}}"

@@ -11,13 +11,13 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.report import write_report
 from hepflow.results import Results
 from hepflow.workflow.config import load_config
-from hepflow.workflow.folder import STEP, RunFolder
-from hepflow.workflow.plan import Plan, Step
-from hepflow.workflow.provenance import FILE, unblindings
+from hepflow.workflow.engine.folder import STEP, RunFolder
+from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.engine.provenance import FILE, unblindings
+from hepflow.workflow.engine.status import status
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.run import run
-from hepflow.workflow.status import status
 from hepflow.workflow.steps import analysis_plan
-from hepflow.workflow.work import Work
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
 DEEP = "[" * 100_000

@@ -8,7 +8,7 @@ import pytest
 from hepflow.errors import ConfigError
 from hepflow.methods import Background
 from hepflow.sample import Sample
-from hepflow.workflow.merit import Bands, Trap, expected, log_likelihood
+from hepflow.workflow.tuning.merit import Bands, Trap, expected, log_likelihood
 
 
 class Exact:

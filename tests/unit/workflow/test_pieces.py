@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from hepflow.errors import InputError
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow import compare, piece_steps, pieces
+from hepflow.workflow import piece_steps, pieces
 from hepflow.workflow.analysis import Analysis
+from hepflow.workflow.comparison import compare
 from hepflow.workflow.config import load_config
-from hepflow.workflow.execute import carry_out, todo
-from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.piece_steps import split
 from hepflow.workflow.run import dry_run, run
 from hepflow.workflow.steps import analysis_plan

@@ -9,9 +9,9 @@ from hepflow.errors import ConfigError
 from hepflow.results import Results
 from hepflow.sample import Sample
 from hepflow.searches import RetrainedLimits
-from hepflow.workflow.retrain import default_injections, retrained_limits
-from hepflow.workflow.retrain_steps import limits_plan
-from hepflow.workflow.retrained_search import perform
+from hepflow.workflow.many.retrain import default_injections, retrained_limits
+from hepflow.workflow.many.retrain_steps import limits_plan
+from hepflow.workflow.many.retrained_search import perform
 from hepflow.workflow.run import run
 
 QUICK = ("regions.validation=0", "selection.background_efficiency=[0.1]")

@@ -16,11 +16,11 @@ from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.report import write_report
 from hepflow.workflow.config.executor import Dask, Processes
-from hepflow.workflow.execute import carry_out
-from hepflow.workflow.executors import _cluster, open_pool
-from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.engine.execute import carry_out
+from hepflow.workflow.engine.executors import _cluster, open_pool
+from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.engine.status import status
 from hepflow.workflow.run import dry_run, run
-from hepflow.workflow.status import status
 
 psutil = pytest.importorskip("psutil")  # comes with distributed
 HEAVY = {"torch", "pyhf", "sklearn", "matplotlib", "distributed", "nflows"}
@@ -172,7 +172,7 @@ def test_interrupt_of_the_real_process_and_another_beside_it(search, tmp_path, c
 POOL = """
 import os, time
 from hepflow.workflow.config.executor import Dask, Processes
-from hepflow.workflow.executors import _cluster, open_pool
+from hepflow.workflow.engine.executors import _cluster, open_pool
 if __name__ == "__main__":
     try:
         with open_pool(Processes(workers=1)) as pool:

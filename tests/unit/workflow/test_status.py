@@ -7,9 +7,9 @@ import pytest
 
 from hepflow.errors import InputError
 from hepflow.workflow import analysis
+from hepflow.workflow.engine.status import status
 from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import dry_run, run
-from hepflow.workflow.status import status
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
 

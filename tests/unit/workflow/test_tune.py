@@ -10,8 +10,8 @@ import pytest
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.storage import load_sample, save_sample
 from hepflow.workflow.config import load_config
-from hepflow.workflow.tune import tune
-from hepflow.workflow.tuning import Trial, Tuning, load_trials
+from hepflow.workflow.tuning.trials import Trial, Tuning, load_trials
+from hepflow.workflow.tuning.tune import tune
 
 pytest.importorskip("optuna")
 
@@ -103,15 +103,17 @@ def test_goes_on_as_if_never_interrupted(tuned, configure, tmp_path, left):
 
 def test_finished_tuning_makes_no_trial(tuned, configure, monkeypatch):
     tuning, folder = tuned
-    monkeypatch.setattr("hepflow.workflow.tune.log_likelihood", None)
-    monkeypatch.setattr("hepflow.workflow.tune.expected", None)
+    monkeypatch.setattr("hepflow.workflow.tuning.tune.log_likelihood", None)
+    monkeypatch.setattr("hepflow.workflow.tuning.tune.expected", None)
     assert tune(configure(*SMALL), folder) == tuning
 
 
 def test_classifiers_of_another_template_are_tried_anew(tuned, configure, monkeypatch, tmp_path):
     tuning, _ = tuned
     tuning.write(tmp_path / "tuning.json")
-    monkeypatch.setattr("hepflow.workflow.tune.log_likelihood", lambda *_: 1e6)  # the next flow is the best
+    monkeypatch.setattr(
+        "hepflow.workflow.tuning.tune.log_likelihood", lambda *_: 1e6
+    )  # the next flow is the best
     again = tune(configure(*SMALL, "tune.trials=4"), tmp_path)
     assert again.of("flow")[0].number == 3
     assert [trial.number for trial in again.trials if trial.study == "classifier"] == [0, 1, 2, 3]
@@ -172,7 +174,7 @@ def test_network_widths(configure, tmp_path, monkeypatch):
     def wider_is_better(classifier, *_):
         return SimpleNamespace(significance=float(sum(classifier.hidden)))
 
-    monkeypatch.setattr("hepflow.workflow.tune.expected", wider_is_better)
+    monkeypatch.setattr("hepflow.workflow.tuning.tune.expected", wider_is_better)
     network = "classifier={name: mlp, folds: 2, ensemble: 1, hidden: [6, 4]}"
     tuning = tune(configure(*SMALL, network, "tune.trials=2"), tmp_path)
     first, second = (trial for trial in tuning.trials if trial.study == "classifier")

@@ -10,10 +10,10 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.regions import sliding
 from hepflow.results import Results
 from hepflow.searches import WindowScan
+from hepflow.workflow.many.window_scan import dry_run, scan
+from hepflow.workflow.many.window_search import perform
+from hepflow.workflow.many.window_steps import regions_of, scan_plan
 from hepflow.workflow.run import run
-from hepflow.workflow.window_scan import dry_run, scan
-from hepflow.workflow.window_search import perform
-from hepflow.workflow.window_steps import regions_of, scan_plan
 
 LOW, PEAK, EMPTY, EDGE = (2900, 3200), (3300, 3700), (6000, 6500), (2500, 2800)
 QUICK = (

@@ -30,7 +30,8 @@ from hepflow.selection import (
 from hepflow.selection.validation import BANDS_SEED
 from hepflow.storage import write_json, write_text
 from hepflow.workflow.build import build_classifier, build_method
-from hepflow.workflow.compare_steps import (
+from hepflow.workflow.comparison.measure import failed, measure
+from hepflow.workflow.comparison.steps import (
     COMBINATION,
     SCORES,
     VALIDATION,
@@ -40,11 +41,10 @@ from hepflow.workflow.compare_steps import (
 )
 from hepflow.workflow.config import Config, Method, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH, density_settings
-from hepflow.workflow.folder import RunFolder
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.kept import load_background, load_scores, save_background, save_scores
-from hepflow.workflow.measure import failed, measure
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.work import Work
 
 CLASSIFIERS, FAILURE, DENSITY = "classifiers.safetensors", "failure.txt", "density.safetensors"
 RESULT, AGREEMENT = "result.json", "agreement.json"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.provenance import runs
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.provenance import runs
 
 DONE, LEFT = "done", "left"
 

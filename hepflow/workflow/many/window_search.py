@@ -12,12 +12,12 @@ from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.storage import write_json
 from hepflow.workflow.config import Config, Regions
-from hepflow.workflow.executors import as_worker
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.parts import Part, Search
-from hepflow.workflow.provenance import unblindings, versions
+from hepflow.workflow.engine.executors import as_worker
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.provenance import unblindings, versions
+from hepflow.workflow.many.parts import Part, Search
+from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of, scan_plan
 from hepflow.workflow.steps import fits
-from hepflow.workflow.window_steps import RESULT, SCAN, name_of, regions_of, scan_plan
 
 
 def perform(config: Config, out: Path, blind: bool, step: str) -> None:

@@ -8,15 +8,15 @@ from pydantic import ValidationError
 
 from hepflow.errors import ConfigError
 from hepflow.regions import Window, Windows, sliding
-from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config, Regions
-from hepflow.workflow.part_steps import EVENTS, part_steps
-from hepflow.workflow.plan import Plan, Step
-from hepflow.workflow.provenance import unblindings
+from hepflow.workflow.engine.code import code_of
+from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.engine.provenance import unblindings
+from hepflow.workflow.many.part_steps import EVENTS, part_steps
 from hepflow.workflow.steps import analysis_plan, fits
 
 SCAN, FIGURES, RESULT = "scan", "figures", "result"
-SEARCH = ("hepflow.workflow.window_search",)
+SEARCH = ("hepflow.workflow.many.window_search",)
 STAGES = ("background", "scores", "validation", "fit")
 
 

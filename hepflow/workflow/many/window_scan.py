@@ -10,11 +10,11 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.searches import WindowScan
 from hepflow.storage import write_text
 from hepflow.workflow.config import Config
-from hepflow.workflow.execute import todo
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.logs import logging_to
-from hepflow.workflow.provenance import record_unblinding, user_name
-from hepflow.workflow.window_steps import FIGURES, SCAN, regions_of, scan_plan
+from hepflow.workflow.engine.execute import todo
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.engine.provenance import record_unblinding, user_name
+from hepflow.workflow.many.window_steps import FIGURES, SCAN, regions_of, scan_plan
 
 
 def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = None) -> WindowScan:
@@ -58,8 +58,8 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
         plan = scan_plan(config, out, blind=blind)
         left = todo(plan, folder, [FIGURES])
         if left:  # only now is anything loaded that takes long
-            from hepflow.workflow.parts import carry_out_search
-            from hepflow.workflow.window_search import WindowSearch, perform
+            from hepflow.workflow.many.parts import carry_out_search
+            from hepflow.workflow.many.window_search import WindowSearch, perform
 
             search = WindowSearch(config, plan, folder, blind=blind)
             carry_out_search(search, partial(perform, config, out, blind), left)

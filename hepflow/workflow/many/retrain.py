@@ -13,12 +13,12 @@ from hepflow.sample import Sample
 from hepflow.searches import RetrainedLimits
 from hepflow.storage import write_text
 from hepflow.workflow.config import Config
-from hepflow.workflow.execute import todo
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.logs import logging_to
-from hepflow.workflow.parts import carry_out_search
-from hepflow.workflow.retrain_steps import FIGURES, LIMITS, limits_plan
-from hepflow.workflow.retrained_search import RetrainedSearch, perform
+from hepflow.workflow.engine.execute import todo
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.many.parts import carry_out_search
+from hepflow.workflow.many.retrain_steps import FIGURES, LIMITS, limits_plan
+from hepflow.workflow.many.retrained_search import RetrainedSearch, perform
 
 DEFAULT = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # injections over sqrt(B)
 HELD_OUT = 100  # signal events, at least, that no injection takes: an efficiency within 5 %

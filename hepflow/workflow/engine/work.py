@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hepflow.errors import HepflowError
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.plan import Plan
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
 
 T = TypeVar("T")
 log = logging.getLogger("hepflow.workflow")

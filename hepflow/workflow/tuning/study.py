@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from hepflow.errors import ConfigError, HepflowError
 from hepflow.workflow.config import Config
-from hepflow.workflow.tuning import Settings, Trial
+from hepflow.workflow.tuning.trials import Settings, Trial
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -14,14 +14,14 @@ from hepflow.sample import Sample, inject
 from hepflow.storage import write_text
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.config import Config, Injection
-from hepflow.workflow.execute import carry_out
-from hepflow.workflow.executors import open_pool
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.part_steps import EVENTS
+from hepflow.workflow.engine.execute import carry_out
+from hepflow.workflow.engine.executors import open_pool
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.provenance import record_run
+from hepflow.workflow.engine.work import Work
+from hepflow.workflow.many.part_steps import EVENTS
 from hepflow.workflow.pieces import forget_pieces
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.provenance import record_run
-from hepflow.workflow.work import Work
 
 T = TypeVar("T")
 FAILURE = "failure.txt"

@@ -19,8 +19,8 @@ from hepflow.results import Unblinding
 from hepflow.storage import read_json, write_json
 from hepflow.version import __version__
 from hepflow.workflow.config import Config
-from hepflow.workflow.folder import RunFolder, now
-from hepflow.workflow.plan import Plan
+from hepflow.workflow.engine.folder import RunFolder, now
+from hepflow.workflow.engine.plan import Plan
 
 FILE, KEY, RUNS = "provenance.json", "unblinded", "runs"
 PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config, Injection
-from hepflow.workflow.part_steps import EVENTS, part_steps
-from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.engine.code import code_of
+from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.many.part_steps import EVENTS, part_steps
 from hepflow.workflow.steps import analysis_plan, fits
 
 LIMITS, FIGURES, EFFICIENCY = "limits", "figures", "efficiency"
 TRAINED = ("background", "scores")
-SEARCH = ("hepflow.workflow.retrained_search", "hepflow.workflow.cut_limits")
+SEARCH = ("hepflow.workflow.many.retrained_search", "hepflow.workflow.many.cut_limits")
 ANALYSED = (*TRAINED, "validation", "fit")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hepflow.workflow.plan import Plan, Step
+from hepflow.workflow.engine.plan import Plan, Step
 
 EVENTS = "features"  # the stage whose steps all parts share
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hepflow.workflow.code import code_of
 from hepflow.workflow.config import Config, Method
 from hepflow.workflow.config.methods import NEEDS_TRUTH, Splines, density_settings
+from hepflow.workflow.engine.code import code_of
+from hepflow.workflow.engine.plan import Plan, Step, key_of
 from hepflow.workflow.piece_steps import joining
-from hepflow.workflow.plan import Plan, Step, key_of
 from hepflow.workflow.steps import BUILD, CLASSIFIERS, INPUTS, METHODS, reading
 
 COMBINATION, SAMPLES, COMPARISON = "combination", "samples", "comparison"
@@ -79,7 +79,7 @@ def compare_plan(config: Config, chosen: Mapping[str, Method], *, scan: bool) ->
     config
         The analysis.
     chosen
-        From `hepflow.workflow.compare.methods_of`.
+        From `hepflow.workflow.comparison.compare.methods_of`.
     scan
         Whether the injections of a scan are the data sets.
     """
@@ -137,7 +137,7 @@ def _of_a_data_set(config: Config, chosen: Mapping[str, Method], draw: Draw) -> 
             yield Step(f"{at}/{COMBINATION}/{part}", part, made_from, (SAMPLES, *combined))
 
     measured = {
-        "code": code_of("hepflow.selection", "hepflow.stats", alone=("hepflow.workflow.measure",)),
+        "code": code_of("hepflow.selection", "hepflow.stats", alone=("hepflow.workflow.comparison.measure",)),
         "fit": fit,
         "selection": settings["selection"],
         "seed": draw.seed,

@@ -12,7 +12,8 @@ from hepflow.comparison import Comparison, Matrix, MethodResult
 from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample, write_text
-from hepflow.workflow.compare_steps import (
+from hepflow.workflow.comparison.dataset import DataSet
+from hepflow.workflow.comparison.steps import (
     COMPARISON,
     SAMPLES,
     compare_plan,
@@ -23,15 +24,14 @@ from hepflow.workflow.compare_steps import (
 )
 from hepflow.workflow.config import Config, Method, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH
-from hepflow.workflow.dataset import DataSet
-from hepflow.workflow.execute import carry_out, todo
-from hepflow.workflow.executors import as_worker, open_pool
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.logs import logging_to
+from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.executors import as_worker, open_pool
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.provenance import record_run, versions
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.pieces import forget_pieces, read_features, read_piece
-from hepflow.workflow.plan import Plan
-from hepflow.workflow.provenance import record_run, versions
-from hepflow.workflow.work import Work
 
 WITHOUT_SIMULATION = ("cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode")
 

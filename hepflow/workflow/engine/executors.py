@@ -16,7 +16,7 @@ from typing import Any
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
-from hepflow.workflow.logs import logging_to, without_bars
+from hepflow.workflow.engine.logs import logging_to, without_bars
 
 log = logging.getLogger("hepflow.workflow")
 

@@ -11,12 +11,12 @@ from hepflow.selection import signal_efficiency
 from hepflow.stats import mean_efficiency
 from hepflow.storage import write_json
 from hepflow.workflow.config import Config
-from hepflow.workflow.cut_limits import cut_limits
-from hepflow.workflow.executors import as_worker
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.parts import Part, Search
-from hepflow.workflow.provenance import versions
-from hepflow.workflow.retrain_steps import EFFICIENCY, LIMITS, draw_of, grid, limits_plan, name_of
+from hepflow.workflow.engine.executors import as_worker
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.provenance import versions
+from hepflow.workflow.many.cut_limits import cut_limits
+from hepflow.workflow.many.parts import Part, Search
+from hepflow.workflow.many.retrain_steps import EFFICIENCY, LIMITS, draw_of, grid, limits_plan, name_of
 from hepflow.workflow.steps import fits
 
 LEVEL = 0.95

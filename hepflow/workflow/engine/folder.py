@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from hepflow.errors import InputError
 from hepflow.storage import read_json, sync, write_json
-from hepflow.workflow.plan import Plan, differences
+from hepflow.workflow.engine.plan import Plan, differences
 
 RUN, LOCK, HOLDER, STEP = "run.json", "run.lock", "run.pid.json", "step.json"
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them

@@ -9,8 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from tqdm import tqdm
 
 from hepflow.errors import HepflowError
-from hepflow.workflow.folder import RunFolder
-from hepflow.workflow.plan import Plan
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
 
 Perform = Callable[[str], None]
 log = logging.getLogger("hepflow.workflow")

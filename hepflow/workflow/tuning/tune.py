@@ -21,9 +21,9 @@ from hepflow.workflow.build import build_classifier, build_density, build_method
 from hepflow.workflow.config import Config, Trees, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.config.tune import Ranges
-from hepflow.workflow.merit import Bands, Trap, expected, log_likelihood
-from hepflow.workflow.search import Judge, Study, import_optuna, importance, search
-from hepflow.workflow.tuning import Settings, Tuning, load_trials
+from hepflow.workflow.tuning.merit import Bands, Trap, expected, log_likelihood
+from hepflow.workflow.tuning.study import Judge, Study, import_optuna, importance, search
+from hepflow.workflow.tuning.trials import Settings, Tuning, load_trials
 
 WITHOUT_CLASSIFIER = ("anode", "r-anode")  # whose score is a ratio of densities
 
@@ -32,7 +32,7 @@ def tune(config: Config, out: Path) -> Tuning:
     """Search better settings of the flow, then of the classifier, without a look at the signal region.
 
     Data of the signal region are cut away before anything else. Flows are judged by the likelihood of the events in
-    the validation bands, classifiers by what they would see of signal that is put there (`hepflow.workflow.merit`).
+    the validation bands, classifiers by what they would see of signal put there (`hepflow.workflow.tuning.merit`).
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""Searches made of many analyses: sliding windows, and limits with retraining."""
