@@ -58,8 +58,11 @@ def _dealt(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:
     would fall below 0.5.
     """
     rows = [np.column_stack([sample.mass, sample.features]) for sample in (data, template)]
-    distinct, place = np.unique(np.concatenate(rows), axis=0, return_inverse=True)
-    halves = deal(len(distinct), 2, seed)[place.ravel()]
+    _, first, place = np.unique(np.concatenate(rows), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(
+        np.argsort(first)
+    )  # as the events stand there: what rounding may swap, sorting would swap
+    halves = deal(len(first), 2, seed)[order][place.ravel()]
     return halves[: len(data)], halves[len(data) :]
 
 

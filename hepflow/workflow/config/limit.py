@@ -24,6 +24,7 @@ class Limit(Block):
         3,
         ge=1,
         le=1000,
+        examples=[3],
         description="Repetitions of each, with another training and another draw of signal: they give the error of "
         "the efficiency.",
     )

@@ -26,7 +26,11 @@ class Scan(Block):
         description="Width of each signal region over the mass in its middle; left out, that of `regions.signal`.",
     )
     step: float = Field(
-        0.5, gt=0, le=1, description="Distance of neighbouring signal regions, in units of their width."
+        0.5,
+        gt=0,
+        le=1,
+        examples=[0.5],
+        description="Distance of neighbouring signal regions, in units of their width.",
     )
     sidebands: float = Field(
         2.0,

@@ -63,8 +63,10 @@ class Config(Block):
     compare: Compare = Field(
         Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
     )
-    scan: Scan = Field(Scan(), description="What `hepflow run --scan` slides over the spectrum.")
-    limit: Limit = Field(Limit(), description="What `hepflow limit CONFIG --retrain` injects.")
+    scan: Scan = Field(
+        Scan(), examples=[{}], description="What `hepflow run --scan` slides over the spectrum."
+    )
+    limit: Limit = Field(Limit(), examples=[{}], description="What `hepflow limit CONFIG --retrain` injects.")
     tune: Tune = Field(Tune(), examples=[{}], description="What `hepflow tune` searches.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 

@@ -147,7 +147,8 @@ class RunFolder:
         names = [str(path.parent.relative_to(stages)) for path in stages.rglob(STEP)]
         found = {name: self.record(name) for name in names}
         kept = {name: record for name, record in found.items() if record is not None}
-        return dict(sorted(kept.items(), key=lambda item: item[1].made))
+        written = {name: (self.of(name) / STEP).stat().st_mtime_ns for name in kept}
+        return dict(sorted(kept.items(), key=lambda item: (item[1].made, written[item[0]])))
 
     def of(self, step: str) -> Path:
         """Return the folder of a step's result."""

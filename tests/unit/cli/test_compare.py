@@ -52,6 +52,7 @@ def asked(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "hepflow.workflow.comparison.compare", SimpleNamespace(compare=compare))
     monkeypatch.setattr("hepflow.plots.draw_comparison", lambda comparison, folder: None)
+    monkeypatch.setattr("hepflow.report.write_report", lambda folder: None)
     return calls
 
 
@@ -69,7 +70,7 @@ def test_options_replace_the_configuration(hepflow, config, asked):
     assert [method.name for method in settings.methods] == ["cwola", "curtains"]
     assert (settings.seeds, str(folder), scan) == (3, "here", True)
     assert "300 signal events injected" in out
-    assert err.endswith("comparison.json and figures in here\n")
+    assert err.endswith("comparison.json, figures and report.html in here\n")
 
 
 def test_a_method_that_there_is_not(hepflow, config, asked):

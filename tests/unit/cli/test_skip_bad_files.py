@@ -59,7 +59,8 @@ def test_the_flag_stands_in_the_configuration(hepflow, files, monkeypatch, comma
         raise InputError("that is all")
 
     module = SimpleNamespace(**{command: work})
-    monkeypatch.setitem(sys.modules, f"hepflow.workflow.{command}", module)
+    place = {"run": "hepflow.workflow.run", "compare": "hepflow.workflow.comparison.compare"}[command]
+    monkeypatch.setitem(sys.modules, place, module)
     assert hepflow(command, "c.yaml")[0] == hepflow(command, "c.yaml", "--skip-bad-files")[0] == 1
     plain, skipping = asked
     assert [entry.skip_bad_files for entry in plain.inputs.given.values()] == [False, False]

@@ -14,7 +14,7 @@ from hepflow.selection.closure import auc_error
 
 def gaussian(events, seed, shift=0.0):
     x = np.random.default_rng(seed).normal(shift, 1, (events, 2)).round(1)  # few values: trees bin them fast
-    return Sample(np.full(events, 3500.0), x, ("a", "b"))
+    return Sample(np.random.default_rng(seed + 1000).uniform(3300, 3700, events), x, ("a", "b"))
 
 
 def test_one_density():

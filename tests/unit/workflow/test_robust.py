@@ -27,6 +27,11 @@ HEAVY = {"torch", "pyhf", "sklearn", "matplotlib", "distributed", "nflows"}
 KILLS = Path(__file__).parents[3] / "benchmarks" / "kills.py"
 
 
+def heed_ctrl_c():
+    """Let the process that begins be interrupted, also where the tests run in the background and ignore that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def search(configure, inputs):
     """Return the path of the configuration, to be typed."""
@@ -155,7 +160,7 @@ def test_interrupt_of_the_real_process_and_another_beside_it(search, tmp_path, c
     out = tmp_path / "run"
     endless = ["--set", "method.epochs=10000"]
     command = [sys.executable, "-m", "hepflow", "run", search, "--out", out, *endless]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
         wait_for((out / "checkpoints").is_dir, "the training")
         code, said = typed(capsys, "run", search, "--out", out, *endless)
         assert code == 1
@@ -190,7 +195,12 @@ def test_workers_end_with_the_run_they_belong_to(number, group, tmp_path):
     script.write_text(POOL, encoding="utf-8")
     command = [sys.executable, str(script)]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     ) as process:
         worker = psutil.Process(int(process.stdout.readline()))
         time.sleep(0.2)  # so that the worker is in the middle of its step
