@@ -134,7 +134,12 @@ class CutResult:
     @property
     def name(self) -> str:
         """Name of the selection in files: ``inclusive`` or ``eps`` with the background efficiency."""
-        return "inclusive" if self.background_efficiency == 1 else f"eps{self.background_efficiency:g}"
+        return cut_name(self.background_efficiency)
+
+
+def cut_name(background_efficiency: float) -> str:
+    """Return the name of a selection in files; an efficiency of one is the inclusive one's."""
+    return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
 
 
 @dataclass(frozen=True)

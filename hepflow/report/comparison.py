@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from hepflow.comparison import Comparison, Estimate, Summary, columns
 from hepflow.plots.comparison import figures
 from hepflow.report import made, numbers, paper
-from hepflow.report.blocks import Gallery, Listing, Notes, Page, Section, Table, Text
-from hepflow.report.pictures import picture
+from hepflow.report.blocks import Listing, Notes, Page, Section, Table, Text
+from hepflow.report.pictures import gallery, picture
 
 TRUTH = "*"
 CAPTIONS = {  # kind of figure -> what it shows
@@ -38,10 +39,7 @@ def comparison_page(path: Path) -> Page:
     comparison = Comparison.from_json(path)
     drawn = {name: picture(figure, *_words(name, comparison)) for name, figure in figures(comparison)}
 
-    def gallery(*kinds: str) -> Gallery | None:
-        shown = tuple(one for name, one in drawn.items() if name.startswith(kinds))
-        return Gallery(shown) if shown else None
-
+    shown = partial(gallery, drawn)
     summaries = comparison.summary()
     methods = list(dict.fromkeys(one.method for one in summaries))
     return Page(
@@ -50,10 +48,10 @@ def comparison_page(path: Path) -> Page:
         f"{numbers.window(comparison.regions['signal'])}",
         sections=(
             Section.of("found", "What was found", *_tables(comparison), _reference(summaries)),
-            Section.of("sic", "Significance improvement", gallery("sic_by_method", "sic_curves")),
-            Section.of("injection", "Against the signal in the data", gallery("injection_scan")),
-            Section.of("closure", "Closure", *_closures(comparison), gallery("closure_bands")),
-            Section.of("agreement", "How far the methods agree", gallery("correlation", "overlap")),
+            Section.of("sic", "Significance improvement", shown("sic_by_method", "sic_curves")),
+            Section.of("injection", "Against the signal in the data", shown("injection_scan")),
+            Section.of("closure", "Closure", *_closures(comparison), shown("closure_bands")),
+            Section.of("agreement", "How far the methods agree", shown("correlation", "overlap")),
             Section.of("warnings", "Warnings and problems", *_warnings(comparison)),
             Section.of(
                 "made",

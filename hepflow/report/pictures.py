@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from hepflow.plots import Figure
-from hepflow.report.blocks import Picture
+from hepflow.report.blocks import Gallery, Picture
 
 VECTOR = 160_000  # bytes; an SVG of more, with its thousands of points, is larger than its pixels
 SCREEN = 110  # CSS pixels an inch: text of 10 points is read as in the page
+
+
+def gallery(drawn: Mapping[str, Picture], *prefixes: str) -> Gallery | None:
+    """Return the pictures whose names begin in one of these ways; None where there are none."""
+    shown = tuple(one for name, one in drawn.items() if name.startswith(prefixes))
+    return Gallery(shown) if shown else None
 
 
 def picture(figure: Figure, caption: str, alt: str) -> Picture:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from hepflow.citations import TITLES
 from hepflow.plots.run import figures
 from hepflow.report import made, numbers, paper, tables
-from hepflow.report.blocks import Block, Fact, Facts, Gallery, Listing, Notes, Page, Section, Table, Text
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.captions import words
-from hepflow.report.pictures import picture
+from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, largest, seen, selections
 from hepflow.results import Results
 
@@ -30,10 +31,7 @@ def run_page(path: Path) -> Page:
     results = Results.from_json(path)
     drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results)}
 
-    def gallery(*prefixes: str) -> Gallery | None:
-        shown = tuple(one for name, one in drawn.items() if name.startswith(prefixes))
-        return Gallery(shown) if shown else None
-
+    shown = partial(gallery, drawn)
     return Page(
         title=results.name,
         about=f"{TITLES.get(results.method, results.method)}, signal region "
@@ -44,10 +42,10 @@ def run_page(path: Path) -> Page:
                 "What was found",
                 *_found(results),
                 tables.found(results),
-                gallery("significance", "spectra"),
+                shown("significance", "spectra"),
             ),
-            Section.of("spectra", "Spectra", gallery("spectrum")),
-            Section.of("limits", "Limits", tables.limits(results), gallery("limits")),
+            Section.of("spectra", "Spectra", shown("spectrum")),
+            Section.of("limits", "Limits", tables.limits(results), shown("limits")),
             Section.of(
                 "closure",
                 "Closure and validation",
@@ -55,8 +53,8 @@ def run_page(path: Path) -> Page:
                 tables.validation(results),
                 tables.sideband_fit(results),
             ),
-            Section.of("features", "Features and score", gallery("closure", "scores", "losses")),
-            Section.of("truth", "By truth labels", tables.truth(results), gallery("sic", "rejection")),
+            Section.of("features", "Features and score", shown("closure", "scores", "losses")),
+            Section.of("truth", "By truth labels", tables.truth(results), shown("sic", "rejection")),
             Section.of(
                 "cutflow",
                 "Cutflow",

@@ -10,7 +10,7 @@ from pathlib import Path
 from hepflow.classifiers import Classifier
 from hepflow.flows import Density
 from hepflow.methods import Background
-from hepflow.results import Results
+from hepflow.results import Results, cut_name
 from hepflow.sample import Sample, inject
 from hepflow.selection import (
     Cut,
@@ -50,7 +50,7 @@ from hepflow.workflow.kept import (
 )
 from hepflow.workflow.piece_steps import READING
 from hepflow.workflow.pieces import read_features, read_piece
-from hepflow.workflow.steps import STAGES, cut_name, fits
+from hepflow.workflow.steps import STAGES, fits
 from hepflow.workflow.summary import summarise
 from hepflow.workflow.variations import (
     load_variations,

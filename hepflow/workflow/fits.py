@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from hepflow.errors import HepflowError
+from hepflow.results import cut_name
 from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, counting_signal, smooth_spectrum
 from hepflow.storage import write_json
 from hepflow.workflow.build import signal_template
 from hepflow.workflow.config import Config
-from hepflow.workflow.steps import cut_name
 
 MADE_AGAIN = ("spectrum", "signal", "smooth")  # of the cut, in no time
 FILE = "hunt.json"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hepflow.readers.files import find_files, is_url
-from hepflow.results import Unblinding
+from hepflow.results import Unblinding, cut_name
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.engine.code import code_of
@@ -119,11 +119,6 @@ def fits(config: Config) -> dict[str, float]:
     return {"fit/inclusive": 1.0} | {
         f"fit/{cut_name(efficiency)}": efficiency for efficiency in config.selection.background_efficiency
     }
-
-
-def cut_name(background_efficiency: float) -> str:
-    """Return the name of a cut's files."""
-    return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
 
 
 def reading(config: Config, *names: str, varied: bool = False) -> dict[str, Any]:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from hepflow.features import LABELS
-from hepflow.results import CutResult, Histogram, Numbers, Results, SpectrumRecord, TruthCurve, Unblinding
+from hepflow.results import (
+    CutResult,
+    Histogram,
+    Numbers,
+    Results,
+    SpectrumRecord,
+    TruthCurve,
+    Unblinding,
+    cut_name,
+)
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
 from hepflow.spectrum import Spectrum
@@ -17,7 +26,6 @@ from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.engine.provenance import versions
-from hepflow.workflow.steps import cut_name
 
 BINS = 40
 
