@@ -1,5 +1,6 @@
 """A small spectrum whose workspaces have every kind of error, and the results of a run that never was."""
 
+import logging
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,17 @@ from hepflow.stats import SignalTemplate, workspace
 
 WINDOWS = Windows((3300, 3700), [(2900, 3300), (3700, 4100)])
 EDGES = WINDOWS.edges(100.0)
+
+
+@pytest.fixture
+def logging_restored():
+    """Undo what the first import of pyhs3 does: it disables all loggers there are, and gives the root handlers."""
+    root = logging.getLogger()
+    handlers = list(root.handlers)
+    yield
+    root.handlers = [handler for handler in root.handlers if handler in handlers]
+    for name in list(root.manager.loggerDict):
+        logging.getLogger(name).disabled = False
 
 
 @pytest.fixture

@@ -118,6 +118,7 @@ def test_a_parameter_shared_by_channels_is_one():
     assert len({tuple(one["parameters"]) for one in modifiers if one["name"].startswith("staterror")}) == 2
 
 
+@pytest.mark.usefixtures("logging_restored")
 @pytest.mark.parametrize("which", ["every modifier", "bump hunt"])
 def test_pyhs3_gives_the_likelihood_of_pyhf(which, points):
     """Compare log L at random parameters, and its constant, which pyhs3 partly computes in single precision."""

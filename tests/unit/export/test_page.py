@@ -13,6 +13,7 @@ from hepflow.storage import write_json, write_text
 PAGE = Path(__file__).parents[3] / "docs" / "publishing.md"
 
 
+@pytest.mark.usefixtures("logging_restored")
 @pytest.mark.skipif(find_spec("hepdata_lib") is None, reason="needs hepflow[hepdata]")
 def test_every_snippet(results, points, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
