@@ -49,7 +49,7 @@ def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bo
         console.print_json(found.to_dict())
     else:
         click.echo(retrained_text(found))
-    click.echo(f"limits.json and figures in {out}", err=True)
+    click.echo(f"limits.json, figures and report.html in {out}", err=True)
     problems = [f"eps_B {cut.background_efficiency:g}: {one}" for cut in found.cuts for one in cut.problems]
     console.raise_problems([*found.problems, *problems])
 

@@ -198,7 +198,7 @@ def _scan(config: Config, out: Path, as_json: bool, *, unblind: bool, by: str | 
         console.print_json(found.to_dict())
     else:
         click.echo(window_scan_text(found))
-    click.echo(f"scan.json and figures in {out}", err=True)
+    click.echo(f"scan.json, figures and report.html in {out}", err=True)
     if not any(one.cuts for one in found.windows):
         console.raise_problems(found.problems)
 

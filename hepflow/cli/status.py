@@ -44,8 +44,8 @@ def status(folder: Path, as_json: bool) -> None:
 def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json: bool) -> None:
     """Run an analysis again from what its folder keeps, and compare.
 
-    Exit code 1 if a number of results.json differs. On the same machine, with the same versions and threads, none
-    does.
+    A run, a scan, a comparison of methods or limits with retraining. Exit code 1 if a number differs. On the same
+    machine, with the same versions and threads, none does.
     """
     from hepflow.workflow.reproduce import reproduce as again
 
@@ -61,7 +61,7 @@ def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json
     else:
         click.echo("\n".join(_reproduction_lines(found)))
     if found.differences:
-        raise HepflowError(f"{len(found.differences)} values of results.json differ from those in {folder}")
+        raise HepflowError(f"{len(found.differences)} values differ from those in {folder}")
 
 
 def _status_text(found: Status) -> str:

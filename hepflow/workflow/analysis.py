@@ -50,7 +50,7 @@ from hepflow.workflow.kept import (
 )
 from hepflow.workflow.piece_steps import READING
 from hepflow.workflow.pieces import read_features, read_piece
-from hepflow.workflow.steps import STAGES, fits
+from hepflow.workflow.steps import FIGURES, REPORT, STAGES, fits
 from hepflow.workflow.summary import summarise
 from hepflow.workflow.variations import (
     load_variations,
@@ -96,10 +96,8 @@ class Analysis(Work):
             self.hunt(step)
         elif step == "results":
             self.publish(step, self._results)
-        elif step == "figures":
+        elif step == FIGURES:
             self.publish(step, self._figures)
-        elif step == "report":
-            self.publish(step, self._report)
         elif step.startswith(f"{READING}/"):
             read_piece(self, self.config, step)
         else:
@@ -234,7 +232,7 @@ class Analysis(Work):
         spent = dict.fromkeys(STAGES, 0.0)
         for step in self.plan:
             record = self.folder.record(step.name)
-            if record is not None and step.name not in ("results", "figures", "report"):
+            if record is not None and step.name not in ("results", FIGURES, REPORT):
                 spent[step.stage] += record.seconds
         return {stage: round(seconds, 3) for stage, seconds in spent.items() if seconds}
 
@@ -283,12 +281,6 @@ class Analysis(Work):
 
         results = Results.from_json(self.folder.path / "results.json")
         return draw_run(results, self.folder.path / "figures")
-
-    def _report(self) -> list[Path]:
-        """Write the report."""
-        from hepflow.report import write_report
-
-        return [write_report(self.folder.path)]
 
     def _read(self, what: str) -> Sample:
         return read_features(self, self.config, what)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hepflow.comparison import Comparison
 from hepflow.errors import InputError
-from hepflow.results import SCHEMA, Results
-from hepflow.storage import read_record
-from hepflow.workflow.config import load_config
+from hepflow.results import Results
+from hepflow.searches import RetrainedLimits, WindowScan
+from hepflow.storage import read_json
+from hepflow.workflow.config import Config, load_config
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.provenance import is_blinded
 from hepflow.workflow.run import run
 from hepflow.workflow.steps import fingerprint
 
 APART = ("timing", "unblinded", "versions", "config_hash")  # the last counts paths as they are written
+SECONDS = "seconds"  # of each method of a comparison
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Reproduction:
     Parameters
     ----------
     differences
-        Key of results.json -> value before and now; empty where both are the same to the last digit.
+        Key of the record -> value before and now; empty where both are the same to the last digit.
     files
         Input files that have changed since, with what is different about them.
     versions
@@ -47,7 +50,7 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
     Parameters
     ----------
     original
-        The folder of a finished `hepflow run`.
+        The folder of a finished `hepflow run`, `hepflow run --scan`, `hepflow compare` or `hepflow limit --retrain`.
     out
         Where the new run goes; resumed if it was begun there.
     overrides
@@ -59,11 +62,15 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
         If the original is no finished run.
     """
     folder = RunFolder(original, None)
-    before = _results(original)
-    config = load_config(original / "config.yaml", overrides)
-    hidden = is_blinded(original)
-    run(config, out, until="fit", unblind=config.fit.blind and not hidden)
-    now = _results(out)
+    name = next((name for name in AGAIN if (original / name).is_file()), None)
+    if name is None:
+        raise InputError(
+            f"{original}: no results of a finished run there; expected one of {', '.join(AGAIN)}"
+        )
+    read, again = AGAIN[name]
+    before = _checked(read, original / name)
+    again(load_config(original / "config.yaml", overrides), original, out)
+    now = _checked(read, out / name)
     recorded = [record.made_from.get("files", {}) for record in folder.records().values()]
     files = {file: tuple(known) for each in recorded for file, known in each.items()}
     return Reproduction(
@@ -78,12 +85,43 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
     )
 
 
-def _results(folder: Path) -> dict[str, Any]:
-    path = folder / "results.json"
-    if not path.is_file():
-        raise InputError(f"{path}: no results of a finished run there")
-    Results.from_json(path)  # which refuses what is not as hepflow writes it
-    return read_record(path, SCHEMA)
+def _run(config: Config, original: Path, out: Path) -> None:
+    run(config, out, until="fit", unblind=config.fit.blind and not is_blinded(original))
+
+
+def _scan(config: Config, original: Path, out: Path) -> None:
+    from hepflow.workflow.many.window_scan import scan
+
+    hidden = WindowScan.from_json(original / "scan.json").blind
+    scan(config, out, unblind=config.fit.blind and not hidden)
+
+
+def _compare(config: Config, original: Path, out: Path) -> None:
+    from hepflow.workflow.comparison.compare import compare  # loads torch
+
+    injected = Comparison.from_json(original / "comparison.json").injections
+    compare(config, out, scan={*injected} == {*config.compare.injections})
+
+
+def _limits(config: Config, original: Path, out: Path) -> None:
+    from hepflow.workflow.many.retrain import retrained_limits
+
+    retrained_limits(config, out)
+
+
+AGAIN: dict[str, tuple[Callable[[Path], object], Callable[[Config, Path, Path], None]]] = {
+    "results.json": (Results.from_json, _run),
+    "scan.json": (WindowScan.from_json, _scan),
+    "comparison.json": (Comparison.from_json, _compare),
+    "limits.json": (RetrainedLimits.from_json, _limits),
+}
+
+
+def _checked(read: Callable[[Path], object], path: Path) -> dict[str, Any]:
+    """Return a record as JSON has it, once `read` has refused what is not as hepflow writes it."""
+    read(path)
+    content: dict[str, Any] = read_json(path)
+    return content
 
 
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:
@@ -101,7 +139,7 @@ def _different(before: Any, now: Any, where: str = "") -> Iterator[tuple[str, tu
     """Yield every place where two results differ, and the values there."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
-            if where or key not in APART:
+            if key != SECONDS and (where or key not in APART):
                 yield from _different(before.get(key), now.get(key), f"{where}.{key}" if where else key)
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for number, pair in enumerate(zip(before, now, strict=True)):

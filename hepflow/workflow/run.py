@@ -10,13 +10,12 @@ from hepflow.errors import ConfigError, did_you_mean
 from hepflow.results import Results
 from hepflow.storage import write_text
 from hepflow.workflow.config import Config
-from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.execute import todo
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import (
     is_blinded,
-    record_run,
     record_unblinding,
     unblindings,
     user_name,
@@ -107,16 +106,9 @@ def wanted(plan: Plan, until: str | None) -> list[str]:
 def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, str], blind: bool) -> None:
     """Make what is left; only now is anything loaded that takes long, torch among it."""
     from hepflow.workflow.analysis import Analysis, perform
+    from hepflow.workflow.complete import complete
     from hepflow.workflow.engine.executors import open_pool
-    from hepflow.workflow.pieces import forget_pieces
 
     here = Analysis(config, plan, folder, blind=blind)
-    before = {step: why for step, why in left.items() if step != "report"}
-    with record_run(folder, config, plan, left), open_pool(config.executor) as pool:
-        send = partial(perform, config, plan, folder.path, blind)
-        carry_out(plan, before, here.perform if pool is None else send, pool)
-    if "report" in left:  # which tells how the run ended
-        here.perform("report")
-    forget_pieces(plan, folder)
-    if not todo(plan, folder, wanted(plan, "validation")):
-        folder.forget_checkpoints()
+    with open_pool(config.executor) as pool:
+        complete(here, config, left, partial(perform, config, plan, folder.path, blind), pool)

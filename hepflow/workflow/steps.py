@@ -30,6 +30,7 @@ METHODS = {
     "supervised": "hepflow.methods.reference",
 }
 CLASSIFIERS = {"bdt": "hepflow.classifiers.bdt", "mlp": "hepflow.classifiers.mlp"}
+FIGURES, REPORT = "figures", "report"
 INPUTS = ("data", "signal", "simulation", "reference")
 BUILD = ("hepflow.workflow.build",)
 BLOCK, BLOCKS = 1 << 16, 16  # bytes, and how many of such, that stand for a file
@@ -108,10 +109,17 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
     }
     steps += [
         Step("results", "fit", told, (*before, *validations, *names)),
-        Step("figures", "figures", {"code": code_of("hepflow.plots.run")}, ("results",)),
-        Step("report", "figures", {"code": code_of("hepflow.report")}, ("results",)),
+        *shown("results", "hepflow.plots.run"),
     ]
     return Plan.of(steps)
+
+
+def shown(record: str, plots: str) -> tuple[Step, Step]:
+    """Return the steps that draw a record and report it, by the name of its step and the module that draws it."""
+    return (
+        Step(FIGURES, "figures", {"code": code_of(plots)}, (record,)),
+        Step(REPORT, "figures", {"code": code_of("hepflow.report")}, (record,)),
+    )
 
 
 def fits(config: Config) -> dict[str, float]:

@@ -16,12 +16,14 @@ from hepflow.workflow.comparison.dataset import DataSet
 from hepflow.workflow.comparison.steps import (
     COMPARISON,
     SAMPLES,
+    SHOWN,
     compare_plan,
     draws,
     names_of,
     samples_plan,
     searches,
 )
+from hepflow.workflow.complete import complete
 from hepflow.workflow.config import Config, Method, methods
 from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH
 from hepflow.workflow.engine.execute import carry_out, todo
@@ -29,9 +31,10 @@ from hepflow.workflow.engine.executors import as_worker, open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.plan import Plan
-from hepflow.workflow.engine.provenance import record_run, versions
+from hepflow.workflow.engine.provenance import versions
 from hepflow.workflow.engine.work import Work
-from hepflow.workflow.pieces import forget_pieces, read_features, read_piece
+from hepflow.workflow.pieces import read_features, read_piece
+from hepflow.workflow.steps import FIGURES
 
 WITHOUT_SIMULATION = ("cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode")
 
@@ -45,8 +48,8 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         The analysis; its `compare` block says which methods, how many seeds, and the injections of a scan. What is
         expected of a cut comes from asymptotic formulae, unless `fit.calculator` asks for toys.
     out
-        Folder: ``comparison.json``, ``config.yaml``, ``figures/`` and, for each data set, the steps of every method.
-        What is done there already is read, not computed again.
+        Folder: ``comparison.json``, ``config.yaml``, ``figures/``, ``report.html`` and, for each data set, the steps
+        of every method. What is done there already is read, not computed again.
     scan
         Repeat everything at each of ``compare.injections``, in the place of ``injection.events``.
 
@@ -82,19 +85,16 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         chosen = methods_of(config, samples.all)
         write_text(out / "config.yaml", config.to_yaml(out))
         work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
-        left = todo(work.plan, folder, [COMPARISON])
+        left = todo(work.plan, folder, SHOWN)
         if left:
-            with record_run(folder, config, work.plan, left):
-                send = partial(perform, config, chosen, out, scan)
-                carry_out(work.plan, left, work.perform if pool() is None else send, pool())
-        folder.forget_checkpoints()
-        forget_pieces(samples.plan, folder)
+            complete(work, config, left, partial(perform, config, work.plan, chosen, out, scan), pool())
     return Comparison.from_json(out / f"{COMPARISON}.json")
 
 
-def perform(config: Config, chosen: Mapping[str, Method], out: Path, scan: bool, step: str) -> None:
+def perform(
+    config: Config, plan: Plan, chosen: Mapping[str, Method], out: Path, scan: bool, step: str
+) -> None:
     """Make one step of a comparison, in whichever process this is."""
-    plan = compare_plan(config, chosen, scan=scan)
     with as_worker(config.executor, out):
         Contest(config, chosen, plan, RunFolder(out, None), scan=scan).perform(step)
 
@@ -161,9 +161,10 @@ class Contest(_Samples):
             super().perform(step)
         elif step == COMPARISON:
             self.publish(step, self._compare)
+        elif step == FIGURES:
+            self.publish(step, self._figures)
         else:
-            events, seed, name, *part = step.split("/")
-            self._data_set(f"{events}/{seed}").perform(name, *part or ("",))
+            self._data_set("/".join(step.split("/")[:2])).perform(step)
 
     def _data_set(self, folder: str) -> DataSet:
         """Return one data set; the one before is forgotten, so that memory does not grow with their number."""
@@ -192,6 +193,12 @@ class Contest(_Samples):
         path = self.folder.path / f"{COMPARISON}.json"
         comparison.write(path)
         return [path]
+
+    def _figures(self) -> list[Path]:
+        from hepflow.plots import draw_comparison
+
+        comparison = Comparison.from_json(self.folder.path / f"{COMPARISON}.json")
+        return draw_comparison(comparison, self.folder.path / "figures")
 
 
 def methods_of(config: Config, samples: Mapping[str, Sample]) -> dict[str, Method]:

@@ -95,8 +95,9 @@ class DataSet(Work):
         self.windows = config.regions.windows
         self.outcome = cache(self._outcome)
 
-    def perform(self, name: str, part: str) -> None:
+    def perform(self, step: str) -> None:
         """Make one step: a part of a method or of a density that several share, or what all methods agree in."""
+        name, _, part = step.removeprefix(f"{self.draw.folder}/").partition("/")
         if name == AGREEMENT.removesuffix(".json"):
             self.agreement()
         elif part == "result":

@@ -11,9 +11,10 @@ from hepflow.workflow.config.methods import NEEDS_TRUTH, Splines, density_settin
 from hepflow.workflow.engine.code import code_of
 from hepflow.workflow.engine.plan import Plan, Step, key_of
 from hepflow.workflow.piece_steps import joining
-from hepflow.workflow.steps import BUILD, CLASSIFIERS, INPUTS, METHODS, reading
+from hepflow.workflow.steps import BUILD, CLASSIFIERS, FIGURES, INPUTS, METHODS, REPORT, reading, shown
 
 COMBINATION, SAMPLES, COMPARISON = "combination", "samples", "comparison"
+SHOWN = (COMPARISON, FIGURES, REPORT)
 SCORES, VALIDATION = "scores", "validation"
 
 
@@ -88,7 +89,8 @@ def compare_plan(config: Config, chosen: Mapping[str, Method], *, scan: bool) ->
         steps += _of_a_data_set(config, chosen, draw)
     before = tuple(step.name for step in steps if step.stage in ("result", "agreement"))
     told = {"code": code_of("hepflow.comparison"), "config": config.hash()}
-    return Plan.of([*steps, Step(COMPARISON, COMPARISON, told, before)])
+    steps.append(Step(COMPARISON, COMPARISON, told, before))
+    return Plan.of([*steps, *shown(COMPARISON, "hepflow.plots.comparison")])
 
 
 def _of_a_data_set(config: Config, chosen: Mapping[str, Method], draw: Draw) -> Iterator[Step]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from hepflow.errors import HepflowError
 from hepflow.workflow.engine.folder import RunFolder
@@ -16,19 +17,15 @@ T = TypeVar("T")
 log = logging.getLogger("hepflow.workflow")
 
 
-class Performer(Protocol):
-    """What can make the result of any step of its plan."""
-
-    def perform(self, step: str) -> None:
-        """Make the result of a step and keep it, unless it is there."""
-        ...
-
-
-class Work:
+class Work(ABC):
     """The steps of a plan in a run folder. A result is made where its folder has none from the same settings."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan, self.folder = plan, folder
+
+    @abstractmethod
+    def perform(self, step: str) -> None:
+        """Make the result of a step and keep it, unless it is there."""
 
     def keep(
         self,

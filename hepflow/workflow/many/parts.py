@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +14,10 @@ from hepflow.sample import Sample, inject
 from hepflow.storage import write_text
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.config import Config, Injection
-from hepflow.workflow.engine.execute import carry_out
-from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
-from hepflow.workflow.engine.provenance import record_run
 from hepflow.workflow.engine.work import Work
 from hepflow.workflow.many.part_steps import EVENTS
-from hepflow.workflow.pieces import forget_pieces
 
 T = TypeVar("T")
 FAILURE = "failure.txt"
@@ -166,25 +162,6 @@ class Search(Work):
 
     @abstractmethod
     def _part(self, name: str) -> Part: ...
-
-
-def carry_out_search(search: Search, send: Callable[[str], None], left: Mapping[str, str]) -> None:
-    """Make what is left of a search, in this process or in the pool that its configuration asks for.
-
-    Parameters
-    ----------
-    search
-        Makes a step here.
-    send
-        Makes one in another process.
-    left
-        From `todo`.
-    """
-    config = search.config
-    with record_run(search.folder, config, search.plan, left), open_pool(config.executor) as pool:
-        carry_out(search.plan, left, search.perform if pool is None else send, pool)
-    search.folder.forget_checkpoints()
-    forget_pieces(search.plan, search.folder)
 
 
 def _save_failure(folder: Path, reason: str) -> None:

@@ -12,12 +12,13 @@ from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.searches import RetrainedLimits
 from hepflow.storage import write_text
+from hepflow.workflow.complete import complete
 from hepflow.workflow.config import Config
 from hepflow.workflow.engine.execute import todo
+from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
-from hepflow.workflow.many.parts import carry_out_search
-from hepflow.workflow.many.retrain_steps import FIGURES, LIMITS, limits_plan
+from hepflow.workflow.many.retrain_steps import LIMITS, SHOWN, limits_plan
 from hepflow.workflow.many.retrained_search import RetrainedSearch, perform
 
 DEFAULT = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # injections over sqrt(B)
@@ -33,8 +34,8 @@ def retrained_limits(config: Config, out: Path) -> RetrainedLimits:
         The analysis, with a signal sample; its `limit` block says what is injected. With `fit.blind`, limits are
         the expected ones.
     out
-        Folder: ``limits.json``, ``config.yaml``, ``figures/`` and the steps of every training. What is done there
-        already is read, not computed again.
+        Folder: ``limits.json``, ``config.yaml``, ``figures/``, ``report.html`` and the steps of every training. What
+        is done there already is read, not computed again.
 
     Raises
     ------
@@ -56,10 +57,11 @@ def retrained_limits(config: Config, out: Path) -> RetrainedLimits:
         config = _with_injections(config, folder)
         write_text(out / "config.yaml", config.to_yaml(out))
         plan = limits_plan(config)
-        left = todo(plan, folder, [FIGURES])
+        left = todo(plan, folder, SHOWN)
         if left:
             search = RetrainedSearch(config, plan, folder, blind=config.fit.blind)
-            carry_out_search(search, partial(perform, config, out), left)
+            with open_pool(config.executor) as pool:
+                complete(search, config, left, partial(perform, config, plan, out), pool)
     return RetrainedLimits.from_json(out / f"{LIMITS}.json")
 
 

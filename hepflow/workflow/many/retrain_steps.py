@@ -6,9 +6,10 @@ from hepflow.workflow.config import Config, Injection
 from hepflow.workflow.engine.code import code_of
 from hepflow.workflow.engine.plan import Plan, Step
 from hepflow.workflow.many.part_steps import EVENTS, part_steps
-from hepflow.workflow.steps import analysis_plan, fits
+from hepflow.workflow.steps import FIGURES, REPORT, analysis_plan, fits, shown
 
-LIMITS, FIGURES, EFFICIENCY = "limits", "figures", "efficiency"
+LIMITS, EFFICIENCY = "limits", "efficiency"
+SHOWN = (LIMITS, FIGURES, REPORT)
 TRAINED = ("background", "scores")
 SEARCH = ("hepflow.workflow.many.retrained_search", "hepflow.workflow.many.cut_limits")
 ANALYSED = (*TRAINED, "validation", "fit")
@@ -36,10 +37,8 @@ def limits_plan(config: Config) -> Plan:
         "code": code_of("hepflow.searches.retraining", "hepflow.stats.retrained", alone=SEARCH),
         "config": config.hash(),
     }
-    drawn = {"code": code_of("hepflow.plots.retrained_limits")}
-    return Plan.of(
-        [*steps, Step(LIMITS, LIMITS, told, tuple(results)), Step(FIGURES, FIGURES, drawn, (LIMITS,))]
-    )
+    steps.append(Step(LIMITS, LIMITS, told, tuple(results)))
+    return Plan.of([*steps, *shown(LIMITS, "hepflow.plots.retrained_limits")])
 
 
 def name_of(events: int, number: int) -> str:

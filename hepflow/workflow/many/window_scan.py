@@ -14,7 +14,7 @@ from hepflow.workflow.engine.execute import todo
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.provenance import record_unblinding, user_name
-from hepflow.workflow.many.window_steps import FIGURES, SCAN, regions_of, scan_plan
+from hepflow.workflow.many.window_steps import SCAN, SHOWN, regions_of, scan_plan
 
 
 def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = None) -> WindowScan:
@@ -25,7 +25,7 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
     config
         The analysis; its `scan` block says where the windows are, in the place of `regions`.
     out
-        Folder: ``scan.json``, ``config.yaml``, ``figures/`` and the steps of every window.
+        Folder: ``scan.json``, ``config.yaml``, ``figures/``, ``report.html`` and the steps of every window.
     unblind, by
         As for `hepflow.workflow.run.run`.
 
@@ -56,13 +56,15 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
         if who is not None:
             record_unblinding(out, who, config.hash())
         plan = scan_plan(config, out, blind=blind)
-        left = todo(plan, folder, [FIGURES])
+        left = todo(plan, folder, SHOWN)
         if left:  # only now is anything loaded that takes long
-            from hepflow.workflow.many.parts import carry_out_search
+            from hepflow.workflow.complete import complete
+            from hepflow.workflow.engine.executors import open_pool
             from hepflow.workflow.many.window_search import WindowSearch, perform
 
             search = WindowSearch(config, plan, folder, blind=blind)
-            carry_out_search(search, partial(perform, config, out, blind), left)
+            with open_pool(config.executor) as pool:
+                complete(search, config, left, partial(perform, config, plan, out, blind), pool)
     return WindowScan.from_json(out / f"{SCAN}.json")
 
 
@@ -70,7 +72,7 @@ def dry_run(config: Config, out: Path, *, unblind: bool = False) -> dict[str, st
     """Return what `scan` would do: each step, and why it would be made, or None where its result is there."""
     folder = RunFolder(out, identity(config), make=False)
     plan = scan_plan(config, out, blind=config.fit.blind and not unblind)
-    left = todo(plan, folder, [FIGURES])
+    left = todo(plan, folder, SHOWN)
     return {step.name: left.get(step.name) for step in plan}
 
 

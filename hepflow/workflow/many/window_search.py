@@ -14,15 +14,15 @@ from hepflow.storage import write_json
 from hepflow.workflow.config import Config, Regions
 from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings, versions
 from hepflow.workflow.many.parts import Part, Search
-from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of, scan_plan
+from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of
 from hepflow.workflow.steps import fits
 
 
-def perform(config: Config, out: Path, blind: bool, step: str) -> None:
+def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> None:
     """Make one step of a search in many windows, in whichever process this is."""
-    plan = scan_plan(config, out, blind=blind)
     with as_worker(config.executor, out):
         WindowSearch(config, plan, RunFolder(out, None), blind=blind).perform(step)
 

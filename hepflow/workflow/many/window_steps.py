@@ -13,9 +13,10 @@ from hepflow.workflow.engine.code import code_of
 from hepflow.workflow.engine.plan import Plan, Step
 from hepflow.workflow.engine.provenance import unblindings
 from hepflow.workflow.many.part_steps import EVENTS, part_steps
-from hepflow.workflow.steps import analysis_plan, fits
+from hepflow.workflow.steps import FIGURES, REPORT, analysis_plan, fits, shown
 
-SCAN, FIGURES, RESULT = "scan", "figures", "result"
+SCAN, RESULT = "scan", "result"
+SHOWN = (SCAN, FIGURES, REPORT)
 SEARCH = ("hepflow.workflow.many.window_search",)
 STAGES = ("background", "scores", "validation", "fit")
 
@@ -73,8 +74,8 @@ def scan_plan(config: Config, out: Path, *, blind: bool) -> Plan:
         "config": config.hash(),
         "unblinded": [vars(one) for one in unblinded],
     }
-    drawn = {"code": code_of("hepflow.plots.window_scan")}
-    return Plan.of([*steps, Step(SCAN, SCAN, told, tuple(results)), Step(FIGURES, FIGURES, drawn, (SCAN,))])
+    steps.append(Step(SCAN, SCAN, told, tuple(results)))
+    return Plan.of([*steps, *shown(SCAN, "hepflow.plots.window_scan")])
 
 
 def name_of(signal: Window) -> str:

@@ -51,8 +51,6 @@ def asked(monkeypatch):
         return COMPARISON
 
     monkeypatch.setitem(sys.modules, "hepflow.workflow.comparison.compare", SimpleNamespace(compare=compare))
-    monkeypatch.setattr("hepflow.plots.draw_comparison", lambda comparison, folder: None)
-    monkeypatch.setattr("hepflow.report.write_report", lambda folder: None)
     return calls
 
 

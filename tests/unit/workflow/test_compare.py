@@ -10,6 +10,7 @@ from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample
 from hepflow.workflow.comparison import dataset
 from hepflow.workflow.comparison.compare import compare, methods_of
+from hepflow.workflow.reproduce import reproduce
 
 TINY = (
     "layers: 1, hidden: 8, bins: 4, epochs: 1, batch_size: 128, best_epochs: 1, ensemble: 1, oversampling: 5"
@@ -85,6 +86,24 @@ def test_what_is_done_is_read_not_computed(compared, monkeypatch):
         replace(one, seconds=0) for one in comparison.results
     ]
     assert again.matrices == comparison.matrices
+
+
+def test_figures_and_report_are_made_once(compared):
+    _, folder, config = compared
+    shown = [*(folder / "figures").glob("*.p*"), folder / "report.html"]
+    assert len(shown) > 5
+    before = [path.stat().st_mtime_ns for path in shown]
+    compare(config, folder, scan=True)
+    assert [path.stat().st_mtime_ns for path in shown] == before
+
+
+@pytest.mark.usefixtures("_quick_closure")
+@pytest.mark.parametrize("scan", [False, True])
+def test_a_comparison_comes_out_again(configure, tmp_path, scan):
+    settings = ("compare.methods=[cwola]", "compare.injections=[60, 0]", "regions.validation=0")
+    compare(configure(*settings, data="large.h5"), tmp_path / "toy", scan=scan)
+    found = reproduce(tmp_path / "toy", tmp_path / "again")
+    assert (found.differences, found.files, found.versions) == ({}, (), {})
 
 
 @pytest.mark.usefixtures("_quick_closure")

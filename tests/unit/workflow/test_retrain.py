@@ -12,6 +12,7 @@ from hepflow.searches import RetrainedLimits
 from hepflow.workflow.many.retrain import default_injections, retrained_limits
 from hepflow.workflow.many.retrain_steps import limits_plan
 from hepflow.workflow.many.retrained_search import perform
+from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import run
 
 QUICK = ("regions.validation=0", "selection.background_efficiency=[0.1]")
@@ -37,6 +38,15 @@ def alone(configure, tmp_path):
     """Return the results of the analysis without retraining."""
     run(configure(*QUICK, without=("injection",)), tmp_path / "one", until="fit")
     return Results.from_json(tmp_path / "one" / "results.json")
+
+
+def test_the_report_is_made_with_the_limits(made):
+    assert "3300" in (made / "report.html").read_text("utf-8")
+
+
+def test_limits_come_out_again(made, tmp_path):
+    found = reproduce(made, tmp_path / "again")
+    assert (found.differences, found.files, found.versions) == ({}, (), {})
 
 
 def test_without_a_cut_there_is_nothing_to_retrain(limits, alone):
@@ -106,7 +116,7 @@ def test_a_training_is_a_function_of_configuration_and_folder(made, configure, t
         "features",
         *(step.name for step in plan if step.name.startswith("injected-40/training-1/")),
     ):
-        perform(config, out, step)
+        perform(config, plan, out, step)
     result = "stages/injected-40/training-1/efficiency/efficiency.json"
     assert (out / result).read_text("utf-8") == (made / result).read_text("utf-8")
 

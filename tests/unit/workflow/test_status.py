@@ -104,5 +104,7 @@ def test_what_came_out_differently_is_told(folder, tmp_path):
 
 def test_nothing_to_reproduce(configure, tmp_path):
     run(configure(), tmp_path / "run", until="features")
-    with pytest.raises(InputError, match=r"results\.json: no results of a finished run there"):
+    with pytest.raises(
+        InputError, match=r"run: no results of a finished run there; expected one of results\.json, "
+    ):
         reproduce(tmp_path / "run", tmp_path / "again")

@@ -13,6 +13,7 @@ from hepflow.searches import WindowScan
 from hepflow.workflow.many.window_scan import dry_run, scan
 from hepflow.workflow.many.window_search import perform
 from hepflow.workflow.many.window_steps import regions_of, scan_plan
+from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import run
 
 LOW, PEAK, EMPTY, EDGE = (2900, 3200), (3300, 3700), (6000, 6500), (2500, 2800)
@@ -67,6 +68,15 @@ def test_the_signal_is_found_where_it_is(found):
     assert excess.p0 <= excess.p_window <= excess.p_least <= excess.p_global
 
 
+def test_the_report_is_made_with_the_scan(scanned):
+    assert "3300" in (scanned / "report.html").read_text("utf-8")
+
+
+def test_a_scan_comes_out_again(scanned, tmp_path):
+    found = reproduce(scanned, tmp_path / "again")
+    assert (found.differences, found.files, found.versions) == ({}, (), {})
+
+
 def test_windows_that_cannot_be_searched_stop_no_other(found, caplog):
     edge, _, _, empty = found.windows
     assert "leaves no room for sidebands" in edge.problems[0]
@@ -101,8 +111,10 @@ def test_every_step_is_a_function_of_configuration_and_folder(scanned, configure
     assert dry_run(config, out) == dict.fromkeys(dry_run(config, out), "not done yet")
     out.mkdir()
     (out / "run.json").write_text('{"identity": {}}', "utf-8")
-    for step in scan_plan(config, out, blind=False):
-        perform(config, out, False, step.name)
+    plan = scan_plan(config, out, blind=False)
+    for step in plan:
+        if step.name != "report":  # which the command itself makes, when all else is done
+            perform(config, plan, out, False, step.name)
     assert WindowScan.from_json(out / "scan.json").windows == (
         WindowScan.from_json(scanned / "scan.json").windows[2],
     )
