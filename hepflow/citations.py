@@ -22,7 +22,7 @@ TITLES = {
     "idealized": "idealized",
     "supervised": "supervised",
 }
-PAPERS_OF = {  # method, or classifier -> keys of the papers that it is made of
+PAPERS_OF = {  # method, classifier, or limits with retraining -> keys of the papers that it is made of
     "cathode": ("cathode", "neural_spline_flows"),
     "lacathode": ("lacathode", "cathode", "neural_spline_flows"),
     "anode": ("anode", "neural_spline_flows"),
@@ -33,6 +33,7 @@ PAPERS_OF = {  # method, or classifier -> keys of the papers that it is made of
     "feta": ("feta", "neural_spline_flows"),
     "salad": ("salad",),
     "bdt": ("boosted_trees",),
+    "retraining": ("cms_dijet_anomalies",),
 }
 PAPERS = (  # what for, key, authors, title, arXiv number
     (
@@ -122,6 +123,14 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Prangchaikul, Parada and Quadfasel, Tobias and Shih, David and Sommerhalder, Manuel",
         "Tree-based algorithms for weakly supervised anomaly detection",
         "2309.13111",
+    ),
+    (
+        "Limits with the efficiency that a cut has when it is trained with that much signal in the data",
+        "cms_dijet_anomalies",
+        "{CMS Collaboration}",
+        "Model-agnostic search for dijet resonances with anomalous jet substructure in proton-proton collisions at "
+        r"$\sqrt{s}$ = 13 TeV",
+        "2412.03747",
     ),
     (
         "The test statistics, their asymptotic formulae",

@@ -1,4 +1,4 @@
-"""``hepflow report``: the records of a run or a comparison as one HTML file."""
+"""``hepflow report``: the record of a run, a scan, a comparison or limits as one HTML file."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from hepflow.cli import console
     help="The file [default: RUN/report.html].",
 )
 def report(folder: Path, out: Path | None) -> None:
-    """Write the report of a run or a comparison.
+    """Write the report of a run, scan, comparison or limits.
 
-    One HTML file with its figures inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
+    RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, or of `hepflow
+    limit CONFIG --retrain`. One HTML file with its figures inside, for a browser, a phone or a printer; it loads
+    nothing from elsewhere.
     """
     from hepflow.report import write_report
     from hepflow.workflow.engine.folder import refuse_links

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,13 @@ LIMIT: dict[str, Any] = {
     "linestyle": "none",
     "zorder": 6,
 }
+
+
+def figures(limits: RetrainedLimits, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the drawing of each figure that the limits hold the numbers for."""
+    if limits.cuts:
+        yield "efficiency", efficiency_curves(limits, label=label)
+        yield "limits", retrained_limits(limits, label=label)
 
 
 @styled

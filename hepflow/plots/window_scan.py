@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,12 @@ from hepflow.searches import WindowScan
 
 FILLED = 0.62  # share of the height above the lowest line; text and legend stand below
 THIN: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.6, "zorder": 2}
+
+
+def figures(scan: WindowScan, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the drawing of each figure that the scan holds the numbers for."""
+    if any(one.best is not None for one in scan.windows):
+        yield "p_values", window_scan(scan, label=label)
 
 
 @styled

@@ -1,4 +1,4 @@
-"""Report: the records of a run or a comparison as one HTML file that needs nothing else, not even a network."""
+"""Report: the record of a run, scan, comparison or limits as one HTML file that needs nothing else."""
 
 from hepflow.report.write import write_report
 

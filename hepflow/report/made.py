@@ -1,8 +1,8 @@
-"""How a run was made: versions, times, and the files that say the rest, as they stand in the folder."""
+"""How a record was made: versions, times, who unblinded, and the files of the folder that say the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hepflow.report import numbers
@@ -26,6 +26,12 @@ def timing(seconds: Mapping[str, float]) -> Table | None:
     return Table(
         "Wall time", ("stage", "time"), (*rows, ("all stages", numbers.duration(sum(seconds.values()))))
     )
+
+
+def unblindings(found: Iterable[tuple[str, str, str]]) -> Table | None:
+    """Return when the data were looked at, by whom, and with which configuration."""
+    rows = tuple(found)
+    return Table("The data were unblinded", ("at (UTC)", "by", "configuration"), rows) if rows else None
 
 
 def listings(folder: Path) -> list[Listing]:

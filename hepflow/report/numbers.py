@@ -67,7 +67,17 @@ def band(expected: Sequence[float | None]) -> str:
 
 def window(edges: Sequence[float]) -> str:
     """Return a mass window: ``3300 to 3700 GeV``."""
-    return f"{edges[0]:g} to {edges[1]:g} GeV"
+    return f"{mass_range(edges)} GeV"
+
+
+def mass_range(edges: Sequence[float]) -> str:
+    """Return a mass window under a heading that has the unit: ``3300 to 3700``."""
+    return f"{edges[0]:g} to {edges[1]:g}"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Return both ends of an interval: ``12.3 to 19.5``, and ``12.3 to –`` where it has no upper one."""
+    return f"{plain(low)} to {plain(high)}" if _known(low) else MISSING
 
 
 def duration(seconds: float) -> str:

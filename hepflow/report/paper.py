@@ -1,8 +1,9 @@
-r"""A paragraph on a run for a paper, in LaTeX, made of its numbers, and the papers it stands on."""
+r"""What is to be pasted in a paper: sentences and tables in LaTeX, made of the numbers, and the papers to cite."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import yaml
@@ -11,8 +12,9 @@ from hepflow.citations import PAPERS_OF, TITLES, bibtex
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.made import read
-from hepflow.report.texts import largest, selections
+from hepflow.report.texts import Selected, largest, selections
 from hepflow.results import CutResult, Results
+from hepflow.searches import WindowCut
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -21,6 +23,7 @@ SPECIAL = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 SYMBOLS = {"±": r"\pm", "×": r"\times", "σ": r"\sigma", "\u202f": r"\,", ",": "{,}", "%": r"\%"}
+MISSING = "--"
 CLASSIFIERS = {"bdt": "boosted decision trees", "mlp": "neural networks"}
 STATISTICS = ("asymptotic_formulae",)
 
@@ -32,8 +35,9 @@ def escaped(text: str) -> str:
 
 def mathematical(number: str) -> str:
     r"""Return a number of `report.numbers` as LaTeX: ``3.1 × 10⁻³`` is ``$3.1 \times 10^{-3}$``."""
-    if number == numbers.MISSING:
-        return "--"
+    if not re.search(r"\d", number):  # a word that stands for it
+        return MISSING if number == numbers.MISSING else escaped(number)
+    number = number.replace(" to ", r"~\mathrm{to}~").replace(numbers.MISSING, rf"\textrm{{{MISSING}}}")
     number = re.sub(r"[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda found: f"^{{{_lowered(found[0])}}}", number)
     return f"${''.join(SYMBOLS.get(character, character) for character in number)}$"
 
@@ -65,29 +69,39 @@ def paragraph(results: Results, classifier: str | None) -> str:
 def _method(results: Results, classifier: str | None) -> list[str]:
     low, high = results.regions["signal"]
     sidebands = " and ".join(f"${low:g}$--${high:g}$" for low, high in results.regions["sidebands"])
-    title = escaped(TITLES.get(results.method, results.method))
     lines = [
         r"Resonances are searched for in the dijet mass spectrum, in a signal region of "
         rf"${low:g} < m_{{jj}} < {high:g}$~GeV with sidebands at {sidebands}~GeV.",
-        rf"The features of the background in the signal region are estimated with {title}{_cite(results.method)} "
-        r"as implemented in \textsc{hepflow}~\cite{hepflow}.",
+        *selection(results.method, (cut.background_efficiency for cut in results.cuts), classifier),
     ]
-    if results.cuts:
-        efficiencies = [mathematical(numbers.percent(cut.background_efficiency)) for cut in results.cuts]
-        by = f" by {CLASSIFIERS[classifier]}{_cite(classifier)}" if classifier else ""
+    found = r"significances and 95\% CL$_\mathrm{s}$ limits"
+    return [*lines, statistics(found, {cut.calculator for cut in selections(results)})]
+
+
+def selection(method: str, efficiencies: Iterable[float], classifier: str | None) -> list[str]:
+    """Return how the background is estimated, and at which efficiencies events are selected, a sentence a line."""
+    title = escaped(TITLES.get(method, method))
+    lines = [
+        rf"The features of the background in the signal region are estimated with {title}{cite(method)} "
+        r"as implemented in \textsc{hepflow}~\cite{hepflow}."
+    ]
+    cuts = [mathematical(numbers.percent(efficiency)) for efficiency in efficiencies if efficiency < 1]
+    if cuts:
+        by = f" by {CLASSIFIERS[classifier]}{cite(classifier)}" if classifier else ""
         lines.append(
             f"Events that look least like this background are selected{by}, at background efficiencies of "
-            f"{_listed(efficiencies)}."
+            f"{_listed(cuts)}."
         )
-    asymptotic = all(cut.calculator == "asymptotic" for cut in selections(results))
-    how = (
-        "asymptotic formulae" if asymptotic else "asymptotic formulae or, where few events are expected, toys"
-    )
-    lines.append(
-        r"The spectra are fitted with \textsc{pyhf}~\cite{pyhf_joss}; significances and 95\% CL$_\mathrm{s}$ limits "
-        rf"come from {how}~\cite{{asymptotic_formulae}}."
-    )
     return lines
+
+
+def statistics(found: str, calculators: Collection[str]) -> str:
+    """Return the sentence on the fits, from which this is found, by "asymptotic" formulae or "toys"."""
+    toys = " or, where few events are expected, toys" if "toys" in calculators else ""
+    return (
+        rf"The spectra are fitted with \textsc{{pyhf}}~\cite{{pyhf_joss}}; {found} come from asymptotic "
+        rf"formulae{toys}~\cite{{asymptotic_formulae}}."
+    )
 
 
 def _results(results: Results) -> list[str]:
@@ -100,7 +114,7 @@ def _results(results: Results) -> list[str]:
     best = largest(results)
     if best is None:
         return ["No selection could be fitted."]
-    lines = [f"The largest local excess is found {_behind(best)}: {_seen(best)}."]
+    lines = [f"The largest local excess is found {behind(best)}: {seen(best)}."]
     if results.trials is not None:
         p = numbers.p_value(results.trials["p"], results.trials.get("p_error"))
         lines.append(
@@ -119,7 +133,8 @@ def _unit(results: Results) -> list[str]:
     return [rf"A signal strength of $\mu = 1$ stands for {escaped(results.signal_unit)}."]
 
 
-def _seen(cut: CutResult) -> str:
+def seen(cut: CutResult | WindowCut) -> str:
+    """Return what a selection found."""
     events, z = mathematical(numbers.count(cut.n_obs)), mathematical(numbers.sigma(cut.z))
     p = mathematical(numbers.p_value(cut.p0, cut.p0_error))[1:-1]
     found = f"{events} events are observed where {_events(cut)} are expected"
@@ -127,7 +142,7 @@ def _seen(cut: CutResult) -> str:
 
 
 def _expected(cut: CutResult) -> str:
-    found = f"{_events(cut)} events are expected {_behind(cut)}"
+    found = f"{_events(cut)} events are expected {behind(cut)}"
     if cut.z_expected is None:
         return found
     return (
@@ -135,17 +150,19 @@ def _expected(cut: CutResult) -> str:
     )
 
 
-def _events(cut: CutResult) -> str:
+def _events(cut: CutResult | WindowCut) -> str:
     return mathematical(numbers.measured(cut.n_exp, cut.n_exp_error))
 
 
-def _behind(cut: CutResult) -> str:
+def behind(cut: Selected) -> str:
+    """Return the name of a selection in a sentence."""
     if cut.background_efficiency == 1:
         return "without a cut"
     return f"at a background efficiency of {mathematical(numbers.percent(cut.background_efficiency))}"
 
 
-def _cite(name: str) -> str:
+def cite(name: str) -> str:
+    """Return the citation of a method or classifier; nothing where no paper is known."""
     papers = PAPERS_OF.get(name, ())
     return rf"~\cite{{{','.join(papers)}}}" if papers else ""
 

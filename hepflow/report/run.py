@@ -8,7 +8,7 @@ from pathlib import Path
 from hepflow.citations import TITLES
 from hepflow.plots.run import figures
 from hepflow.report import made, numbers, paper, tables
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.captions import words
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, largest, seen, selections
@@ -137,19 +137,14 @@ def _closure(results: Results) -> Text:
 
 def _blinding(results: Results) -> list[Block]:
     hidden = [cut_name(cut) for cut in selections(results) if cut.blind]
-    found: list[Block] = []
+    looks = made.unblindings((one.at, one.by, one.config_hash) for one in results.unblinded)
+    found: list[Block] = [] if looks is None else [looks]
     if hidden:
-        found.append(
-            Text(f"Blinded: no data of the signal region were looked at behind the cuts {', '.join(hidden)}.")
-        )
-    elif not results.unblinded:
-        found.append(
-            Text("This run was not blinded: the data of the signal region were shown from the start.")
-        )
-    if results.unblinded:
-        rows = tuple((one.at, one.by, one.config_hash) for one in results.unblinded)
-        found.append(Table("The data were unblinded", ("at (UTC)", "by", "configuration"), rows))
-    return found
+        told = f"Blinded: no data of the signal region were looked at behind the cuts {', '.join(hidden)}."
+        return [Text(told), *found]
+    return found or [
+        Text("This run was not blinded: the data of the signal region were shown from the start.")
+    ]
 
 
 def _warnings(results: Results) -> list[Block]:

@@ -16,6 +16,7 @@ OBSERVED, EXPECTED = Markup("<i>n</i><sub>obs</sub>"), Markup("<i>n</i><sub>exp<
 Z, Z_EXPECTED, P0 = Markup("<i>Z</i>"), Markup("<i>Z</i><sub>exp</sub>"), Markup("<i>p</i><sub>0</sub>")
 MU, MU_OBSERVED = Markup("<i>μ̂</i>"), Markup("<i>μ</i><sub>up</sub> obs")
 MU_EXPECTED = Markup("<i>μ</i><sub>up</sub> exp (68%)")
+QUANTILES = ("−2 σ", "−1 σ", "median", "+1 σ", "+2 σ")
 FEW = "*"
 
 
@@ -50,7 +51,7 @@ def limits(results: Results) -> Table:
     """Return observed and expected limits with their bands."""
     return Table(
         caption="95% CLs upper limits on the signal strength μ",
-        headings=(CUT, "observed", "−2 σ", "−1 σ", "median", "+1 σ", "+2 σ"),
+        headings=(CUT, "observed", *QUANTILES),
         rows=tuple(
             (cut_name(cut), numbers.plain(cut.mu_up_obs), *map(numbers.plain, cut.mu_up_exp))
             for cut in selections(results)

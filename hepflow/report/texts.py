@@ -1,11 +1,13 @@
-"""Phrases of a run's report that stand in more than one place."""
+"""Phrases of reports that stand in more than one place."""
 
 from __future__ import annotations
 
 import re
+from typing import Protocol
 
 from hepflow.report import numbers
 from hepflow.results import CutResult, Results
+from hepflow.searches import WindowCut
 
 GREEK = {
     r"\alpha": "α",
@@ -19,6 +21,14 @@ GREEK = {
 }
 
 
+class Selected(Protocol):
+    """A record of one selection: of a run, a window, or limits."""
+
+    @property
+    def background_efficiency(self) -> float:
+        """Share of the background template that passes; 1 for no cut."""
+
+
 def selections(results: Results) -> tuple[CutResult, ...]:
     """Return the inclusive selection and the cuts."""
     return (results.inclusive, *results.cuts)
@@ -30,19 +40,19 @@ def largest(results: Results) -> CutResult | None:
     return max(fitted, key=lambda cut: cut.z or 0.0, default=None)
 
 
-def cut_name(cut: CutResult) -> str:
+def cut_name(cut: Selected) -> str:
     """Return the name of a selection in a table: ``no cut``, or its background efficiency, ``1%``."""
     return "no cut" if cut.background_efficiency == 1 else numbers.percent(cut.background_efficiency)
 
 
-def behind(cut: CutResult) -> str:
+def behind(cut: Selected) -> str:
     """Return the name of a selection in a sentence."""
     if cut.background_efficiency == 1:
         return "without a cut"
     return f"behind the cut at a background efficiency of {numbers.percent(cut.background_efficiency)}"
 
 
-def seen(cut: CutResult) -> str:
+def seen(cut: CutResult | WindowCut) -> str:
     """Return what a selection found: ``245 events observed, 152 ± 57 expected, Z = 7.0 σ``."""
     expected = numbers.measured(cut.n_exp, cut.n_exp_error)
     if cut.n_obs is None:

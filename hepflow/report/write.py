@@ -7,22 +7,30 @@ from pathlib import Path
 from hepflow.errors import InputError
 from hepflow.report.comparison import comparison_page
 from hepflow.report.page import render
+from hepflow.report.retrained_limits import retrained_limits_page
 from hepflow.report.run import run_page
+from hepflow.report.window_scan import window_scan_page
 from hepflow.storage import write_text
 
-PAGES = {"results.json": run_page, "comparison.json": comparison_page}
+PAGES = {
+    "results.json": run_page,
+    "scan.json": window_scan_page,
+    "comparison.json": comparison_page,
+    "limits.json": retrained_limits_page,
+}
 
 
 def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
-    """Write the report of a run or of a comparison: one HTML file with its style and figures inside.
+    """Write the report of a folder: one HTML file with its style and figures inside.
 
     The same records give the same bytes.
 
     Parameters
     ----------
     folder
-        Of a finished run (``results.json``) or comparison (``comparison.json``). ``config.yaml`` and
-        ``provenance.json`` are shown where they are there.
+        Of a finished run (``results.json``), search in many windows (``scan.json``), comparison
+        (``comparison.json``) or limits with retraining (``limits.json``). ``config.yaml`` and ``provenance.json`` are
+        shown where they are there.
     out
         The file; by default ``report.html`` in the folder.
 
@@ -43,6 +51,6 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
             write_text(path, render(page(folder / name)))
             return path
     raise InputError(
-        f"{folder}: neither {' nor '.join(PAGES)} there; expected the folder of a finished `hepflow run` or "
-        "`hepflow compare`"
+        f"{folder}: none of {', '.join(PAGES)} there; expected the folder of a finished `hepflow run`, with "
+        "`--scan` or without, `hepflow compare` or `hepflow limit --retrain`"
     )

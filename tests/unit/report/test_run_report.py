@@ -207,7 +207,9 @@ def test_a_long_file_is_cut(page_of, results):
 
 
 def test_a_folder_without_results(tmp_path):
-    with pytest.raises(InputError, match=r"neither results.json nor comparison.json there"):
+    with pytest.raises(
+        InputError, match=r"none of results.json, scan.json, comparison.json, limits.json there"
+    ):
         write_report(tmp_path)
     (tmp_path / "results.json").write_text('{"schema": "other"}')
     with pytest.raises(InputError, match="expected schema 'hepflow-results-1'"):
@@ -233,4 +235,6 @@ def test_on_the_command_line(run_folder, tmp_path, capsys):
     assert out.stat().st_size > 10_000
     assert f"report in {out}" in capsys.readouterr().err
     assert code(tmp_path / "nothing") == 1
-    assert "expected the folder of a finished `hepflow run` or `hepflow compare`" in capsys.readouterr().err
+    assert (
+        "expected the folder of a finished `hepflow run`, with `--scan` or without" in capsys.readouterr().err
+    )
