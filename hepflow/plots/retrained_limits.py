@@ -98,7 +98,7 @@ def retrained_limits(limits: RetrainedLimits, *, label: str = "hepflow") -> Figu
         r"$\pm 1\,\sigma$": Patch(facecolor=ONE_SIGMA),
         r"$\pm 2\,\sigma$": Patch(facecolor=TWO_SIGMA),
     }
-    if limits.blind:
+    if not np.isfinite(observed).any():
         del entries["Observed"]
     artists.set_range(ax, np.concatenate([expected.ravel(), observed, fixed]), 0.68)
     ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2)

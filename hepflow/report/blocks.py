@@ -102,8 +102,9 @@ class Section:
 
     @classmethod
     def of(cls, name: str, title: str, *blocks: Block | None) -> Section:
-        """Return a section of the blocks that there are."""
-        return cls(name, title, tuple(block for block in blocks if block is not None))
+        """Return a section of the blocks that there are; a table without rows is none."""
+        there = (block for block in blocks if block is not None)
+        return cls(name, title, tuple(one for one in there if not isinstance(one, Table) or one.rows))
 
     @property
     def grave(self) -> int:

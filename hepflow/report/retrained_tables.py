@@ -56,8 +56,23 @@ def _compared(limits: RetrainedLimits, caption: str, unit: float) -> Table:
             )
             for cut in limits.cuts
         ),
-        note="Not retrained: with the efficiency of the data as they are, too weak where it rises with the signal.",
+        note="Not retrained: with the efficiency of the data as they are, too weak where it rises with the signal."
+        + _beyond(limits),
     )
+
+
+def _beyond(limits: RetrainedLimits) -> str:
+    """Return what a missing limit means, if one is missing though its events behind the cut are known."""
+    missing = any(
+        limit is None and events is not None
+        for cut in limits.cuts
+        for limit, events in zip(
+            (*cut.observed_band, *cut.expected),
+            (cut.passing_observed, cut.passing_observed, *cut.passing_expected),
+            strict=True,
+        )
+    )
+    return f" {numbers.MISSING}: none up to the largest injection." if missing else ""
 
 
 def bands(limits: RetrainedLimits) -> Table:
@@ -73,9 +88,9 @@ def bands(limits: RetrainedLimits) -> Table:
     )
     headings = (CUT, "observed", "by the efficiency", *QUANTILES)
     note = "By the efficiency: the observed limit with an efficiency one standard deviation up and down."
-    if any(None in (*cut.observed_band, *cut.expected) for cut in limits.cuts):
-        note += f" {numbers.MISSING}: none up to the largest injection."
-    return Table("Signal events: observed, and expected with both bands", headings, rows, note)
+    return Table(
+        "Signal events: observed, and expected with both bands", headings, rows, note + _beyond(limits)
+    )
 
 
 def passing(limits: RetrainedLimits) -> Table:

@@ -63,7 +63,8 @@ def _windows(count: int) -> str:
 def _searched(scan: WindowScan) -> str:
     """Return how many windows there are, and from where to where their signal regions reach."""
     edges = [edge for one in scan.windows for edge in one.signal]
-    return f"{_windows(len(scan.windows))} from {numbers.window((min(edges), max(edges)))}"
+    where = f" from {numbers.window((min(edges), max(edges)))}" if edges else ""
+    return f"{_windows(len(scan.windows))}{where}"
 
 
 def _words(scan: WindowScan) -> tuple[str, str]:
@@ -81,7 +82,7 @@ def _words(scan: WindowScan) -> tuple[str, str]:
             p0, signal, cut = min(found, key=lambda one: one[0])
             smallest.append(f"{cut_name(cut)} {numbers.p_value(p0)} in {numbers.window(signal)}")
     return (
-        f"Local p-value of every window behind every cut; bars are as wide as the signal regions{mark}.",
+        f"Local p-value of every window, cut by cut; bars are as wide as the signal regions{mark}.",
         f"Local p-values of {_searched(scan)}. The smallest: {'; '.join(smallest)}.",
     )
 
@@ -110,7 +111,9 @@ def _found(scan: WindowScan) -> list[Block]:
     what = "" if largest is None else f": {seen(largest)}"
     return [
         Facts(facts),
-        Text(f"The largest local excess is found in {numbers.window(found.signal)}, {behind(found)}{what}."),
+        Text(
+            f"The largest local excess is found in the window {numbers.window(found.signal)}, {behind(found)}{what}."
+        ),
         Text(
             f"With the trials of the cuts in this window its p-value is {cuts}. With those of "
             f"{_windows(found.windows)} it is {upper} at most, whatever they have in common (Bonferroni; the one to "

@@ -8,71 +8,8 @@ from scipy.stats import norm
 
 from hepflow.errors import ConfigError
 from hepflow.plots import efficiency_curves, retrained_limits, window_scan
-from hepflow.searches import (
-    CutLimits,
-    EfficiencyPoint,
-    Excess,
-    RetrainedLimits,
-    WindowCut,
-    WindowResult,
-    WindowScan,
-)
-
-BAND = np.array([0.5, 0.7, 1.0, 1.4, 1.9])
-
-
-def window(low, z, blind=False):
-    cuts = [
-        WindowCut(
-            eps,
-            90.0,
-            9.0,
-            *((None,) * 3 if blind and eps < 1 else (99.0, one, norm.sf(one))),
-            None,
-            "asymptotic",
-        )
-        for eps, one in zip((1.0, 0.1, 0.01), (0.5, 0.7 * z, z), strict=True)
-    ]
-    return WindowResult(
-        (low, low + 300.0), ((low - 600.0, low), (low + 300.0, low + 900.0)), tuple(cuts), 2.0
-    )
-
-
-@pytest.fixture
-def scan():
-    """Seven windows, an excess in the fourth, and one that could not be searched."""
-    z = (0.2, 1.1, 2.0, 4.4, 2.2, 0.3)
-    windows = tuple(window(2800.0 + 150 * i, one) for i, one in enumerate(z))
-    excess = Excess((3250.0, 3550.0), 0.01, 4.4, 5e-6, 1e-5, 6, 3, 6e-5, 3.8, 3e-5, 4.0)
-    failed = WindowResult((3700.0, 4000.0), (), problems=("no room",))
-    return WindowScan("lhco", "cathode", 1, "abc", {}, (*windows, failed), excess)
-
-
-@pytest.fixture
-def limits():
-    """Two cuts: the loose one has a limit, that of the other is beyond the largest injection at two sigma."""
-    x = np.linspace(0, 600, 7)
-
-    def cut(background_efficiency, efficiency, passing):
-        limit = passing * BAND / efficiency[-1]
-        return CutLimits(
-            background_efficiency,
-            tuple(EfficiencyPoint(int(n), one, 0.02, 3) for n, one in zip(x, efficiency, strict=True)),
-            tuple(x),
-            tuple(efficiency),
-            tuple(efficiency - 0.02),
-            tuple(efficiency + 0.02),
-            passing,
-            tuple(passing * BAND),
-            limit[2],
-            tuple(one if one <= 600 else None for one in limit),
-            (0.9 * limit[2], None),
-            passing / efficiency[0],
-            tuple(passing * BAND / efficiency[0]),
-        )
-
-    cuts = (cut(1.0, np.full(7, 0.95), 500.0), cut(0.01, 0.3 + x / 2000, 120.0))
-    return RetrainedLimits("lhco", "cathode", 1, "abc", {}, (3300.0, 3700.0), 1000.0, 0.95, cuts)
+from hepflow.plots.retrained_limits import figures as limits_figures
+from hepflow.plots.window_scan import figures as scan_figures
 
 
 def texts(figure):
@@ -94,9 +31,8 @@ def test_a_scan_shows_a_curve_for_each_cut_and_what_the_largest_excess_is_worth(
     assert "No cut" in shown
 
 
-def test_of_a_blinded_scan_the_cuts_are_not_drawn(scan):
-    windows = tuple(window(one.signal[0], 1.0, blind=True) for one in scan.windows)
-    figure = window_scan(replace(scan, windows=windows, excess=None, blind=True))
+def test_of_a_blinded_scan_the_cuts_are_not_drawn(blinded_scan):
+    figure = window_scan(blinded_scan)
     assert "No cut" in texts(figure)
     assert r"$\epsilon_B$ = 1%" not in texts(figure)
 
@@ -113,6 +49,12 @@ def test_the_expected_limit_stands_where_the_efficiency_brings_what_is_excluded(
     assert n * efficiency == pytest.approx(120)
 
 
+def test_the_legend_names_observed_limits_where_there_is_one(blinded_limits):
+    assert "Observed" in texts(retrained_limits(blinded_limits))
+    hidden = replace(blinded_limits, cuts=blinded_limits.cuts[1:])
+    assert "Observed" not in texts(retrained_limits(hidden))
+
+
 def test_limits_of_every_cut_beside_those_without_retraining(limits):
     figure = retrained_limits(limits)
     axes = figure.canvas.axes[0]
@@ -120,4 +62,18 @@ def test_limits_of_every_cut_beside_those_without_retraining(limits):
     tops = [bar.get_y() + bar.get_height() for bar in axes.patches]
     assert max(tops[:2]) == pytest.approx(600)  # the band ends with the largest injection
     assert "Observed" in texts(figure)
-    assert "Observed" not in texts(retrained_limits(replace(limits, blind=True)))
+
+
+def test_a_record_yields_the_figures_that_it_holds_the_numbers_for(scan, limits):
+    assert [name for name, _ in scan_figures(scan)] == ["p_values"]
+    assert not list(scan_figures(replace(scan, windows=scan.windows[-1:], excess=None)))
+    assert [name for name, _ in limits_figures(limits)] == ["efficiency", "limits"]
+    assert not list(limits_figures(replace(limits, cuts=())))
+
+
+def test_limits_that_could_not_be_set_are_left_out(unset_limits):
+    (_, efficiency), (_, found) = limits_figures(unset_limits)
+    assert not [line for line in efficiency.canvas.axes[0].lines if line.get_marker() == "*"]
+    drawn = [line.get_ydata() for line in found.canvas.axes[0].lines if line.get_marker() in ("o", "D")]
+    assert len(drawn) == 2
+    assert not np.isfinite(drawn).any()

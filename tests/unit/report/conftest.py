@@ -9,6 +9,7 @@ from hepflow.comparison import Comparison, Estimate, Matrix, MethodCut, MethodRe
 from hepflow.report import write_report
 from hepflow.report.blocks import Picture
 from hepflow.results import CutResult, Histogram, Results, SpectrumRecord, TruthCurve, Unblinding
+from hepflow.searches import RetrainedLimits, WindowScan
 from hepflow.storage import write_json
 
 EDGES = (2900.0, 3300.0, 3700.0, 4100.0)
@@ -100,6 +101,12 @@ RESULTS = Results(
         "toys": 2000,
     },
 )
+NAMES = {
+    Results: "results.json",
+    WindowScan: "scan.json",
+    Comparison: "comparison.json",
+    RetrainedLimits: "limits.json",
+}
 CONFIG = "name: demo\nclassifier: {name: bdt, folds: 5}\n"
 
 
@@ -201,6 +208,18 @@ def run_report(run_folder):
     return Read.of((run_folder / "report.html").read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="session")
+def folders(run_folder, scan, limits, tmp_path_factory):
+    """Return a folder with a report for each kind of record, every figure drawn."""
+    found = {"run": run_folder}
+    for record in (scan, COMPARISON, limits):
+        name = NAMES[type(record)]
+        found[name.removesuffix(".json")] = folder = tmp_path_factory.mktemp("reported")
+        write_json(folder / name, record.to_dict())
+        write_report(folder)
+    return found
+
+
 @pytest.fixture
 def without_figures(monkeypatch):
     """Leave out the drawing: a dot stands for every figure."""
@@ -208,8 +227,8 @@ def without_figures(monkeypatch):
     def dot(_figure, caption, alt):
         return Picture("data:image/gif;base64,R0lGODlhAQABAAAAACw=", 1, 1, caption, alt)
 
-    monkeypatch.setattr("hepflow.report.run.picture", dot)
-    monkeypatch.setattr("hepflow.report.comparison.picture", dot)
+    for page in ("run", "window_scan", "comparison", "retrained_limits"):
+        monkeypatch.setattr(f"hepflow.report.{page}.picture", dot)
 
 
 @pytest.fixture
@@ -217,8 +236,7 @@ def page_of(tmp_path, without_figures):
     """Return a function that makes a record's report, and reads it."""
 
     def make(record, files=()):
-        name = "results.json" if isinstance(record, Results) else "comparison.json"
-        write_json(tmp_path / name, record.to_dict())
+        write_json(tmp_path / NAMES[type(record)], record.to_dict())
         for other, text in dict(files).items():
             (tmp_path / other).write_text(text)
         return Read.of(write_report(tmp_path).read_text(encoding="utf-8"))

@@ -64,24 +64,30 @@ def screen(request):
 
 @pytest.fixture(scope="module")
 def frame(run_folder, screen):
-    """Return a page that shows the report in a frame as wide as the screen."""
-    path = run_folder / f"{screen}.html"
+    """Return a page that shows the report of a run in a frame as wide as the screen."""
+    return framed(run_folder, screen)
+
+
+def framed(folder, screen):
+    path = folder / f"{screen}.html"
     path.write_text(FRAME.format(width=WIDTHS[screen], height=HEIGHT), encoding="utf-8")
     return path
 
 
-def test_layout(chromium, frame, screen, run_report):
-    printed = chromium("--window-size=1400,1100", "--dump-dom", frame.as_uri())
+@pytest.mark.parametrize("kind", ["run", "scan", "comparison", "limits"])
+def test_layout(chromium, folders, kind, screen):
+    printed = chromium("--window-size=1400,1100", "--dump-dom", framed(folders[kind], screen).as_uri())
     (found,) = re.findall('<pre id="found">(.*?)</pre>', printed)
     layout = json.loads(unescape(found))
     assert layout["width"] == layout["content"] == WIDTHS[screen]
     assert layout["beyond"] == []
     assert layout["styled"] == "grid"  # the policy lets the page's own style sheet through
-    assert len(layout["images"]) == len(run_report.all("img"))
+    assert len(layout["images"]) == (folders[kind] / "report.html").read_text("utf-8").count("<img ")
     for natural, shown in layout["images"]:
         assert natural > 300
         assert 250 < shown <= WIDTHS[screen]
-    assert all(250 < width <= WIDTHS[screen] for width in layout["boxes"])
+    assert any(layout["boxes"])
+    assert all(250 < width <= WIDTHS[screen] for width in layout["boxes"] if width)  # folded ones have none
 
 
 def test_it_is_not_blank(chromium, frame, screen, tmp_path):
