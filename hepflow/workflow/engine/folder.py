@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
 import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from hepflow.errors import InputError
-from hepflow.storage import read_json, sync, write_json
+from hepflow.storage import sync, write_json
+from hepflow.workflow.engine.lock import locked
+from hepflow.workflow.engine.notes import now, read_note
 from hepflow.workflow.engine.plan import Plan, differences
 
-RUN, LOCK, HOLDER, STEP = "run.json", "run.lock", "run.pid.json", "step.json"
+RUN, STEP = "run.json", "step.json"
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them
 
 
@@ -76,7 +74,7 @@ class RunFolder:
                 raise InputError(f"{path}: no run of hepflow there; expected the --out of a `hepflow run`")
             return
         if marker.is_file():
-            known = _read(marker).get("identity")
+            known = read_note(marker).get("identity")
             theirs = known if isinstance(known, dict) else {}
             differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
             if differing:
@@ -107,39 +105,9 @@ class RunFolder:
             If another run works here, and which; if the folder cannot be written to, or holds a link out of it.
         """
         refuse_links(self.path)
-        lock = FileLock(self.path / LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise InputError(
-                f"{self.path}: another run works in this folder ({self.holder}); wait for it, or choose another --out"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: the run folder cannot be written to ({error.strerror}); choose another --out"
-            ) from None
-        try:
-            write_json(self.path / HOLDER, {"pid": os.getpid(), "host": platform.node(), "since": now()})
+        with locked(self.path):
             self._sweep()
             yield
-        finally:
-            (self.path / HOLDER).unlink(missing_ok=True)
-            lock.release()
-
-    @property
-    def holder(self) -> str | None:
-        """Who works in this folder now, in words; None where nobody does."""
-        lock = FileLock(self.path / LOCK)
-        try:
-            if (self.path / LOCK).is_file():
-                lock.acquire(timeout=0)
-                lock.release()
-            return None
-        except (Timeout, OSError) as error:
-            who = _read(self.path / HOLDER)
-            if not (who or isinstance(error, Timeout)):  # a folder that others may only read
-                return None
-            return f"process {who.get('pid', '?')} on {who.get('host', '?')}, since {who.get('since', '?')}"
 
     def records(self) -> dict[str, Record]:
         """Return what is known of every step that was finished, the oldest first."""
@@ -156,7 +124,7 @@ class RunFolder:
 
     def record(self, step: str) -> Record | None:
         """Return what is known of a step that was finished; None where it was not, or that cannot be read."""
-        match _read(self.of(step) / STEP):
+        match read_note(self.of(step) / STEP):
             case {
                 "key": str(key),
                 "made_from": dict(made_from),
@@ -259,11 +227,6 @@ def digest(file: Path) -> str:
         return ""
 
 
-def now() -> str:
-    """Return the time (UTC, ISO 8601)."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def _several(reasons: list[str]) -> list[str]:
     """Return three reasons, and how many more there are."""
     return reasons if len(reasons) <= 3 else [*reasons[:3], f"and {len(reasons) - 3} more"]
@@ -273,11 +236,3 @@ def _inside(file: str) -> bool:
     """Tell whether a path, as a record has it, stays in the run folder."""
     path = PurePath(file)
     return not path.is_absolute() and ".." not in path.parts and "\0" not in file
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = read_json(path)
-    except InputError:
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -19,7 +19,8 @@ from hepflow.results import Unblinding
 from hepflow.storage import read_json, write_json
 from hepflow.version import __version__
 from hepflow.workflow.config import Config
-from hepflow.workflow.engine.folder import RunFolder, now
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.notes import now
 from hepflow.workflow.engine.plan import Plan
 
 FILE, KEY, RUNS = "provenance.json", "unblinded", "runs"

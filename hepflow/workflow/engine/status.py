@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.lock import holder
 from hepflow.workflow.engine.provenance import runs
 
 DONE, LEFT = "done", "left"
@@ -54,7 +55,7 @@ def status(out: Path) -> Status:
         If there is no run.
     """
     folder = RunFolder(out, None)
-    holder = folder.holder
+    working = holder(out)
     commands = runs(out)
     last = commands[-1] if commands else None
     records = folder.records()
@@ -67,6 +68,6 @@ def status(out: Path) -> Status:
             if step not in records or records[step].made < last["started"]
         ]
     outcome = "not begun" if last is None else str(last["outcome"])
-    if outcome == "running" and holder is None:
+    if outcome == "running" and working is None:
         outcome = "killed"
-    return Status((*done, *left), last, outcome, holder)
+    return Status((*done, *left), last, outcome, working)

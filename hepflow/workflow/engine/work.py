@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -17,15 +16,15 @@ T = TypeVar("T")
 log = logging.getLogger("hepflow.workflow")
 
 
-class Work(ABC):
+class Work:
     """The steps of a plan in a run folder. A result is made where its folder has none from the same settings."""
 
     def __init__(self, plan: Plan, folder: RunFolder) -> None:
         self.plan, self.folder = plan, folder
 
-    @abstractmethod
     def perform(self, step: str) -> None:
-        """Make the result of a step and keep it, unless it is there."""
+        """Make the result of a step and keep it, unless it is there: each kind of work knows how."""
+        raise NotImplementedError(step)
 
     def keep(
         self,

@@ -1,0 +1,60 @@
+"""The lock of a run folder: one command at a time writes there."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hepflow.errors import InputError
+from hepflow.storage import write_json
+from hepflow.workflow.engine.notes import now, read_note
+
+LOCK, HOLDER = "run.lock", "run.pid.json"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others out of a run folder; the lock falls with the process, however that ends.
+
+    Raises
+    ------
+    InputError
+        If another run works there, and which; if the folder cannot be written to.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"{folder}: another run works in this folder ({holder(folder)}); wait for it, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the run folder cannot be written to ({error.strerror}); choose another --out"
+        ) from None
+    try:
+        write_json(folder / HOLDER, {"pid": os.getpid(), "host": platform.node(), "since": now()})
+        yield
+    finally:
+        (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def holder(folder: Path) -> str | None:
+    """Return who works in a run folder now, in words; None where nobody does."""
+    lock = FileLock(folder / LOCK)
+    try:
+        if (folder / LOCK).is_file():
+            lock.acquire(timeout=0)
+            lock.release()
+        return None
+    except (Timeout, OSError) as error:
+        who = read_note(folder / HOLDER)
+        if not (who or isinstance(error, Timeout)):  # a folder that others may only read
+            return None
+        return f"process {who.get('pid', '?')} on {who.get('host', '?')}, since {who.get('since', '?')}"
