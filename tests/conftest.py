@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,20 @@ def shared_data():
         return path
 
     return find
+
+
+@pytest.fixture
+def on_terminal(monkeypatch, capsys):
+    """Return a function that calls another as on a terminal, bars without delay: its result, and what was shown."""
+
+    def call(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.stderr, "isatty", lambda: True)
+            patch.setattr("hepflow.progress.PATIENCE", 0.0)
+            result = function()
+        return result, capsys.readouterr().err
+
+    return call
 
 
 class Toy:

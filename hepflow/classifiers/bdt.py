@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from tqdm import tqdm
 
 from hepflow.classifiers.forest import Forest
 from hepflow.classifiers.settings import check_features, options, untrained
 from hepflow.errors import InputError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
@@ -57,7 +57,7 @@ class BoostedTrees:
         half = 0.5 * len(x)
         w = np.concatenate([half * each.weight / each.weight.sum() for each in (numerator, denominator)])
         trained = []
-        for member in tqdm(range(self.members), desc="ensemble", leave=False, delay=2, disable=None):
+        for member in progress(range(self.members), "ensemble", "member"):
             tree = HistGradientBoostingClassifier(
                 max_iter=self.max_iter,
                 max_leaf_nodes=self.max_leaf_nodes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
@@ -54,7 +55,7 @@ class CrossFit:
         from an ensemble of the same size: a mean over all folds would be sharper, and its quantiles others.
         """
         scores = np.full(len(sample), np.nan)
-        for fold, classifier in enumerate(self.classifiers):
+        for fold, classifier in enumerate(progress(self.classifiers, "scores", "fold")):
             if np.any(dealt == fold):
                 scores[dealt == fold] = classifier.log_ratio(sample.select(dealt == fold))
         return scores
@@ -64,7 +65,8 @@ class CrossFit:
 
         An event that the classifiers were trained on looks more like its own sample than it is: `score` is for those.
         """
-        mean: FloatArray = np.mean([classifier.log_ratio(sample) for classifier in self.classifiers], axis=0)
+        classifiers = progress(self.classifiers, "scores", "fold")
+        mean: FloatArray = np.mean([classifier.log_ratio(sample) for classifier in classifiers], axis=0)
         return mean
 
     def without_scores(self) -> CrossFit:

@@ -12,6 +12,7 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 
 from hepflow.errors import InputError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.weights import Array, State, storable
 
@@ -62,7 +63,7 @@ class Forest:
         """Return the mean log-odds (N,) of features (N, D)."""
         total, threads = np.zeros(len(x)), _openmp_effective_n_threads()
         rows = np.zeros(self.features, dtype=np.uint32)  # of each feature in the table of categories
-        for baseline, trees in zip(self.baselines, self.members, strict=True):
+        for baseline, trees in zip(self.baselines, progress(self.members, "trees", "member"), strict=True):
             raw = np.full(len(x), baseline)
             for tree in trees:
                 raw += tree.predict(x, NO_CATEGORIES, rows, threads)

@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 
 from hepflow.classifiers.settings import check_features, options, untrained
 from hepflow.errors import ConfigError, InputError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Losses, Members, TrainingPlan, train
 from hepflow.weights import State, storable
@@ -126,7 +127,8 @@ class NeuralNetwork:
         count = len(next(iter(self.networks.values())))
         with torch.no_grad():
             parts = [
-                _logits(self.networks, part.expand(count, -1, -1)).mean(0) for part in torch.split(x, CHUNK)
+                _logits(self.networks, part.expand(count, -1, -1)).mean(0)
+                for part in progress(torch.split(x, CHUNK), "networks", "chunk")
             ]
         return torch.cat(parts).numpy().astype(np.float64)
 

@@ -22,6 +22,7 @@ from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.preprocess import PREPROCESSINGS, Bijection, Standardise, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
 from hepflow.weights import State, storable
@@ -109,7 +110,7 @@ class Density:
         bijection, _ = self._fitted()
         z, log_determinant = bijection.forward(x)
         given = self._given(m)
-        flows = tqdm(self._flows, desc="densities", unit="flow", leave=False, delay=2, disable=None)
+        flows = progress(self._flows, "densities", "flow")
         each = np.stack([self._run(lambda f, a, b: f.log_prob(a, b), flow, z, given) for flow in flows])
         mixture: FloatArray = np.logaddexp.reduce(each, axis=0) - np.log(len(self._flows))
         return mixture + log_determinant

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.flows.density import Density
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.weights import storable
 
@@ -32,7 +33,7 @@ class Latents:
     def forward(self, x: FloatArray, m: FloatArray, target: FloatArray | None = None) -> FloatArray:
         """Carry features (N, D) from masses (N,) to others, or their own, in GeV, by the members in turn."""
         carried, arrival = np.empty_like(x), m if target is None else target
-        for member in range(self.to.members):
+        for member in progress(range(self.to.members), "transport", "map"):
             rows = slice(member, None, self.to.members)
             z = self.source.to_latent(x[rows], m[rows], member)
             carried[rows] = self.to.from_latent(z, arrival[rows], member)

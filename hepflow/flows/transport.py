@@ -23,6 +23,7 @@ from hepflow.flows.density import Architecture, Density, chunks, kept_flows, ten
 from hepflow.flows.spline import EDGE
 from hepflow.flows.stack import FlowMembers, stackable
 from hepflow.flows.states import chosen, described, flows_from, parameters
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
 from hepflow.weights import State, storable
@@ -184,7 +185,7 @@ class Transport:
             raise ConfigError(f"this Transport was trained {wanted}")
         carried = np.empty_like(z)
         with torch.no_grad():
-            for turn, each in enumerate(self._maps):
+            for turn, each in enumerate(progress(self._maps, "transport", "map")):
                 rows = slice(turn, None, len(self._maps))
                 parts = [call(each, a, b)[0].numpy() for a, b in chunks(z[rows], context[rows])]
                 carried[rows] = np.concatenate(parts, dtype=np.float64)

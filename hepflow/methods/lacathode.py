@@ -13,6 +13,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
+from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
@@ -89,13 +90,14 @@ class LatentClassifier:
             copy.deepcopy(self.inner).fit(
                 self._latent(numerator, flow), self._latent(denominator, flow), seed
             )
-            for flow in range(self.spaces)
+            for flow in progress(range(self.spaces), "latent spaces", "space")
         ]
         return self
 
     def log_ratio(self, sample: Sample) -> FloatArray:
         """Return the mean over the latent spaces of the log density ratio, shape ``(N,)``."""
-        each = [fitted.log_ratio(self._latent(sample, flow)) for flow, fitted in enumerate(self._fitted)]
+        spaces = enumerate(progress(self._fitted, "latent spaces", "space"))
+        each = [fitted.log_ratio(self._latent(sample, flow)) for flow, fitted in spaces]
         mean: FloatArray = np.mean(each, axis=0)
         return mean
 

@@ -24,6 +24,7 @@ from hepflow.flows.states import chosen, described, flows_from, parameters, prob
 from hepflow.methods.anode import LEAST, fewer_samples
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
+from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import train
@@ -149,8 +150,9 @@ class ResidualDensity:
             raise ConfigError("R-ANODE: the signal density has not been trained; call fit first")
         z, log_determinant = self._bijection.forward(sample.features)
         parts = torch.split(_tensor(z), CHUNK)
+        flows = progress(self._flows, "signal densities", "flow")
         with torch.no_grad():
-            each = [torch.cat([flow.log_prob(part) for part in parts]).numpy() for flow in self._flows]
+            each = [torch.cat([flow.log_prob(part) for part in parts]).numpy() for flow in flows]
         share = np.log(self.fractions) - np.log(self.fractions.sum())
         above = np.logaddexp.reduce(np.asarray(each, np.float64) + share[:, None], axis=0) + log_determinant
         below = self._log_background(sample)

@@ -27,6 +27,15 @@ def test_the_score_is_that_of_the_library(back):
     np.testing.assert_array_equal(forest.score(x), expected / 2)
 
 
+def test_a_bar_counts_the_members_and_leaves_the_score_as_it_is(on_terminal):
+    forest = Forest.of([trained(seed, max_iter=2) for seed in (1, 2)])
+    x = np.random.default_rng(5).integers(0, 220, (50, 3)).astype(float)
+    score, shown = on_terminal(lambda: forest.score(x))
+    assert "trees" in shown
+    assert "0/2" in shown
+    assert np.array_equal(score, forest.score(x))
+
+
 def test_a_forest_of_stumps_that_found_no_split():
     forest = Forest.from_state(Forest.of([trained(1, events=30, min_samples_leaf=20)]).state())
     assert len(set(forest.score(np.zeros((3, 3))))) == 1

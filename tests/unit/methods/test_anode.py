@@ -60,6 +60,15 @@ def test_truth_is_not_looked_at_and_no_classifier_takes_part(fitted, data, toy):
         assert np.array_equal(getattr(judged.scores, name).score, getattr(again, name).score)
 
 
+def test_a_bar_counts_the_densities(fitted, data, on_terminal):
+    cross_fit, events = fitted[2].fit, data.select(slice(20))
+    found, shown = on_terminal(lambda: cross_fit.log_ratio(events))
+    own = "signal densities" if isinstance(cross_fit.classifiers[0], ResidualDensity) else "densities"
+    assert "scores" in shown
+    assert f"\r{own}" in shown.replace("\n", "\r")
+    assert np.array_equal(found, cross_fit.log_ratio(events))
+
+
 def test_the_denominator_is_known_already(fitted, data, toy):
     inside, outside = toy.windows.split(data)
     one, other = (

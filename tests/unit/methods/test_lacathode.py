@@ -66,6 +66,16 @@ def test_classifiers_see_the_latent_of_each_flow_and_their_scores_are_averaged(b
         assert z.std(axis=0) == pytest.approx(np.ones(3), abs=0.3)
 
 
+def test_a_bar_counts_the_spaces(background, data, on_terminal):
+    inside, outside = data.select(slice(50)), data.select(slice(50, 100))
+    wrapped, shown = on_terminal(lambda: background.scoring(Given()).fit(inside, outside, seed=5))
+    score, shown_again = on_terminal(lambda: wrapped.log_ratio(inside))
+    for one in (shown, shown_again):
+        assert "latent spaces" in one
+        assert "0/2" in one
+    assert np.array_equal(score, wrapped.log_ratio(inside))
+
+
 def test_events_beyond_all_regions_are_scored_as_at_their_end(background, data, toy):
     wrapped = background.scoring(Given()).fit(data, data, seed=1)
     events = data.select(slice(5))
