@@ -132,10 +132,16 @@ def _largest(scan: WindowScan, found: Excess) -> WindowCut | None:
 def _significances(scan: WindowScan) -> Table:
     """Return the local significances, a window a line; its headings are plain, for LaTeX, too."""
     efficiencies = scan.background_efficiencies
-    names = ("no cut" if efficiency == 1 else numbers.percent(efficiency) for efficiency in efficiencies)
+    names = {cut.background_efficiency: cut_name(cut) for one in scan.windows for cut in one.cuts}
     return Table(
         caption="Local significance of every window behind every cut",
-        headings=(WINDOW, *names, "smallest p", "trials factor", "p with trials"),
+        headings=(
+            WINDOW,
+            *(names[efficiency] for efficiency in efficiencies),
+            "smallest p",
+            "trials factor",
+            "p with trials",
+        ),
         rows=tuple(_significance(one, efficiencies) for one in scan.windows),
         note="Cuts by their background efficiency. Trials factor: how many times likelier an excess is behind any of "
         "them than behind one.",

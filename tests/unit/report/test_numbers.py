@@ -60,6 +60,9 @@ def test_other_numbers():
     assert numbers.count(14_581.0) == "14,581"
     assert numbers.percent(0.001) == "0.1%"
     assert numbers.window((3300.0, 3700.0)) == "3300 to 3700 GeV"
+    assert numbers.mass_range((3300.0, 3700.0)) == "3300 to 3700"
+    assert numbers.between(12.34, None) == "12.3 to –"
+    assert numbers.between(None, None) == "–"
     assert numbers.band((0.163, 0.220, 0.308, 0.436, 0.595)) == "0.31 (0.22 to 0.44)"
     assert numbers.band((None,) * 5) == "–"
     assert [numbers.duration(s) for s in (0.215, 41.6, 192, 7500)] == [

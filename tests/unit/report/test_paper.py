@@ -16,6 +16,8 @@ def test_numbers_become_latex():
     assert paper.mathematical("2.7\u202fσ") == r"$2.7\,\sigma$"
     assert paper.mathematical("0.1%") == r"$0.1\%$"
     assert paper.mathematical("–") == "--"
+    assert paper.mathematical("0.58 (0.41 to –)") == r"$0.58 (0.41~\mathrm{to}~\textrm{--})$"
+    assert paper.mathematical("not_known") == r"not\_known"
 
 
 def test_the_paragraph_has_the_numbers(results):
