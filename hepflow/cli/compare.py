@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 TRUTH = "*"
 
 
+def _one_more(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the list of methods as begun, its last name completed to each of those that are not in it yet."""
+    from hepflow.workflow.config.methods import BY_NAME
+
+    before, comma, begun = incomplete.rpartition(",")
+    others = (name for name in BY_NAME if name not in before.split(","))
+    return [f"{before}{comma}{name}" for name in others if name.startswith(begun)]
+
+
 @click.command(
     epilog=console.example(
         "hepflow compare search.yaml --methods cathode,curtains,cwola,idealized",
@@ -28,6 +37,7 @@ TRUTH = "*"
 @click.option(
     "--methods",
     metavar="NAME,NAME",
+    shell_complete=_one_more,
     help="Methods, in the place of `compare.methods` [default: all that the inputs allow].",
 )
 @click.option("--seeds", type=int, metavar="N", help="Repetitions, in the place of `compare.seeds`.")

@@ -1,14 +1,11 @@
-"""``hepflow tune`` and ``hepflow completion``: what is asked for, what is printed."""
+"""``hepflow tune``: what is asked for, what is printed; and ``hepflow init`` from files."""
 
 import json
 import sys
 from types import SimpleNamespace
 
 import pytest
-from click.shell_completion import BashComplete
 
-from hepflow.cli import cli
-from hepflow.cli.completion import SHELLS, VARIABLE
 from hepflow.workflow.tuning.trials import Trial, Tuning
 
 TUNING = Tuning(
@@ -69,34 +66,6 @@ def test_interrupt_says_how_to_go_on(hepflow, asked, monkeypatch):
     code, _, err = hepflow("tune", "c.yaml")
     assert code == 130
     assert "the finished trials stay in runs/search-tuning" in err
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_completion_script(hepflow, shell):
-    code, out, _ = hepflow("completion", shell)
-    assert code == 0
-    assert VARIABLE in out
-    assert "hepflow" in out
-
-
-@pytest.mark.parametrize(
-    ("typed", "begun", "found"),
-    [
-        ([], "tu", ["tune"]),
-        (["run", "c.yaml", "--until"], "back", ["background"]),
-        (["run", "c.yaml"], "--unblind-", ["--unblind-by"]),
-        (["completion"], "", list(SHELLS)),
-        (["run", "c.yaml", "--set"], "method=c", ["method=cathode", "method=cwola", "method=curtains"]),
-    ],
-)
-def test_what_is_completed(typed, begun, found):
-    completions = BashComplete(cli, {}, "hepflow", VARIABLE).get_completions(typed, begun)
-    assert sorted(item.value for item in completions) == sorted(found)
-
-
-def test_files_are_completed_by_the_shell():
-    (item,) = BashComplete(cli, {}, "hepflow", VARIABLE).get_completions(["check"], "se")
-    assert item.type == "file"
 
 
 def test_init_from_files(hepflow, toy):
