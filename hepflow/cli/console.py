@@ -7,7 +7,8 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 import click
@@ -71,6 +72,18 @@ def print_json(values: Any) -> None:
     click.echo(json.dumps(values, indent=2))
 
 
+def print_plan(steps: Mapping[str, str | None], out: Path, as_json: bool) -> None:
+    """Print the steps of a dry run: why each would be made in the folder `out`, or that it is done."""
+    if as_json:
+        print_json({"out": str(out), "steps": steps})
+        return
+    width = max(map(len, steps))
+    for step, why in steps.items():
+        click.echo(f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}")
+    left = sum(why is not None for why in steps.values())
+    click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
+
+
 def raise_problems(problems: Sequence[str]) -> None:
     """Raise FitError (exit 3) if some numbers could not be computed, once those that could be are printed."""
     if problems:
@@ -104,6 +117,13 @@ def skip_bad_files(function: Function) -> Function:
         is_flag=True,
         help="Leave damaged files out instead of stopping; the cutflow and the results say which.",
     )(function)
+
+
+def dry_run(function: Function) -> Function:
+    """Give a command ``--dry-run``."""
+    return click.option("--dry-run", is_flag=True, help="Say which steps would be made, and why; make none.")(
+        function
+    )
 
 
 def execution(function: Function) -> Function:

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from hepflow.stats import BumpHunt, CLsScan, Profile
 
 Three = tuple[float, float, float]
-RETRAINING = ("target", "retrain", "out", "overrides", "executor", "workers", "scheduler", "as_json")
+RETRAINING = (
+    "target",
+    "retrain",
+    "out",
+    "overrides",
+    "dry_run",
+    "executor",
+    "workers",
+    "scheduler",
+    "as_json",
+)
 
 
 @click.command(
@@ -56,6 +66,7 @@ RETRAINING = ("target", "retrain", "out", "overrides", "executor", "workers", "s
 )
 @click.option("--out", type=options.FOLDER, help="With --retrain: folder [default: runs/NAME-limits].")
 @console.overrides
+@console.dry_run
 @console.execution
 @console.as_json
 def limit(
@@ -69,6 +80,7 @@ def limit(
     retrain: bool,
     out: Path | None,
     overrides: tuple[str, ...],
+    dry_run: bool,
     executor: tuple[str, ...],
     as_json: bool,
     **chosen: Any,
@@ -83,10 +95,10 @@ def limit(
         refuse_options("--retrain takes its settings from the configuration", _beside(RETRAINING))
         from hepflow.cli.retrain import retrain as train_again
 
-        train_again(Path(target), out, (*overrides, *executor), as_json)
+        train_again(Path(target), out, (*overrides, *executor), as_json, dry_run=dry_run)
         return
-    retraining = {"--out": out, "--set": overrides, "--executor, --workers, --scheduler": executor}
-    refuse_options("these belong to --retrain", retraining)
+    retraining = {"--out": out, "--set": overrides, "--dry-run": dry_run}
+    refuse_options("these belong to --retrain", retraining | {"--executor, --workers, --scheduler": executor})
     if masses is not None:
         refuse_options("limits against mass fit all bins", _of_one_region(chosen) | {"--mu": mu})
         scanned = {"masses": masses, "width": width, "signals": signals, "window": window}

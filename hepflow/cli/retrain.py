@@ -12,9 +12,12 @@ from hepflow.cli.tables import aligned, band, number, with_error
 
 if TYPE_CHECKING:
     from hepflow.searches import CutLimits, RetrainedLimits
+    from hepflow.workflow.config import Config
 
 
-def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+def retrain(
+    path: Path, out: Path | None, settings: tuple[str, ...], as_json: bool, *, dry_run: bool = False
+) -> None:
     """Set limits with a configuration, and print them.
 
     Parameters
@@ -26,7 +29,9 @@ def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bo
     settings
         Values that replace those of the configuration, ``key=value``.
     as_json
-        Print ``limits.json`` in place of the table.
+        Print JSON in place of the table.
+    dry_run
+        Print which steps would be made, and why; make none.
 
     Raises
     ------
@@ -37,6 +42,9 @@ def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bo
 
     config = load_config(path, settings)
     out = out or Path("runs") / f"{config.name}-limits"
+    if dry_run:
+        _show_plan(config, out, as_json)
+        return
     try:
         from hepflow.workflow.many.retrain import retrained_limits
 
@@ -52,6 +60,20 @@ def retrain(path: Path, out: Path | None, settings: tuple[str, ...], as_json: bo
     click.echo(f"limits.json, figures and report.html in {out}", err=True)
     problems = [f"eps_B {cut.background_efficiency:g}: {one}" for cut in found.cuts for one in cut.problems]
     console.raise_problems([*found.problems, *problems])
+
+
+def _show_plan(config: Config, out: Path, as_json: bool) -> None:
+    """Print what limits would take, and what of that nobody knows before the events are read."""
+    from hepflow.workflow.many import retrain
+
+    steps = retrain.dry_run(config, out)
+    console.print_plan(steps, out, as_json)
+    if config.limit.injections is None and steps["features"] is not None:
+        click.echo(
+            f"not listed: {len(retrain.DEFAULT)} x {config.limit.seeds} trainings with signal. How many events each "
+            "injects follows from the data, which are not read yet, or stands in `limit.injections`",
+            err=True,
+        )
 
 
 def retrained_text(limits: RetrainedLimits) -> str:

@@ -45,7 +45,7 @@ STAGES = ("features", "background", "scores", "validation", "fit", "figures")
 @click.option(
     "--scan", is_flag=True, help="Slide the signal region over the whole spectrum, as the block `scan` says."
 )
-@click.option("--dry-run", is_flag=True, help="Say which steps would be made, and why; make none.")
+@console.dry_run
 @console.execution
 @console.as_json
 def run(
@@ -149,17 +149,7 @@ def _show_plan(
         if scan
         else run.dry_run(config, out, until, unblind=unblind)
     )
-    if as_json:
-        console.print_json({"out": str(out), "steps": steps})
-        return
-    width = max(map(len, steps))
-    click.echo(
-        "\n".join(
-            f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}" for step, why in steps.items()
-        )
-    )
-    left = sum(why is not None for why in steps.values())
-    click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
+    console.print_plan(steps, out, as_json)
 
 
 def _run(

@@ -18,6 +18,7 @@ from hepflow.workflow.engine.execute import todo
 from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.many.part_steps import EVENTS
 from hepflow.workflow.many.retrain_steps import LIMITS, SHOWN, limits_plan
 from hepflow.workflow.many.retrained_search import RetrainedSearch, perform
 
@@ -45,13 +46,7 @@ def retrained_limits(config: Config, out: Path) -> RetrainedLimits:
     InputError
         If files cannot be read, or the analysis of the data as they are fails.
     """
-    if config.inputs.signal is None:
-        raise ConfigError("--retrain adds signal to the data: give `inputs.signal`")
-    if config.injection is not None and not config.limit.injected_data:
-        raise ConfigError(
-            "injection: limits with retraining inject signal themselves; leave it out (--set injection=null), or say "
-            "`--set limit.injected_data=true` to see what limits data with this signal give"
-        )
+    _check(config)
     folder = RunFolder(out, identity(config))
     with folder.locked(), logging_to(out):
         config = _with_injections(config, folder)
@@ -65,12 +60,43 @@ def retrained_limits(config: Config, out: Path) -> RetrainedLimits:
     return RetrainedLimits.from_json(out / f"{LIMITS}.json")
 
 
+def dry_run(config: Config, out: Path) -> dict[str, str | None]:
+    """Return what `retrained_limits` would do: each step, and why, or None where its result is there.
+
+    No input is read. Where `limit.injections` is left out, it follows from the events: until these are read, the
+    steps with injections are missing.
+
+    Raises
+    ------
+    ConfigError
+        As `retrained_limits` does.
+    """
+    _check(config)
+    folder = RunFolder(out, identity(config), make=False)
+    if not todo(limits_plan(config), folder, [EVENTS]):
+        config = _with_injections(config, folder)
+    plan = limits_plan(config)
+    left = todo(plan, folder, [EVENTS, *SHOWN])
+    return {step.name: left.get(step.name) for step in plan}
+
+
 def identity(config: Config) -> dict[str, Any]:
     """Return what makes these limits others than their neighbours; the injections may change."""
     return {
         "retrain": True,
         **config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"}),
     }
+
+
+def _check(config: Config) -> None:
+    """Refuse a configuration of which no limits could come."""
+    if config.inputs.signal is None:
+        raise ConfigError("--retrain adds signal to the data: give `inputs.signal`")
+    if config.injection is not None and not config.limit.injected_data:
+        raise ConfigError(
+            "injection: limits with retraining inject signal themselves; leave it out (--set injection=null), or say "
+            "`--set limit.injected_data=true` to see what limits data with this signal give"
+        )
 
 
 def _with_injections(config: Config, folder: RunFolder) -> Config:

@@ -145,6 +145,25 @@ def test_limits_as_json(hepflow, config, asked):
     assert json.loads(out)["cuts"][0]["expected"] == [33.0, 39.0, 46.0, 60.0, None]
 
 
+def test_a_dry_run_of_limits_says_what_follows_from_events(hepflow, config, monkeypatch):
+    steps = {"features": "not done yet", "injected-0/training-0/scores": None}
+    monkeypatch.setattr(retrain, "dry_run", lambda config, out: steps)
+    code, out, err = hepflow("limit", config, "--retrain", "--dry-run")
+    assert code == 0
+    assert [" ".join(line.split()) for line in out.splitlines()] == [
+        "features to do: not done yet",
+        "injected-0/training-0/scores done",
+    ]
+    assert "1 of 2 steps to do in runs/search-limits" in err
+    assert "not listed: 7 x 3 trainings with signal" in err
+    given = ("limit", config, "--retrain", "--dry-run", "--set", "limit.injections=[10, 20]")
+    assert "not listed" not in hepflow(*given)[2]
+    steps["features"] = None
+    out, err = hepflow("limit", config, "--retrain", "--dry-run", "--json")[1:]
+    assert json.loads(out) == {"out": "runs/search-limits", "steps": steps}
+    assert err == ""
+
+
 @pytest.mark.parametrize("option", [("--mu", 0, 1, 0.1), ("--seed", 3), ("--sideband", 1, 2)])
 def test_options_of_a_spectrum_say_nothing_of_a_configuration(option, hepflow, config):
     code, _, err = hepflow("limit", config, "--retrain", *option)
@@ -152,7 +171,8 @@ def test_options_of_a_spectrum_say_nothing_of_a_configuration(option, hepflow, c
     assert f"leave {option[0]} out" in err
 
 
-def test_options_of_retraining_say_nothing_of_a_spectrum(hepflow, write_csv, background):
-    code, _, err = hepflow("limit", write_csv("mjj.csv", background), "--set", "seed=2")
+@pytest.mark.parametrize("option", [("--set", "seed=2"), ("--dry-run",)])
+def test_options_of_retraining_say_nothing_of_a_spectrum(option, hepflow, write_csv, background):
+    code, _, err = hepflow("limit", write_csv("mjj.csv", background), *option)
     assert code == 2
-    assert "these belong to --retrain; leave --set out" in err
+    assert f"these belong to --retrain; leave {option[0]} out" in err

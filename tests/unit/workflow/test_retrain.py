@@ -9,7 +9,7 @@ from hepflow.errors import ConfigError
 from hepflow.results import Results
 from hepflow.sample import Sample
 from hepflow.searches import RetrainedLimits
-from hepflow.workflow.many.retrain import default_injections, retrained_limits
+from hepflow.workflow.many.retrain import default_injections, dry_run, retrained_limits
 from hepflow.workflow.many.retrain_steps import limits_plan
 from hepflow.workflow.many.retrained_search import perform
 from hepflow.workflow.reproduce import reproduce
@@ -104,6 +104,29 @@ def test_nothing_is_left_to_do(made, configure, forbid):
     before = (made / "limits.json").stat().st_mtime_ns
     retrained_limits(configure(*QUICK, GRID, without=("injection",)), made)
     assert (made / "limits.json").stat().st_mtime_ns == before
+    assert set(dry_run(configure(*QUICK, GRID, without=("injection",)), made).values()) == {None}
+
+
+def test_a_dry_run_names_what_is_left_and_writes_nothing(made, configure, tmp_path, forbid):
+    forbid("features")
+    more = configure(*QUICK, GRID.replace("120]", "120, 200]"), without=("injection",))
+    left = {step for step, why in dry_run(more, made).items() if why is not None}
+    trained = {f"injected-200/training-{number}" for number in (0, 1)}
+    steps = ("background", "scores", "efficiency")
+    assert left == {f"{one}/{step}" for one in trained for step in steps} | {"limits", "figures", "report"}
+    assert set(dry_run(more, tmp_path / "none").values()) == {"not done yet"}
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_dry_run_knows_the_injections_that_follow_from_events_once_they_are_read(made, configure, tmp_path):
+    unsaid = configure(*QUICK, "limit.seeds=2", without=("injection",))
+    unread = dry_run(unsaid, tmp_path / "none")
+    assert unread["features"] == "not done yet"
+    assert {step.split("/")[0] for step in unread if "/" in step} == {"injected-0"}
+    read = dry_run(unsaid, made)
+    assert read["features"] is None
+    assert len({step.split("/")[0] for step in read if "/" in step}) == 8
+    assert read["injected-0/training-0/scores"] is None
 
 
 def test_a_training_is_a_function_of_configuration_and_folder(made, configure, tmp_path):
@@ -122,8 +145,9 @@ def test_a_training_is_a_function_of_configuration_and_folder(made, configure, t
 
 
 def test_data_with_an_injection_are_refused_unless_they_are_meant(configure, tmp_path):
-    with pytest.raises(ConfigError, match="--set injection=null"):
-        retrained_limits(configure(*QUICK, GRID), tmp_path / "toy")
+    for ask in (retrained_limits, dry_run):
+        with pytest.raises(ConfigError, match="--set injection=null"):
+            ask(configure(*QUICK, GRID), tmp_path / "toy")
     limit = "limit={injections: [40, 120], seeds: 1, injected_data: true}"
     found = retrained_limits(configure(*QUICK, limit, "fit.blind=true"), tmp_path / "toy")
     assert found.nominal == pytest.approx(60)  # of which mu = 1 is, then, the strength
