@@ -88,11 +88,6 @@ def compare(
         console.print_json(comparison.to_dict())
     else:
         click.echo(table(comparison))
-    from hepflow.plots import draw_comparison
-    from hepflow.report import write_report
-
-    draw_comparison(comparison, out / "figures")
-    write_report(out)
     click.echo(f"comparison.json, figures and report.html in {out}", err=True)
 
 
