@@ -116,6 +116,7 @@ def bump_hunt(
     calculator: Calculator = "auto",
     toys: int | None = None,
     seed: int = 0,
+    limits: bool = True,
 ) -> BumpHunt:
     """Test the signal region of a spectrum for an excess, and set a limit on the signal strength.
 
@@ -128,8 +129,8 @@ def bump_hunt(
         Signal at strength one; None counts events in the signal region, the strength being their number.
     level
         Confidence level of the limits.
-    calculator, toys, seed
-        As for `hepflow.stats.inference.infer`: by default, toys where fewer than 20 events are expected.
+    calculator, toys, seed, limits
+        As for `hepflow.stats.inference.infer`: by default, toys where fewer than 20 events are expected, and limits.
 
     Raises
     ------
@@ -154,7 +155,7 @@ def bump_hunt(
         z_expected=z_expected,
         spectrum=spectrum,
         signal=template,
-        **numbers_of(profile, n_exp, spectrum.blind, level, calculator, toys, seed),
+        **numbers_of(profile, n_exp, spectrum.blind, level, calculator, toys, seed, limits),
     )
 
 
@@ -166,9 +167,19 @@ def numbers_of(
     calculator: Calculator,
     toys: int | None,
     seed: int,
+    limits: bool = True,
 ) -> dict[str, Any]:
     """Return what a likelihood says of its signal, as fields of a `BumpHunt`."""
-    found = infer(profile, expected, level=level, calculator=calculator, toys=toys, seed=seed, blind=blind)
+    found = infer(
+        profile,
+        expected,
+        level=level,
+        calculator=calculator,
+        toys=toys,
+        seed=seed,
+        limits=limits,
+        blind=blind,
+    )
     names = ("z", "p0", "p0_error", "mu_hat", "mu_hat_error", "calculator", "problems")
     observed = None if blind or found.limit is None else found.limit.observed
     return {

@@ -82,6 +82,8 @@ class Analysis(Work):
         Whether the data of the signal region stay hidden behind the cuts.
     """
 
+    limits = True  # are part of what a fit says
+
     def __init__(self, config: Config, plan: Plan, folder: RunFolder, *, blind: bool) -> None:
         super().__init__(plan, folder)
         self.config, self.blind = config, blind
@@ -251,7 +253,7 @@ class Analysis(Work):
         cut, config, blind = self.cut(fits(self.config)[step]), self.config, self.blind
         return self.keep(
             step,
-            lambda: hunt(cut, config, blind=blind),
+            lambda: hunt(cut, config, blind=blind, limits=self.limits),
             save_hunt,
             lambda folder: load_hunt(folder, cut, config, blind=blind),
         )

@@ -21,12 +21,14 @@ MADE_AGAIN = ("spectrum", "signal", "smooth")  # of the cut, in no time
 FILE = "hunt.json"
 
 
-def hunt(cut: Cut, config: Config, *, blind: bool = False) -> BumpHunt:
-    """Fit one cut's spectrum; of the inclusive one nothing is blinded."""
+def hunt(cut: Cut, config: Config, *, blind: bool = False, limits: bool = True) -> BumpHunt:
+    """Fit one cut's spectrum, with limits or without; of the inclusive one nothing is blinded."""
     try:
         spectrum, signal = _prepared(cut, config, blind)
         fit = config.fit
-        return bump_hunt(spectrum, signal, calculator=fit.calculator, toys=fit.toys, seed=config.seed)
+        return bump_hunt(
+            spectrum, signal, calculator=fit.calculator, toys=fit.toys, seed=config.seed, limits=limits
+        )
     except HepflowError as error:
         raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error
 

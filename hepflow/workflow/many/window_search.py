@@ -28,7 +28,9 @@ def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> No
 
 
 class WindowPart(Part):
-    """The analysis of one window."""
+    """The analysis of one window, for its significance alone: limits by toys take longer than all else."""
+
+    limits = False
 
     def make(self, step: str) -> None:
         """Make the result of a step and keep it, unless it is there."""

@@ -59,6 +59,11 @@ def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
     assert found.windows[2].factor == results.trials["factor"]
 
 
+def test_no_limits_are_set_that_nobody_sees(scanned):
+    kept = scanned / "stages" / "windows" / "3300-3700" / "fit" / "inclusive" / "hunt.json"
+    assert json.loads(kept.read_text("utf-8"))["mu_up_obs"] is None
+
+
 def test_the_signal_is_found_where_it_is(found):
     excess = found.excess
     assert excess.signal == PEAK
