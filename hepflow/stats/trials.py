@@ -1,7 +1,8 @@
 """The trials of several cuts: how often the background alone makes an excess as large behind any of them.
 
 The events behind a tight cut are among those behind a looser one, so the cuts' significances are correlated. Toys
-keep that: they are thrown for the tightest cut, and for each looser one only what it has in addition.
+keep that: they are thrown for the tightest cut, and for each looser one only what it has in addition. Where a looser
+one expects less (the inclusive one fits no sidebands), some of them are left out, so that each has its own mean.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from hepflow.errors import ConfigError
@@ -88,11 +90,13 @@ def trials_of_cuts(hunts: Sequence[BumpHunt], *, toys: int = TOYS, seed: int) ->
     z = np.array([cut.z for cut in cuts])
     rng = np.random.default_rng(seed)
     shared: dict[str, FloatArray] = {}
-    thrown, mean = np.zeros((toys, len(cuts[0].expected))), np.zeros(len(cuts[0].expected))
+    mean = np.zeros(len(cuts[0].expected))
+    thrown = np.zeros((toys, len(mean)), dtype=np.int64)
     largest = np.zeros(toys)
-    for cut in sorted(cuts, key=lambda cut: float(cut.expected.sum())):
-        thrown = thrown + rng.poisson(np.maximum(cut.expected - mean, 0.0), thrown.shape)
-        mean = np.maximum(mean, cut.expected)
+    for cut in sorted(cuts, key=lambda cut: cut.in_signal):
+        kept = np.minimum(cut.expected, mean) / np.where(mean > 0, mean, 1.0)
+        thrown = rng.binomial(thrown, kept) + rng.poisson(np.maximum(cut.expected - mean, 0.0), thrown.shape)
+        mean = cut.expected
         data = cut.data(thrown, shared, rng)
         q0 = q0_many(cut.model, data, cut.null)
         largest = np.maximum(largest, np.sqrt(np.maximum(q0, 0.0)))
@@ -126,7 +130,7 @@ class _Cut:
         self.model: Likelihood = profile.model
         self.null = profile.conditional(0.0).x
         self.z = float(np.sqrt(profile.rise(0.0))) if profile.mu_hat > 0 else 0.0
-        self.edges = spectrum.edges
+        self.edges, self.in_signal = spectrum.edges, spectrum.expected_in_signal()[0]
         self._groups: dict[str, list[IndexArray]] = channel_bins(spectrum)
         rates = self.model.rates(self.null)[0]
         self.expected = np.zeros(len(spectrum.expected))
@@ -136,7 +140,7 @@ class _Cut:
                 share = share / share.sum() if share.sum() > 0 else np.full(len(group), 1 / len(group))
                 self.expected[group] = max(rate, 0.0) * share
 
-    def data(self, fine: FloatArray, shared: dict[str, FloatArray], rng: np.random.Generator) -> FloatArray:
+    def data(self, fine: NDArray[np.int64], shared: dict[str, FloatArray], rng: np.random.Generator) -> FloatArray:
         """Return the data of toys in fine bins (T, B); Gaussian constraints of one name share their draws."""
         data = throw(self.model, self.null, len(fine), rng)
         for name, bins in self.model.channels.items():

@@ -61,6 +61,17 @@ def test_correlated_errors_keep_the_trials_few(make_spectrum, edges):
     assert 1 <= found.factor <= 3.2
 
 
+def test_a_cut_with_sidebands_may_hold_more_than_the_inclusive_spectrum(make_spectrum, edges):
+    """What counts is the signal region: the inclusive selection has no sidebands in its fit."""
+    signal = gaussian_signal(edges, 3500, 80, 50)
+    tight, inclusive = make_spectrum(3000, excess=600), make_spectrum(6000, sidebands=False)
+    assert tight.expected.sum() > inclusive.expected_in_signal()[0] > tight.expected_in_signal()[0]
+    hunts = [bump_hunt(one, signal, calculator="asymptotic") for one in (inclusive, tight)]
+    found = trials_of_cuts(hunts, toys=1000, seed=6)
+    assert found.largest == 1
+    assert 1 <= found.factor <= 2.5
+
+
 def test_bad_input(cut, make_spectrum, edges):
     with pytest.raises(ConfigError, match="no cut given"):
         trials_of_cuts([], seed=1)
