@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from hepflow.classifiers import Classifier, Folds, Stack, stack
 from hepflow.errors import ConfigError
 from hepflow.methods import Background
+from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection.scores import Judged, Scored, Scores, judge
 
@@ -150,7 +150,7 @@ def _pool(
     """Return a part of every template, scored by all methods, and the replica of each event, numbered through."""
     samples, scores, folds, replicas = [], [], [], []
     known = 0
-    for own in tqdm(methods, desc="templates", unit="method", leave=False, delay=2, disable=None):
+    for own in progress(methods, "templates", "method"):
         scored: Scored = getattr(own.scores, part)
         weight, numbers = scored.sample.weight, getattr(own.scores.background, replica)
         wanted = round(times * weight.sum() / len(methods))

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.stats.likelihood import Expansion, Likelihood
 from hepflow.stats.minimise import minimise
@@ -88,7 +88,7 @@ def fit_many(
     chunks = [slice(i, i + size) for i in range(0, len(data), size)]
     with ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1) or 1) as pool:  # numpy lets go of the GIL
         fits = pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks)
-        parts = list(tqdm(fits, desc="fits of toys", total=len(chunks), leave=False, delay=2, disable=None))
+        parts = list(progress(fits, "fits of toys", "chunk", total=len(chunks)))
     columns = zip(*((part.x, part.value, part.gradient, part.valid) for part in parts), strict=True)
     found = Minima(*(np.concatenate(column) for column in columns))
     lost = int(np.sum(~found.valid & np.isfinite(found.value)))

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.special import log_ndtr, ndtr, ndtri
-from tqdm import tqdm
 
 from hepflow.errors import ConfigError, FitError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 
@@ -141,9 +141,7 @@ def cls_scan(
         )
     scan = _Scan(profile)
     values, failures = np.full((len(strengths), 6), np.nan), []
-    for row, strength in enumerate(
-        tqdm(strengths, desc="signal strengths", leave=False, delay=2, disable=None)
-    ):
+    for row, strength in enumerate(progress(strengths, "signal strengths", "strength")):
         try:
             one = scan.cls(float(strength))
             values[row] = one.observed, *one.expected

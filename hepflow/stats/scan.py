@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm import tqdm
 
 from hepflow.errors import ConfigError, HepflowError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
 from hepflow.stats.calculators import Calculator, choose
@@ -234,7 +234,7 @@ class MassScan:
             check_toys(toys)
         columns = np.full((len(self.masses), 10), np.nan)
         chosen, problems = [], []
-        for i, mass in enumerate(tqdm(self.masses, desc="masses", leave=False, disable=None)):
+        for i, mass in enumerate(progress(self.masses, "masses", "mass")):
             try:
                 profile = self.profile(i)
                 found = infer(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammainc, gammaincc, gammaln, ndtri_exp, xlogy
-from tqdm import tqdm
 
 from hepflow.errors import InputError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 
 Spectra = NDArray[np.float64 | np.int64]
@@ -118,8 +118,7 @@ class SlidingWindows:
         """Return the largest ``-ln p`` of toys thrown from `means` (B,), shape ``(toys,)``."""
         size = max(1, _BATCH // len(self.first))
         batches = [min(size, toys - start) for start in range(0, toys, size)]
-        bar = tqdm(batches, desc="toys", unit="batch", leave=False, delay=2, disable=None)
-        thrown = (rng.poisson(means, (batch, len(means))).T for batch in bar)
+        thrown = (rng.poisson(means, (batch, len(means))).T for batch in progress(batches, "toys", "batch"))
         return np.concatenate([self.largest(spectra) for spectra in thrown])
 
 

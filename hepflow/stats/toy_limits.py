@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, stats
-from tqdm import tqdm
 
 from hepflow.errors import FitError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.stats.limits import CLsScan, UpperLimit, check_level, upper_limit
 from hepflow.stats.profile import AnyModel, Profile, as_profile
@@ -63,7 +63,7 @@ def upper_limit_toys(
     scan = _Toys(profile, toys, np.random.default_rng(seed))
     rough = upper_limit(profile, level=level)
     start = np.unique(np.outer([rough.observed, *rough.expected], _AROUND).ravel())
-    strengths = tqdm(_thinned(start), desc="signal strengths", leave=False, delay=2, disable=None)
+    strengths = progress(_thinned(start), "signal strengths", "strength")
     points = {mu: scan.cls(mu) for mu in strengths}
     for _ in range(_EXTENSIONS):
         values = np.array([points[mu][0] for mu in sorted(points)])

@@ -140,7 +140,9 @@ class _Cut:
                 share = share / share.sum() if share.sum() > 0 else np.full(len(group), 1 / len(group))
                 self.expected[group] = max(rate, 0.0) * share
 
-    def data(self, fine: NDArray[np.int64], shared: dict[str, FloatArray], rng: np.random.Generator) -> FloatArray:
+    def data(
+        self, fine: NDArray[np.int64], shared: dict[str, FloatArray], rng: np.random.Generator
+    ) -> FloatArray:
         """Return the data of toys in fine bins (T, B); Gaussian constraints of one name share their draws."""
         data = throw(self.model, self.null, len(fine), rng)
         for name, bins in self.model.channels.items():

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from hepflow.errors import FitError
+from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.stats.diagnostics.pulls import Pulls, nuisances, pulls
 from hepflow.stats.diagnostics.record import Record
@@ -56,7 +56,7 @@ def impacts(profile: Profile) -> Impacts:
     index, widths = nuisances(profile), profile.model.priors()[1]
     parameters = pulls(profile)
     found, failures = np.full((len(index), 2, 2), np.nan), {}
-    bar = tqdm(parameters.names, desc="impacts", unit="parameter", leave=False, delay=2, disable=None)
+    bar = progress(parameters.names, "impacts", "parameter")
     for row, (i, name) in enumerate(zip(index, bar, strict=True)):
         steps = np.array([widths[i], parameters.errors[row]])
         try:
