@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hepflow.searches import Excess, WindowCut, WindowResult, WindowScan
 from hepflow.searches.windows import read_window
+from hepflow.selection import Cut
 from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.storage import write_json
@@ -28,9 +30,15 @@ def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> No
 
 
 class WindowPart(Part):
-    """The analysis of one window, for its significance alone: limits by toys take longer than all else."""
+    """The analysis of one window: events are counted, since a signal sample is of one mass alone.
+
+    Limits are those of a signal, and toys for them take longer than all else: there are none.
+    """
 
     limits = False
+
+    def _cut(self, efficiency: float) -> Cut:
+        return replace(super()._cut(efficiency), signal=None)
 
     def make(self, step: str) -> None:
         """Make the result of a step and keep it, unless it is there."""

@@ -8,13 +8,16 @@ import pytest
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import sliding
-from hepflow.results import Results
 from hepflow.searches import WindowScan
+from hepflow.stats import bump_hunt, trials_of_cuts
+from hepflow.workflow.analysis import Analysis
+from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.many.window_scan import dry_run, scan
 from hepflow.workflow.many.window_search import perform
 from hepflow.workflow.many.window_steps import regions_of, scan_plan
 from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import run
+from hepflow.workflow.steps import analysis_plan
 
 LOW, PEAK, EMPTY, EDGE = (2900, 3200), (3300, 3700), (6000, 6500), (2500, 2800)
 QUICK = (
@@ -51,12 +54,23 @@ def test_windows_stand_from_low_to_high_with_their_sidebands(found):
 
 
 def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
-    run(configure(*QUICK), tmp_path / "one", until="fit")
-    results = Results.from_json(tmp_path / "one" / "results.json")
-    for cut, alone in zip(found.windows[2].cuts, (results.inclusive, *results.cuts), strict=True):
-        for name in ("background_efficiency", "n_obs", "n_exp", "n_exp_error", "z", "p0"):
-            assert getattr(cut, name) == getattr(alone, name)
-    assert found.windows[2].factor == results.trials["factor"]
+    """All but the signal: the sample is of one mass, so that a window counts events, and sets no limits."""
+    config, folder = configure(*QUICK), tmp_path / "one"
+    run(config, folder, until="fit")
+    plan = analysis_plan(config, blind=False)
+    alone = Analysis(config, plan, RunFolder(folder, None), blind=False)
+    fit, spectra = (
+        config.fit,
+        [alone.cut(one.background_efficiency).spectrum for one in found.windows[2].cuts],
+    )
+    counted = [
+        bump_hunt(each, calculator=fit.calculator, toys=fit.toys, seed=config.seed) for each in spectra
+    ]
+    for cut, hunt in zip(found.windows[2].cuts, counted, strict=True):
+        for name in ("n_obs", "n_exp", "n_exp_error", "z", "p0"):
+            assert getattr(cut, name) == getattr(hunt, name)
+    trials = trials_of_cuts(counted, toys=config.fit.toys, seed=config.seed)
+    assert found.windows[2].factor == trials.factor
 
 
 def test_no_limits_are_set_that_nobody_sees(scanned):
