@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,14 @@ from hepflow.errors import HepflowError
 from hepflow.results import cut_name
 from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
-from hepflow.stats import BumpHunt, SignalTemplate, bump_hunt, counting_signal, smooth_spectrum
+from hepflow.stats import (
+    BumpHunt,
+    SignalTemplate,
+    bump_hunt,
+    counting_signal,
+    gaussian_signal,
+    smooth_spectrum,
+)
 from hepflow.storage import write_json
 from hepflow.workflow.build import signal_template
 from hepflow.workflow.config import Config
@@ -21,11 +28,23 @@ MADE_AGAIN = ("spectrum", "signal", "smooth")  # of the cut, in no time
 FILE = "hunt.json"
 
 
-def hunt(cut: Cut, config: Config, *, blind: bool = False, limits: bool = True) -> BumpHunt:
-    """Fit one cut's spectrum, with limits or without; of the inclusive one nothing is blinded."""
+@dataclass(frozen=True)
+class Resonance:
+    """A Gaussian resonance of unknown yield: its mean and standard deviation, GeV."""
+
+    mass: float
+    width: float
+
+
+def hunt(cut: Cut, config: Config, *, blind: bool = False, resonance: Resonance | None = None) -> BumpHunt:
+    """Fit one cut's spectrum; of the inclusive one nothing is blinded.
+
+    With a resonance that takes the place of the signal sample, for its significance alone: on its yield there are
+    no limits.
+    """
     try:
-        spectrum, signal = _prepared(cut, config, blind)
-        fit = config.fit
+        spectrum, signal = _prepared(cut, config, blind, resonance)
+        fit, limits = config.fit, resonance is None
         return bump_hunt(
             spectrum, signal, calculator=fit.calculator, toys=fit.toys, seed=config.seed, limits=limits
         )
@@ -40,22 +59,28 @@ def save_hunt(folder: Path, found: BumpHunt) -> None:
     write_json(folder / FILE, content)
 
 
-def load_hunt(folder: Path, cut: Cut, config: Config, *, blind: bool = False) -> BumpHunt:
+def load_hunt(
+    folder: Path, cut: Cut, config: Config, *, blind: bool = False, resonance: Resonance | None = None
+) -> BumpHunt:
     """Read what `save_hunt` kept, beside the cut that was fitted."""
     content = json.loads((folder / FILE).read_text(encoding="utf-8"))
     content["mu_up_exp"] = tuple(np.nan if limit is None else limit for limit in content["mu_up_exp"])
     content["problems"] = tuple(content["problems"])
-    spectrum, signal = _prepared(cut, config, blind)
+    spectrum, signal = _prepared(cut, config, blind, resonance)
     return BumpHunt(
         **content, spectrum=spectrum, signal=counting_signal(spectrum) if signal is None else signal
     )
 
 
-def _prepared(cut: Cut, config: Config, blind: bool) -> tuple[Spectrum, SignalTemplate | None]:
+def _prepared(
+    cut: Cut, config: Config, blind: bool, resonance: Resonance | None
+) -> tuple[Spectrum, SignalTemplate | None]:
     """Return the spectrum and the signal that are fitted."""
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
-    if cut.signal is not None and cut.signal_passes:
+    if resonance is not None:
+        signal = gaussian_signal(spectrum.edges, resonance.mass, resonance.width)
+    elif cut.signal is not None and cut.signal_passes:
         signal = signal_template(cut.signal, spectrum.edges, config, cut.variations)
     if config.fit.background == "dijet" and cut.threshold is not None:
         spectrum, _ = smooth_spectrum(

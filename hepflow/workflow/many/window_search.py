@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hepflow.searches import Excess, WindowCut, WindowResult, WindowScan
 from hepflow.searches.windows import read_window
-from hepflow.selection import Cut
 from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.storage import write_json
@@ -18,6 +16,7 @@ from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings, versions
+from hepflow.workflow.fits import Resonance
 from hepflow.workflow.many.parts import Part, Search
 from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of
 from hepflow.workflow.steps import fits
@@ -30,15 +29,13 @@ def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> No
 
 
 class WindowPart(Part):
-    """The analysis of one window: events are counted, since a signal sample is of one mass alone.
+    """The analysis of one window."""
 
-    Limits are those of a signal, and toys for them take longer than all else: there are none.
-    """
-
-    limits = False
-
-    def _cut(self, efficiency: float) -> Cut:
-        return replace(super()._cut(efficiency), signal=None)
+    @property
+    def resonance(self) -> Resonance:
+        """A peak in the middle: a signal sample is of one mass, and says nothing of other windows."""
+        low, high = self.windows.signal
+        return Resonance(0.5 * (low + high), self.config.scan.resonance * (high - low))
 
     def make(self, step: str) -> None:
         """Make the result of a step and keep it, unless it is there."""

@@ -9,7 +9,7 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import sliding
 from hepflow.searches import WindowScan
-from hepflow.stats import bump_hunt, trials_of_cuts
+from hepflow.stats import bump_hunt, gaussian_signal, trials_of_cuts
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.many.window_scan import dry_run, scan
@@ -54,7 +54,7 @@ def test_windows_stand_from_low_to_high_with_their_sidebands(found):
 
 
 def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
-    """All but the signal: the sample is of one mass, so that a window counts events, and sets no limits."""
+    """All but the signal: the sample is of one mass, so that a window looks for a peak in its middle."""
     config, folder = configure(*QUICK), tmp_path / "one"
     run(config, folder, until="fit")
     plan = analysis_plan(config, blind=False)
@@ -64,7 +64,14 @@ def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
         [alone.cut(one.background_efficiency).spectrum for one in found.windows[2].cuts],
     )
     counted = [
-        bump_hunt(each, calculator=fit.calculator, toys=fit.toys, seed=config.seed) for each in spectra
+        bump_hunt(
+            each,
+            gaussian_signal(each.edges, 3500, 100),
+            calculator=fit.calculator,
+            toys=fit.toys,
+            seed=config.seed,
+        )
+        for each in spectra
     ]
     for cut, hunt in zip(found.windows[2].cuts, counted, strict=True):
         for name in ("n_obs", "n_exp", "n_exp_error", "z", "p0"):
