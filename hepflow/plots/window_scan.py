@@ -81,7 +81,8 @@ def window_scan(scan: WindowScan, *, label: str = "hepflow") -> Figure:
         loc="upper left",
         bbox_to_anchor=(0, 1 - FILLED),
         ncols=min(len(entries), 4),
-        columnspacing=1.0,
+        columnspacing=0.8,
+        handletextpad=0.5,
     )
     ax.set_xlim(edges.min(), edges.max())
     ax.set_xlabel(r"$m_{jj}$ of the signal region [GeV]")
