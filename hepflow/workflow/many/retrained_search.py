@@ -94,13 +94,11 @@ class RetrainedSearch(Search):
 
     def make_figures(self) -> list[Path]:
         """Draw efficiencies and limits."""
-        from hepflow.plots import efficiency_curves, retrained_limits, save_all
+        from hepflow.plots import save_all
+        from hepflow.plots.retrained_limits import figures
 
         found = RetrainedLimits.from_json(self.folder.path / f"{LIMITS}.json")
-        if not found.cuts:
-            return []
-        figures = [("efficiency", efficiency_curves(found)), ("limits", retrained_limits(found))]
-        return save_all(figures, self.folder.path / "figures")
+        return save_all(figures(found), self.folder.path / "figures")
 
     def _trained(self, events: int, number: int) -> RetrainedPart:
         part = self.part(name_of(events, number))

@@ -117,12 +117,11 @@ class WindowSearch(Search):
 
     def make_figures(self) -> list[Path]:
         """Draw the local p-values, where there are any."""
-        from hepflow.plots import save_all, window_scan
+        from hepflow.plots import save_all
+        from hepflow.plots.window_scan import figures
 
         found = WindowScan.from_json(self.folder.path / f"{SCAN}.json")
-        if all(one.best is None for one in found.windows):
-            return []
-        return save_all([("p_values", window_scan(found))], self.folder.path / "figures")
+        return save_all(figures(found), self.folder.path / "figures")
 
     def _part(self, name: str) -> Part:
         regions = next(
