@@ -37,7 +37,7 @@ from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings
 from hepflow.workflow.engine.work import Work
-from hepflow.workflow.fits import Resonance, hunt, load_hunt, save_hunt
+from hepflow.workflow.fits import hunt, load_hunt, save_hunt
 from hepflow.workflow.kept import (
     load_background,
     load_samples,
@@ -82,6 +82,8 @@ class Analysis(Work):
         Whether the data of the signal region stay hidden behind the cuts.
     """
 
+    limits = True  # are part of what a fit says
+
     def __init__(self, config: Config, plan: Plan, folder: RunFolder, *, blind: bool) -> None:
         super().__init__(plan, folder)
         self.config, self.blind = config, blind
@@ -102,11 +104,6 @@ class Analysis(Work):
             read_piece(self, self.config, step)
         else:
             getattr(self, step.replace("/", "_"))
-
-    @property
-    def resonance(self) -> Resonance | None:
-        """What is tested for in place of the signal sample."""
-        return None
 
     @cached_property
     def features(self) -> tuple[Sample, Sample | None]:
@@ -256,9 +253,9 @@ class Analysis(Work):
         cut, config, blind = self.cut(fits(self.config)[step]), self.config, self.blind
         return self.keep(
             step,
-            lambda: hunt(cut, config, blind=blind, resonance=self.resonance),
+            lambda: hunt(cut, config, blind=blind, limits=self.limits),
             save_hunt,
-            lambda folder: load_hunt(folder, cut, config, blind=blind, resonance=self.resonance),
+            lambda folder: load_hunt(folder, cut, config, blind=blind),
         )
 
     def _results(self) -> Iterator[Path]:

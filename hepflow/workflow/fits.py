@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
 from hepflow.errors import HepflowError
+from hepflow.regions import Window
 from hepflow.results import cut_name
 from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
@@ -28,28 +29,22 @@ MADE_AGAIN = ("spectrum", "signal", "smooth")  # of the cut, in no time
 FILE = "hunt.json"
 
 
-@dataclass(frozen=True)
-class Resonance:
-    """A Gaussian resonance of unknown yield: its mean and standard deviation, GeV."""
-
-    mass: float
-    width: float
-
-
-def hunt(cut: Cut, config: Config, *, blind: bool = False, resonance: Resonance | None = None) -> BumpHunt:
-    """Fit one cut's spectrum; of the inclusive one nothing is blinded.
-
-    With a resonance that takes the place of the signal sample, for its significance alone: on its yield there are
-    no limits.
-    """
+def hunt(cut: Cut, config: Config, *, blind: bool = False, limits: bool = True) -> BumpHunt:
+    """Fit one cut's spectrum, with limits or without; of the inclusive one nothing is blinded."""
     try:
-        spectrum, signal = _prepared(cut, config, blind, resonance)
-        fit, limits = config.fit, resonance is None
+        spectrum, signal = _prepared(cut, config, blind)
+        fit = config.fit
         return bump_hunt(
             spectrum, signal, calculator=fit.calculator, toys=fit.toys, seed=config.seed, limits=limits
         )
     except HepflowError as error:
         raise type(error)(f"{cut_name(cut.background_efficiency)}: {error}") from error
+
+
+def peak(resonance: float, window: Window) -> tuple[float, float]:
+    """Return mean and standard deviation (GeV) of the resonance that `fit.resonance` puts into a signal region."""
+    low, high = window
+    return 0.5 * (low + high), resonance * (high - low)
 
 
 def save_hunt(folder: Path, found: BumpHunt) -> None:
@@ -59,27 +54,23 @@ def save_hunt(folder: Path, found: BumpHunt) -> None:
     write_json(folder / FILE, content)
 
 
-def load_hunt(
-    folder: Path, cut: Cut, config: Config, *, blind: bool = False, resonance: Resonance | None = None
-) -> BumpHunt:
+def load_hunt(folder: Path, cut: Cut, config: Config, *, blind: bool = False) -> BumpHunt:
     """Read what `save_hunt` kept, beside the cut that was fitted."""
     content = json.loads((folder / FILE).read_text(encoding="utf-8"))
     content["mu_up_exp"] = tuple(np.nan if limit is None else limit for limit in content["mu_up_exp"])
     content["problems"] = tuple(content["problems"])
-    spectrum, signal = _prepared(cut, config, blind, resonance)
+    spectrum, signal = _prepared(cut, config, blind)
     return BumpHunt(
         **content, spectrum=spectrum, signal=counting_signal(spectrum) if signal is None else signal
     )
 
 
-def _prepared(
-    cut: Cut, config: Config, blind: bool, resonance: Resonance | None
-) -> tuple[Spectrum, SignalTemplate | None]:
+def _prepared(cut: Cut, config: Config, blind: bool) -> tuple[Spectrum, SignalTemplate | None]:
     """Return the spectrum and the signal that are fitted."""
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
-    if resonance is not None:
-        signal = gaussian_signal(spectrum.edges, resonance.mass, resonance.width)
+    if config.fit.resonance is not None:
+        signal = gaussian_signal(spectrum.edges, *peak(config.fit.resonance, spectrum.windows.signal))
     elif cut.signal is not None and cut.signal_passes:
         signal = signal_template(cut.signal, spectrum.edges, config, cut.variations)
     if config.fit.background == "dijet" and cut.threshold is not None:

@@ -95,7 +95,7 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
         steps.append(Step("validation/simulation", "validation", tried, ("features", "simulation")))
 
     fitting = code_of("hepflow.selection.cuts", "hepflow.stats", alone=(*BUILD, "hepflow.workflow.fits"))
-    fitted = {"code": fitting, "fit": {**fit, "blind": blind}, "resonance": None, "seed": config.seed}
+    fitted = {"code": fitting, "fit": {**fit, "blind": blind}, "limits": True, "seed": config.seed}
     names = fits(config)
     before = ("features", "background", "scores")
     for name, efficiency in names.items():

@@ -26,6 +26,7 @@ from hepflow.stats import BumpHunt, SignalTemplate, Trials
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.engine.provenance import versions
+from hepflow.workflow.fits import peak
 
 BINS = 40
 
@@ -47,7 +48,8 @@ def summarise(
     blind = any(hunt.blind for hunt in hunts)
     scores = _blinded(scores) if blind else scores
     truth = Truth.of(scores)
-    records = [_cut_result(cut, hunt, truth) for cut, hunt in zip(selections, hunts, strict=True)]
+    sampled = config.fit.resonance is None
+    records = [_cut_result(cut, hunt, truth, sampled) for cut, hunt in zip(selections, hunts, strict=True)]
     sidebands = closure(scores.sidebands.sample, scores.validation.sample, config.seed)
     background = scores.background
     expected, error = background.expected
@@ -79,7 +81,7 @@ def summarise(
         scores=_score_histogram(scores, "sidebands" if blind else "signal region"),
         losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
         truth=None if truth is None else _curve(truth),
-        signal_unit=_signal_unit(scores, injected),
+        signal_unit=_signal_unit(config, scores, injected),
         smooth={
             "shape_parameters": smooth.n_shape,
             "chi2": smooth.chi2,
@@ -114,7 +116,7 @@ def _blinded(scores: Scores) -> Scores:
     return replace(scores, data=hidden)
 
 
-def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
+def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) -> CutResult:
     fitted = cut.spectrum if hunt.spectrum is None else hunt.spectrum
     after = fitted.sidebands_in_fit
     factor, factor_error = fitted.sideband_factor() if after else (None, None)
@@ -127,7 +129,7 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None) -> CutResult:
     simulated = cut.non_closure_simulation
     numbers = hunt.to_dict()
     numbers["problems"] = tuple(numbers["problems"])
-    lost = cut.signal is not None and not cut.signal_passes
+    lost = sampled and cut.signal is not None and not cut.signal_passes
     if lost:  # a strength in units of events would be misread
         numbers |= {"mu_hat": None, "mu_hat_error": None, "mu_up_obs": None, "mu_up_exp": (None,) * 5}
     return CutResult(
@@ -219,7 +221,10 @@ def _curve(truth: Truth) -> TruthCurve:
     return TruthCurve(_numbers(background), _numbers(signal), truth.auc, truth.minimum_background_efficiency)
 
 
-def _signal_unit(scores: Scores, injected: int) -> str:
+def _signal_unit(config: Config, scores: Scores, injected: int) -> str:
+    if config.fit.resonance is not None:
+        mass, width = peak(config.fit.resonance, config.regions.signal)
+        return f"one event of a Gaussian peak at {mass:g} GeV, {width:g} GeV wide, behind the cut"
     if scores.signal is None:
         return "one signal event in the signal region behind the cut"
     if injected:

@@ -142,6 +142,13 @@ class Fit(Block):
         le=10_000_000,
         description="Toys of each hypothesis; as many as each number needs if left out.",
     )
+    resonance: float | None = Field(
+        None,
+        gt=0.01,
+        le=1,
+        description="Standard deviation, in widths of the signal region, of a Gaussian peak in its middle that the "
+        "fit takes in place of a signal sample; left out, the sample, and without one events are counted.",
+    )
     luminosity_error: float = Field(
         0.0, ge=0, lt=1, description="Relative error of the integrated luminosity, on the signal's yield."
     )

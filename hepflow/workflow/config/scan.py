@@ -38,13 +38,6 @@ class Scan(Block):
         le=100,
         description="Width of the sideband on each side, in units of the signal region's.",
     )
-    resonance: float = Field(
-        0.25,
-        gt=0.01,
-        le=1,
-        description="Standard deviation of the resonance that is tested for in the middle of each signal region, in "
-        "units of its width.",
-    )
 
     @model_validator(mode="after")
     def _one_way_to_say_it(self) -> Scan:

@@ -92,6 +92,11 @@ def _check(config: Config) -> None:
     """Refuse a configuration of which no limits could come."""
     if config.inputs.signal is None:
         raise ConfigError("--retrain adds signal to the data: give `inputs.signal`")
+    if config.fit.resonance is not None:
+        raise ConfigError(
+            "fit.resonance: limits with retraining are those of the signal sample, whose efficiency is measured; "
+            "leave it out (--set fit.resonance=null)"
+        )
     if config.injection is not None and not config.limit.injected_data:
         raise ConfigError(
             "injection: limits with retraining inject signal themselves; leave it out (--set injection=null), or say "

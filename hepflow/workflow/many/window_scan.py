@@ -16,6 +16,10 @@ from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.provenance import record_unblinding, user_name
 from hepflow.workflow.many.window_steps import SCAN, SHOWN, regions_of, scan_plan
 
+RESONANCE = (
+    0.25  # of a window: one that stands between two is still within a standard deviation of both peaks
+)
+
 
 def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = None) -> WindowScan:
     """Search every window of a spectrum; what is done in the folder already is read, not computed again.
@@ -48,6 +52,7 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
             f"fit.blind: the results in {out} are blinded. `hepflow run CONFIG --scan --unblind` shows the data, and "
             "records who asked; or choose another --out"
         )
+    config = _with_peak(config)
     regions_of(config)  # before a folder is made
     who = (by or user_name()) if unblind else None
     folder = RunFolder(out, identity(config))
@@ -70,6 +75,7 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
 
 def dry_run(config: Config, out: Path, *, unblind: bool = False) -> dict[str, str | None]:
     """Return what `scan` would do: each step, and why it would be made, or None where its result is there."""
+    config = _with_peak(config)
     folder = RunFolder(out, identity(config), make=False)
     plan = scan_plan(config, out, blind=config.fit.blind and not unblind)
     left = todo(plan, folder, SHOWN)
@@ -79,6 +85,12 @@ def dry_run(config: Config, out: Path, *, unblind: bool = False) -> dict[str, st
 def identity(config: Config) -> dict[str, Any]:
     """Return what makes a scan another than its neighbour; its windows may change."""
     return {"scan": True, **config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})}
+
+
+def _with_peak(config: Config) -> Config:
+    """Return the configuration with a peak to test for: a signal sample is of one mass, and not for other windows."""
+    fit = config.fit.model_copy(update={"resonance": config.fit.resonance or RESONANCE})
+    return config.model_copy(update={"fit": fit})
 
 
 def _is_blinded(out: Path) -> bool:

@@ -16,7 +16,6 @@ from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings, versions
-from hepflow.workflow.fits import Resonance
 from hepflow.workflow.many.parts import Part, Search
 from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of
 from hepflow.workflow.steps import fits
@@ -29,13 +28,9 @@ def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> No
 
 
 class WindowPart(Part):
-    """The analysis of one window."""
+    """The analysis of one window, for its significance alone: limits by toys take longer than all else."""
 
-    @property
-    def resonance(self) -> Resonance:
-        """A peak in the middle: a signal sample is of one mass, and says nothing of other windows."""
-        low, high = self.windows.signal
-        return Resonance(0.5 * (low + high), self.config.scan.resonance * (high - low))
+    limits = False
 
     def make(self, step: str) -> None:
         """Make the result of a step and keep it, unless it is there."""

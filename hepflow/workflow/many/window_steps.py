@@ -66,7 +66,7 @@ def scan_plan(config: Config, out: Path, *, blind: bool) -> Plan:
             continue
         at = name_of(signal)
         windows = regions.model_dump(mode="json", include={"signal", "sidebands", "validation"})
-        steps += part_steps(whole, at, STAGES, {"regions": windows, "resonance": config.scan.resonance}, {})
+        steps += part_steps(whole, at, STAGES, {"regions": windows, "limits": False}, {})
         results.append(f"{at}/{RESULT}")
         steps.append(Step(results[-1], RESULT, measured, tuple(f"{at}/{name}" for name in fits(config))))
     told = {

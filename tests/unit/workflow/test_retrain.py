@@ -144,6 +144,11 @@ def test_a_training_is_a_function_of_configuration_and_folder(made, configure, t
     assert (out / result).read_text("utf-8") == (made / result).read_text("utf-8")
 
 
+def test_a_peak_in_place_of_the_sample_is_refused(configure, tmp_path):
+    with pytest.raises(ConfigError, match=r"fit\.resonance: .* leave it out"):
+        retrained_limits(configure(*QUICK, GRID, "fit.resonance=0.2"), tmp_path / "toy")
+
+
 def test_data_with_an_injection_are_refused_unless_they_are_meant(configure, tmp_path):
     for ask in (retrained_limits, dry_run):
         with pytest.raises(ConfigError, match="--set injection=null"):

@@ -80,6 +80,15 @@ def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
     assert found.windows[2].factor == trials.factor
 
 
+def test_a_peak_of_another_width(configure, tmp_path):
+    wide = configure(*QUICK, f"scan.windows={[list(PEAK)]}", "fit.resonance=0.4")
+    scan(wide, tmp_path / "wide")
+    unset = configure(*QUICK, f"scan.windows={[list(PEAK)]}")
+    left = [step for step, why in dry_run(unset, tmp_path / "wide").items() if why is not None]
+    assert {step.partition("3300-3700/")[2].partition("/")[0] for step in left} >= {"fit", "result"}
+    assert not any(step.endswith(("background", "scores")) for step in left)  # nothing is trained again
+
+
 def test_no_limits_are_set_that_nobody_sees(scanned):
     kept = scanned / "stages" / "windows" / "3300-3700" / "fit" / "inclusive" / "hunt.json"
     assert json.loads(kept.read_text("utf-8"))["mu_up_obs"] is None
@@ -133,7 +142,8 @@ def test_nothing_is_left_to_do(scanned, configure, forbid):
 
 def test_every_step_is_a_function_of_configuration_and_folder(scanned, configure, tmp_path):
     """As in the workers of a pool: each step by itself, on nothing but the folder."""
-    config, out = configure(*QUICK, f"scan.windows={[list(PEAK)]}"), tmp_path / "steps"
+    config = configure(*QUICK, f"scan.windows={[list(PEAK)]}", "fit.resonance=0.25")
+    out = tmp_path / "steps"
     assert dry_run(config, out) == dict.fromkeys(dry_run(config, out), "not done yet")
     out.mkdir()
     (out / "run.json").write_text('{"identity": {}}', "utf-8")
