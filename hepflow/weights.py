@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from hepflow.errors import ConfigError, HepflowError, InputError
 from hepflow.storage import atomic_write
@@ -126,7 +126,8 @@ def save_weights(path: str | Path, trained: object) -> None:
         "content": _described(trained, "", tensors, {}),
     }
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata={"hepflow": json.dumps(content, allow_nan=False)})
+        # its save_file would make a file that nobody else may read
+        temporary.write_bytes(save(tensors, metadata={"hepflow": json.dumps(content, allow_nan=False)}))
 
 
 def load_weights(path: str | Path, expected: type[T]) -> T:

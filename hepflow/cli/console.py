@@ -151,7 +151,10 @@ def execution(function: Function) -> Function:
             help="Where steps run: one after another here, in several processes, or on a Dask cluster.",
         ),
         click.option(
-            "--workers", type=int, metavar="N", help="How many steps at once [default: as many as fit]."
+            "--workers",
+            type=int,
+            metavar="N",
+            help="How many steps at once, in processes unless a cluster is chosen [default: as many as fit].",
         ),
         click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask cluster: tcp://HOST:PORT."),
     )

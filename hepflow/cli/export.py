@@ -26,7 +26,9 @@ PARTS = ("hepdata", "workspaces", "histograms", "weights")
 def export(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool) -> None:
     """Write a run for others: HEPData, pyhf, ROOT, UHI, weights.
 
-    The folder is written whole or not at all. Of a blinded run no data behind a cut leave.
+    RUN is the folder of a finished run; of a scan, a comparison or limits with retraining, scan.json, comparison.json
+    or limits.json has the numbers. The export is written whole or not at all. Of a blinded run no data behind a cut
+    leave.
     """
     from hepflow.export import export_run
 

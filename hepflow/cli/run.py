@@ -173,7 +173,8 @@ def _run(
         return
     text = results_file(out).read_text(encoding="utf-8")
     click.echo(text.rstrip("\n") if as_json else summary(json.loads(text)))
-    click.echo(f"results, figures and report.html in {out}", err=True)
+    written = "results" if until == "fit" else "results, figures and report.html"
+    click.echo(f"{written} in {out}", err=True)
 
 
 def _scan(config: Config, out: Path, as_json: bool, *, unblind: bool, by: str | None) -> None:

@@ -25,7 +25,8 @@ MOST = 20  # differences that are printed
 def status(folder: Path, as_json: bool) -> None:
     """Say what is done, running, left or failed in a run folder.
 
-    Of a run or a comparison. What another configuration would change, `hepflow run CONFIG --dry-run` says.
+    Of a run, a scan, a comparison or limits with retraining. What another configuration would change, `hepflow run
+    CONFIG --dry-run` says.
     """
     from hepflow.workflow.engine.status import status as look
 

@@ -13,6 +13,7 @@ from hepflow.results import Results
 from hepflow.searches import RetrainedLimits, WindowScan
 from hepflow.storage import read_json
 from hepflow.workflow.config import Config, load_config
+from hepflow.workflow.config.executor import Local
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.provenance import is_blinded
 from hepflow.workflow.run import run
@@ -69,7 +70,7 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
         )
     read, again = AGAIN[name]
     before = _checked(read, original / name)
-    again(load_config(original / "config.yaml", overrides), original, out)
+    again(_elsewhere(original / "config.yaml", overrides), original, out)
     now = _checked(read, out / name)
     recorded = [record.made_from.get("files", {}) for record in folder.records().values()]
     files = {file: tuple(known) for each in recorded for file, known in each.items()}
@@ -83,6 +84,15 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
         },
         out=out,
     )
+
+
+def _elsewhere(path: Path, overrides: tuple[str, ...]) -> Config:
+    """Return the settings of a run, with as many threads for each step: the last digits depend on them."""
+    before, config = load_config(path).executor, load_config(path, overrides)
+    now = config.executor
+    if isinstance(before, Local) or isinstance(now, Local) or "threads" in now.model_fields_set:
+        return config
+    return config.model_copy(update={"executor": now.model_copy(update={"threads": before.threads})})
 
 
 def _run(config: Config, original: Path, out: Path) -> None:

@@ -306,6 +306,19 @@ def test_example_with_its_remarks_taken_off_is_valid(write):
     assert config.inputs.data.branches
 
 
+@pytest.mark.parametrize(
+    ("overrides", "name", "workers"),
+    [
+        ((), "local", None),
+        (("executor.workers=4",), "processes", 4),
+        (("executor.name=dask", "executor.workers=4"), "dask", 4),
+    ],
+)
+def test_workers_alone_are_processes(write, overrides, name, workers):
+    executor = load_config(write(), overrides).executor
+    assert (executor.name, getattr(executor, "workers", None)) == (name, workers)
+
+
 def test_knows_the_features_and_the_formats():
     features = pytest.importorskip("hepflow.features")
     schemas = pytest.importorskip("hepflow.readers.schemas")

@@ -104,6 +104,12 @@ def test_a_file_says_what_it_holds(kept):
     assert content["settings"]["options"]["max_iter"] == 5
 
 
+def test_others_may_read_it_as_any_file(kept):
+    other = kept.with_name("other")
+    other.touch()
+    assert kept.stat().st_mode == other.stat().st_mode
+
+
 def test_equal_arrays_are_written_once(tmp_path):
     same = Standardise(np.zeros(3), np.ones(3))
     save_weights(tmp_path / "w", Chain((same, same, Log(np.array([-np.inf, 0.0, 1.0])))))

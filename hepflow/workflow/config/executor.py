@@ -58,8 +58,13 @@ class Dask(Several):
     )
 
 
+def _name_of(block: Any) -> Any:
+    """Return the name of a block; one with workers and no name means processes, as does `--workers` alone."""
+    return named("processes" if isinstance(block, dict) and "workers" in block else "local")(block)
+
+
 Executor = Annotated[
     Annotated[Local, Tag("local")] | Annotated[Processes, Tag("processes")] | Annotated[Dask, Tag("dask")],
-    Discriminator(named("local")),
+    Discriminator(_name_of),
     OR_ITS_NAME,
 ]

@@ -98,7 +98,7 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
         return [f"file {rest}"]
     if kind == "steps":
         return [f"after {rest}"]
-    return [f"{rest or where}: {_short(before)} -> {_short(now)}"]
+    return [f"{where}: {_short(before)} -> {_short(now)}"]
 
 
 def _short(value: Any) -> str:

@@ -182,6 +182,14 @@ def test_run_until(hepflow, config, stages):
     assert "stopped after 'scores'" in err
 
 
+def test_a_run_until_the_fit_names_no_figures(hepflow, config, stages, monkeypatch):
+    module = sys.modules["hepflow.workflow.run"]
+    finish = module.run
+    monkeypatch.setattr(module, "run", lambda config, out, until, **how: finish(config, out, **how))
+    assert hepflow("run", config)[2].endswith("results, figures and report.html in runs/search\n")
+    assert hepflow("run", config, "--until", "fit", "--out", "fitted")[2].endswith("\nresults in fitted\n")
+
+
 def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
     code, out, _ = hepflow("run", blinded)
     assert code == 0

@@ -187,7 +187,7 @@ def test_a_result_is_made_once(tmp_path):
 @pytest.mark.parametrize(
     ("plan", "why", "made"),
     [
-        (other_plan(n=4), {"numbers": "n: 3 -> 4", "sum": "after numbers"}, ["sum", "numbers"]),
+        (other_plan(n=4), {"numbers": "settings.n: 3 -> 4", "sum": "after numbers"}, ["sum", "numbers"]),
         (other_plan(code="2"), {"numbers": None, "sum": "code of x.py"}, ["sum"]),
     ],
 )

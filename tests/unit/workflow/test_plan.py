@@ -34,7 +34,7 @@ def test_a_step_that_only_saves_work_is_no_part_of_the_key():
 @pytest.mark.parametrize(
     ("before", "now", "said"),
     [
-        ({"method": {"layers": 5}}, {"method": {"layers": 6}}, ["layers: 5 -> 6"]),
+        ({"method": {"layers": 5}}, {"method": {"layers": 6}}, ["method.layers: 5 -> 6"]),
         (
             {"code": {"a.py": "1", "b.py": "2"}},
             {"code": {"a.py": "1", "c.py": "2"}},

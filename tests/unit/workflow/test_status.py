@@ -2,13 +2,15 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
 from hepflow.errors import InputError
+from hepflow.results import Results
 from hepflow.workflow import analysis
 from hepflow.workflow.engine.status import status
-from hepflow.workflow.reproduce import reproduce
+from hepflow.workflow.reproduce import AGAIN, reproduce
 from hepflow.workflow.run import dry_run, run
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
@@ -82,6 +84,24 @@ def test_provenance_says_how_a_run_was_made(finished, configure, inputs):
 def test_the_same_comes_out_again(finished, tmp_path):
     found = reproduce(finished, tmp_path / "again")
     assert (found.differences, found.files, found.versions) == ({}, (), {})
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "threads"),
+    [((), 3), (("executor={name: processes}", "executor.workers=2"), 3), (("executor.threads=2",), 2)],
+)
+def test_it_is_done_again_with_as_many_threads(
+    finished, configure, tmp_path, monkeypatch, elsewhere, threads
+):
+    made, folder = [], shutil.copytree(finished, tmp_path / "run")
+    config = configure("executor={name: dask, threads: 3, memory: 1GB}")
+    (folder / "config.yaml").write_text(config.to_yaml(folder), "utf-8")
+    shutil.copytree(finished, tmp_path / "again")
+    monkeypatch.setitem(
+        AGAIN, "results.json", (Results.from_json, lambda config, original, out: made.append(config))
+    )
+    assert reproduce(folder, tmp_path / "again", elsewhere).differences == {}
+    assert [config.executor.threads for config in made] == [threads]
 
 
 def test_what_came_out_differently_is_told(folder, tmp_path):
