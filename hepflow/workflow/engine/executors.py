@@ -6,6 +6,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -28,9 +29,9 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
     Raises
     ------
     ConfigError
-        If a package is missing, or a cluster cannot be made of its options.
+        If a package or the command that submits jobs is missing, or a cluster cannot be made of its options.
     InputError
-        If a scheduler does not answer.
+        If a scheduler does not answer, or no worker begins.
     """
     if isinstance(chosen, Local):
         yield None
@@ -106,7 +107,13 @@ def _client(chosen: Dask) -> Iterator[Any]:
             yield client
         return
     with _cluster(chosen, distributed) as cluster, distributed.Client(cluster) as client:
-        client.wait_for_workers(1, timeout=chosen.timeout)
+        try:
+            client.wait_for_workers(1, timeout=chosen.timeout)
+        except TimeoutError:
+            raise InputError(
+                f"executor: no worker began within {chosen.timeout:g} s; look for the jobs in the queue and at their "
+                "logs, or wait longer with executor.timeout"
+            ) from None
         yield client
 
 
@@ -136,5 +143,12 @@ def _cluster(chosen: Dask, distributed: Any) -> Any:
         )
     except (TypeError, ValueError) as error:
         raise ConfigError(f"executor.options of {chosen.cluster!r}: {error}") from None
+    submit = cluster.job_cls.submit_command.split()[0]
+    if shutil.which(submit) is None:
+        cluster.close()
+        raise ConfigError(
+            f"executor.cluster: {chosen.cluster!r} needs the command {submit}, which is not found here; begin on a "
+            "machine that submits jobs, or choose another executor"
+        )
     cluster.scale(jobs=chosen.workers or 1)
     return cluster

@@ -12,6 +12,7 @@ import pytest
 
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
+from hepflow.workflow.engine import executors
 from hepflow.workflow.engine.execute import carry_out, todo
 from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
@@ -172,4 +173,21 @@ def test_a_scheduler_that_does_not_answer():
 def test_options_that_a_cluster_does_not_know():
     chosen = Dask(cluster="slurm", options={"quue": "short"})
     with pytest.raises(ConfigError, match=r"executor\.options of 'slurm'"), open_pool(chosen):
+        pass
+
+
+def test_a_machine_that_submits_no_jobs(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with (
+        pytest.raises(ConfigError, match="'slurm' needs the command sbatch, which is not found here"),
+        open_pool(Dask(cluster="slurm", options={"queue": "short"})),
+    ):
+        pass
+
+
+def test_jobs_that_stay_in_the_queue(monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    nobody = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    monkeypatch.setattr(executors, "_cluster", lambda chosen, _: distributed.LocalCluster(**nobody))
+    with pytest.raises(InputError, match=r"no worker began within 0\.1 s"), open_pool(Dask(timeout=0.1)):
         pass
