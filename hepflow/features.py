@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.readers.collect import Collected, Rows, collect
+from hepflow.readers.collect import Collected, collect
+from hepflow.readers.growing import Rows
 from hepflow.readers.join import join
 from hepflow.readers.leading import LeadingJets, leading_jets
 from hepflow.readers.source import Chunk, Source

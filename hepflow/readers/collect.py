@@ -7,17 +7,15 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from hepflow.readers.damage import DamagedFileError, damaged
 from hepflow.readers.events import READ
+from hepflow.readers.growing import GrowingColumns, Rows
 from hepflow.readers.source import Chunk, Part, Source
 from hepflow.sample import Cutflow, SkippedFile, add_cutflows
 
-Rows = dict[str, NDArray[Any]]
 Measure = Callable[[Chunk, bool], tuple[Rows, Cutflow]]
 log = logging.getLogger("hepflow.readers")
 
@@ -31,7 +29,7 @@ class Collected:
     file, num_events
         Its path or URL, and the events of it that were to be read.
     rows
-        Columns of the events that are kept, with ``weight`` as in the file, one chunk after another.
+        Columns of the events that are kept, with ``weight`` as in the file; none, or one set of them.
     cutflow
         What became of its events.
     sum_of_weights
@@ -98,19 +96,19 @@ def _read(
     part: Part, only: Collection[str], measure: Measure, first: bool, advance: Callable[[int], None]
 ) -> Collected:
     """Read one file, or a share of it, to its end."""
-    rows: list[Rows] = []
+    columns = GrowingColumns(len(part.entries))
     cutflows: list[Cutflow] = []
     sum_of_weights = Fraction(0)
     try:
         for chunk in part.chunks(only):
-            own, dropped = measure(chunk, first and not rows)
-            rows += [own] if len(own["mass"]) else []
+            own, dropped = measure(chunk, first and not columns.size)
+            columns.add(own)
             cutflows.append((*chunk.cutflow, *dropped))
             sum_of_weights += chunk.sum_of_weights
             advance(dict(chunk.cutflow)[READ])
     except DamagedFileError as error:
         return Collected(part.file, 0, damage=damaged(part.file, error, part.num_events))
-    return Collected(part.file, len(part.entries), tuple(rows), add_cutflows(cutflows), sum_of_weights)
+    return Collected(part.file, len(part.entries), columns.rows(), add_cutflows(cutflows), sum_of_weights)
 
 
 @contextmanager

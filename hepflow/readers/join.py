@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import InputError
-from hepflow.readers.collect import Collected, Rows
+from hepflow.readers.collect import Collected
 from hepflow.readers.damage import DamagedFileError, in_cutflow, report
 from hepflow.readers.events import READ
+from hepflow.readers.growing import Rows
 from hepflow.readers.normalisation import AS_IN_THE_FILES
 from hepflow.readers.source import Source
 from hepflow.sample import Cutflow, SkippedFile, add_cutflows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from hepflow.errors import HepflowError
 from hepflow.features import collect_features, features, join_features
 from hepflow.readers import Source
 from hepflow.readers.collect import Collected
-from hepflow.readers.join import joined
 from hepflow.readers.source import Share
 from hepflow.sample import Sample, SkippedFile
 from hepflow.storage import read_json, write_hdf5, write_json
@@ -85,9 +84,8 @@ def _keep(work: Work, step: str, source: Source, names: tuple[str, ...]) -> list
 
 
 def _collect(work: Work, step: str, source: Source, names: tuple[str, ...]) -> list[Collected]:
-    """Read a piece of a source; the chunks of a file become one."""
-    collected = collect_features(source.cut(_shares(work.plan, step)), names, progress=False)
-    return [replace(one, rows=(joined(list(one.rows)),)) if one.rows else one for one in collected]
+    """Read a piece of a source."""
+    return collect_features(source.cut(_shares(work.plan, step)), names, progress=False)
 
 
 def _shares(plan: Plan, step: str) -> Mapping[str, Share]:
