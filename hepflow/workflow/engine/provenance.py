@@ -62,7 +62,7 @@ def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str
         "ended": None,
         "outcome": "running",  # stays so where the process is killed
         "seconds": None,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": command(),
         "config_hash": config.hash(),
         "seed": config.seed,
         "executor": config.executor.model_dump(mode="json"),
@@ -102,6 +102,13 @@ def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str
             end("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
         raise
     end("done")
+
+
+def command() -> list[str]:
+    """Return the command line of this process, as it can be given again."""
+    program = Path(sys.argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name  # of python -m hepflow
+    return [name, *sys.argv[1:]]
 
 
 def unblindings(folder: Path) -> tuple[Unblinding, ...]:

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import sys
 
 import pytest
 
 from hepflow.errors import InputError
 from hepflow.results import Results
 from hepflow.workflow import analysis
+from hepflow.workflow.engine.provenance import command
 from hepflow.workflow.engine.status import status
 from hepflow.workflow.reproduce import AGAIN, reproduce
 from hepflow.workflow.run import dry_run, run
@@ -128,3 +130,9 @@ def test_nothing_to_reproduce(configure, tmp_path):
         InputError, match=r"run: no results of a finished run there; expected one of results\.json, "
     ):
         reproduce(tmp_path / "run", tmp_path / "again")
+
+
+@pytest.mark.parametrize("program", ["/usr/bin/hepflow", "/site-packages/hepflow/__main__.py"])
+def test_the_command_is_told_as_it_can_be_given_again(monkeypatch, program):
+    monkeypatch.setattr(sys, "argv", [program, "run", "search.yaml"])
+    assert command() == ["hepflow", "run", "search.yaml"]
