@@ -3,7 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/scaling.py events_anomalydetection_first100k.features.h5 --workers 2
 
 prints the seconds of both, what they are over those of one process shared by all workers, and, with `--kill`, whether
-the results are the same where a worker is killed in the middle.
+the results are the same where a worker is killed in the middle. Cores that share caches, memory or arithmetic units
+are slower when all of them work. How much is measured by the first method, alone and in so many processes at once
+that know nothing of each other, and the ideal is given with and without it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import argparse
 import json
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -48,6 +52,23 @@ def timed(
     return replace(found, results=tuple(replace(one, seconds=0) for one in found.results)), seconds
 
 
+def at_once(config: Path, method: str, processes: int, folder: Path) -> float:
+    """Return the seconds that one method takes, on average, in so many independent processes at once."""
+    command = [sys.executable, __file__, str(config), "--only", method]
+    running = [
+        subprocess.Popen([*command, str(folder / str(number))], stdout=subprocess.PIPE)
+        for number in range(processes)
+    ]
+    return sum(float(one.communicate()[0]) for one in running) / processes
+
+
+def only(config: Path, method: str, out: Path) -> float:
+    """Run one method without its validation, and return the seconds."""
+    start = time.perf_counter()
+    compare(load_config(config, [f"compare.methods=[{method}]", "regions.validation=0"]), out)
+    return time.perf_counter() - start
+
+
 def kill_a_worker() -> None:
     """Kill the process below this one that has worked most."""
     workers = psutil.Process().children(recursive=True)
@@ -65,7 +86,11 @@ def main() -> None:
         "--kill", type=float, metavar="SECONDS", help="once more, a worker killed after so long"
     )
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.only:
+        print(only(options.file, options.only[0], Path(options.only[1])))
+        return
     dask = f"{{name: dask, workers: {options.workers}, memory: 6GB, options: {{dashboard_address: null}}}}"
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "search.yaml"
@@ -73,9 +98,20 @@ def main() -> None:
         alone, serial = timed(config, "local", Path(folder) / "local")
         together, parallel = timed(config, dask, Path(folder) / "dask")
         ideal = serial / options.workers
+        first = options.methods.partition(",")[0]
+        one = at_once(config, first, 1, Path(folder) / "one")
+        several = at_once(config, first, options.workers, Path(folder) / "several")
+        possible = ideal * several / one
         print(f"one process {serial:.0f} s; Dask, {options.workers} workers, {parallel:.0f} s")
         print(f"over the ideal {ideal:.0f} s: {parallel / ideal:.2f}; equal results: {alone == together}")
-        cases = {"scaling": {"hepflow": parallel, "peer": ideal, "ratio": ideal / parallel, "unit": "s"}}
+        print(
+            f"{first} alone {one:.0f} s, in {options.workers} independent processes at once {several:.0f} s each"
+        )
+        print(f"over the ideal of this machine {possible:.0f} s: {parallel / possible:.2f}")
+        cases = {
+            "scaling": {"hepflow": parallel, "peer": possible, "ratio": possible / parallel, "unit": "s"},
+            "cores": {"hepflow": several, "peer": one, "ratio": one / several, "unit": "s"},
+        }
         if options.kill is not None:
             again, seconds = timed(config, dask, Path(folder) / "killed", options.kill)
             print(f"one worker killed: {seconds:.0f} s; equal results: {alone == again}")

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -191,3 +193,30 @@ def test_jobs_that_stay_in_the_queue(monkeypatch):
     monkeypatch.setattr(executors, "_cluster", lambda chosen, _: distributed.LocalCluster(**nobody))
     with pytest.raises(InputError, match=r"no worker began within 0\.1 s"), open_pool(Dask(timeout=0.1)):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted as Linux counts them")
+def test_workers_keep_the_memory_that_is_freed():
+    """Dask has the C library of its workers give every freed array back: each new one then costs page faults."""
+    script = """
+import resource, sys
+import numpy as np
+from hepflow.workflow.engine.executors import _keep_freed_memory
+if sys.argv[1] == "kept":
+    _keep_freed_memory()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(200):
+    np.ones(1 << 17)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}
+    kept, given_back = (
+        int(
+            subprocess.run(
+                [sys.executable, "-c", script, how], env=environment, capture_output=True, check=True
+            ).stdout
+        )
+        for how in ("kept", "given back")
+    )
+    assert kept < 2_000
+    assert given_back > 20_000
