@@ -49,5 +49,5 @@ def complete(
     if REPORT in left:  # which tells how the run ended
         work.publish(REPORT, report)
     forget_pieces(work.plan, work.folder)
-    if all(work.folder.todo(work.plan, step.name) is None for step in work.plan):
-        work.folder.forget_checkpoints()
+    if all(work.folder.todo(work.plan, need) is None for step in work.plan for need in step.needs):
+        work.folder.forget_checkpoints()  # nothing is left but to show what was found

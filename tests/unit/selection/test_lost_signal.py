@@ -19,7 +19,7 @@ def test_a_cut_without_signal_has_a_significance_and_no_limit():
     outside = Sample(np.array([3000.0]), np.zeros((1, 1)), ("m_J1",))
     cut = Cut(0.001, 1.0, spectrum, outside)
     assert not cut.signal_passes
-    result = _cut_result(cut, bump_hunt(spectrum), None)
+    result = _cut_result(cut, bump_hunt(spectrum), None, sampled=True)
     assert 0 <= result.z < 1
     assert result.mu_up_obs is None
     assert result.mu_up_exp == (None,) * 5

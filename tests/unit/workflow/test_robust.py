@@ -254,6 +254,7 @@ def test_kills_at_random_moments(search, tmp_path):
 def test_a_job_of_a_batch_farm_has_its_cores_and_does_one_step(kind, cores, monkeypatch):
     jobqueue = pytest.importorskip("dask_jobqueue")
     monkeypatch.setattr(jobqueue.core.JobQueueCluster, "scale", lambda self, jobs: None)
+    monkeypatch.setattr("hepflow.workflow.engine.executors.shutil.which", lambda command: command)
     options = {"disk": "4GB"} if kind == "htcondor" else {"queue": "short"}
     with _cluster(Dask(cluster=kind, threads=4, memory="8GB", options=options), None) as cluster:
         script = cluster.job_script()
