@@ -30,6 +30,7 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.stats import (
     SignalShape,
     SignalTemplate,
+    gaussian_signal,
     with_luminosity,
     with_mass_scale,
     with_resolution,
@@ -240,17 +241,37 @@ def signal_template(
     variations
         The signal events that pass with each systematic effect, up and down (`Cut.variations`).
     """
+    mean = float(np.average(signal.mass, weights=signal.weight))
+    template = _with_shape_errors(partial(SignalTemplate.of, signal), mean, config)(edges)
+    for name, (up, down) in (variations or {}).items():
+        template = with_samples(template, edges, name, up, down)
+    error = config.fit.luminosity_error
+    return with_luminosity(template, error) if error else template
+
+
+def peak_template(mass: float, width: float, edges: FloatArray, config: Config) -> SignalTemplate:
+    """Return one event of a Gaussian peak, with the errors of mass scale and resolution.
+
+    Parameters
+    ----------
+    mass, width
+        Mean and standard deviation, GeV.
+    edges
+        Bin edges, shape ``(B + 1,)``, GeV.
+    config
+        The analysis. Its error of the luminosity is of a cross-section, and not of a number of events.
+    """
+    return _with_shape_errors(partial(gaussian_signal, mass=mass, width=width), mass, config)(edges)
+
+
+def _with_shape_errors(shape: SignalShape, mean: float, config: Config) -> SignalShape:
+    """Return a signal's shape with the errors that move or widen it; `mean` is that of its mass, GeV."""
     errors = config.fit
-    shape: SignalShape = partial(SignalTemplate.of, signal)
     if errors.mass_scale_error:
         shape = with_mass_scale(shape, errors.mass_scale_error)
     if errors.resolution_error:
-        peak = float(np.average(signal.mass, weights=signal.weight))
-        shape = with_resolution(shape, errors.resolution_error, peak)
-    template = shape(edges)
-    for name, (up, down) in (variations or {}).items():
-        template = with_samples(template, edges, name, up, down)
-    return with_luminosity(template, errors.luminosity_error) if errors.luminosity_error else template
+        shape = with_resolution(shape, errors.resolution_error, mean)
+    return shape
 
 
 def _columns(value: str | tuple[str, ...]) -> str | list[str]:

@@ -18,11 +18,10 @@ from hepflow.stats import (
     SignalTemplate,
     bump_hunt,
     counting_signal,
-    gaussian_signal,
     smooth_spectrum,
 )
 from hepflow.storage import write_json
-from hepflow.workflow.build import signal_template
+from hepflow.workflow.build import peak_template, signal_template
 from hepflow.workflow.config import Config
 
 MADE_AGAIN = ("spectrum", "signal", "smooth")  # of the cut, in no time
@@ -70,7 +69,8 @@ def _prepared(cut: Cut, config: Config, blind: bool) -> tuple[Spectrum, SignalTe
     spectrum = cut.spectrum
     signal = None  # where none of the signal passes, events are counted: a significance, but no limit
     if config.fit.resonance is not None:
-        signal = gaussian_signal(spectrum.edges, *peak(config.fit.resonance, spectrum.windows.signal))
+        mass, width = peak(config.fit.resonance, spectrum.windows.signal)
+        signal = peak_template(mass, width, spectrum.edges, config)
     elif cut.signal is not None and cut.signal_passes:
         signal = signal_template(cut.signal, spectrum.edges, config, cut.variations)
     if config.fit.background == "dijet" and cut.threshold is not None:

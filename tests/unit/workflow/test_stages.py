@@ -217,6 +217,14 @@ def test_a_peak_in_place_of_the_signal_sample(folder, configure):
         assert found.spectrum.signal == pytest.approx(peak.counts)
 
 
+def test_a_peak_has_the_errors_of_its_shape(folder, configure):
+    config = configure("fit.resonance=0.25", "fit.mass_scale_error=0.02", "fit.resolution_error=0.1")
+    run(config, folder, until="fit")
+    workspace = (folder / "workspaces" / "inclusive.json").read_text("utf-8")
+    assert "signal_mass_scale" in workspace
+    assert "signal_resolution" in workspace
+
+
 def test_trials_of_the_cuts_are_counted(finished):
     results = Results.from_json(finished / "results.json")
     largest = max((results.inclusive, *results.cuts), key=lambda cut: cut.z)
