@@ -47,8 +47,9 @@ def _one_more(context: click.Context, parameter: click.Parameter, incomplete: st
     help="Repeat at each number of events in `compare.injections`.",
 )
 @console.overrides
-@console.execution
 @console.skip_bad_files
+@console.dry_run
+@console.execution
 @console.as_json
 def compare(
     config: Path,
@@ -58,6 +59,7 @@ def compare(
     scan: str | None,
     overrides: tuple[str, ...],
     skip_bad_files: bool,
+    dry_run: bool,
     executor: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -76,6 +78,11 @@ def compare(
     settings = load_config(config, (*overrides, *executor))
     settings = settings.skipping_bad_files() if skip_bad_files else settings
     out = out or Path("runs") / f"{settings.name}-comparison"
+    if dry_run:
+        from hepflow.workflow.comparison.compare import dry_run as plan_of
+
+        console.print_plan(plan_of(settings, out, scan=scan is not None), out, as_json)
+        return
     try:
         from hepflow.workflow.comparison.compare import compare as compare_methods
 

@@ -44,10 +44,11 @@ def complete(
         return [write_report(work.folder.path)]
 
     before = {step: why for step, why in left.items() if step != REPORT}
-    with record_run(work.folder, config, work.plan, left):
+    with record_run(work.folder, config, work.plan, left) as end:
         carry_out(work.plan, before, work.perform if pool is None else send, pool)
-    if REPORT in left:  # which tells how the run ended
-        work.publish(REPORT, report)
+        end("done")
+        if REPORT in left:  # which shows how the run ended
+            work.publish(REPORT, report)
     forget_pieces(work.plan, work.folder)
     if all(work.folder.todo(work.plan, need) is None for step in work.plan for need in step.needs):
         work.folder.forget_checkpoints()  # nothing is left but to show what was found

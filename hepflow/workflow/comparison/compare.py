@@ -12,6 +12,7 @@ from hepflow.comparison import Comparison, Matrix, MethodResult
 from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample, write_text
+from hepflow.workflow.comparison.chosen import methods_of
 from hepflow.workflow.comparison.dataset import DataSet
 from hepflow.workflow.comparison.steps import (
     COMPARISON,
@@ -24,8 +25,7 @@ from hepflow.workflow.comparison.steps import (
     searches,
 )
 from hepflow.workflow.complete import complete
-from hepflow.workflow.config import Config, Method, methods
-from hepflow.workflow.config.methods import NEEDS_SIMULATION, NEEDS_TRUTH
+from hepflow.workflow.config import Config, Method
 from hepflow.workflow.engine.execute import carry_out, todo
 from hepflow.workflow.engine.executors import as_worker, open_pool
 from hepflow.workflow.engine.folder import RunFolder
@@ -35,8 +35,6 @@ from hepflow.workflow.engine.provenance import versions
 from hepflow.workflow.engine.work import Work
 from hepflow.workflow.pieces import read_features, read_piece
 from hepflow.workflow.steps import FIGURES
-
-WITHOUT_SIMULATION = ("cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode")
 
 
 def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
@@ -67,13 +65,7 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
     InputError
         If evaluation events stand among those that are trained on, or files cannot be read.
     """
-    if config.fit.blind:
-        raise ConfigError(
-            "fit.blind: a comparison shows the data of the signal region; on generated or R&D data say "
-            "`--set fit.blind=false`"
-        )
-    if scan and config.inputs.signal is None:
-        raise ConfigError("--scan injection adds signal to the data: give `inputs.signal`")
+    _check(config, scan)
     folder = RunFolder(out, identity(config))
     with folder.locked(), logging_to(out), ExitStack() as stack:
         pool = cache(
@@ -82,13 +74,36 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         samples = _Samples(config, samples_plan(config), folder)
         if samples.plan[SAMPLES].after and (unread := todo(samples.plan, folder, [SAMPLES])):
             carry_out(samples.plan, unread, partial(read_samples, config, samples.plan, out), pool())
-        chosen = methods_of(config, samples.all)
+        chosen = methods_of(config, truth=samples.truth)
         write_text(out / "config.yaml", config.to_yaml(out))
         work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
         left = todo(work.plan, folder, SHOWN)
         if left:
             complete(work, config, left, partial(perform, config, work.plan, chosen, out, scan), pool())
     return Comparison.from_json(out / f"{COMPARISON}.json")
+
+
+def dry_run(config: Config, out: Path, *, scan: bool = False) -> dict[str, str | None]:
+    """Return what `compare` would do: each step, and why it would be made, or None where its result is there.
+
+    No input is read. Until they were, data are taken to have the truth that listed methods need; without a list, to
+    have it where their rows are chosen by it.
+
+    Raises
+    ------
+    ConfigError
+        As `compare` does.
+    """
+    _check(config, scan)
+    folder = RunFolder(out, identity(config), make=False)
+    samples = _Samples(config, samples_plan(config), folder)
+    if todo(samples.plan, folder, [SAMPLES]):
+        truth = config.inputs.data.label is not None or config.compare.methods is not None
+    else:
+        truth = samples.truth
+    plan = compare_plan(config, methods_of(config, truth=truth), scan=scan)
+    left = todo(plan, folder, SHOWN)
+    return {step.name: left.get(step.name) for step in plan}
 
 
 def perform(
@@ -110,6 +125,17 @@ def identity(config: Config) -> dict[str, Any]:
     return config.model_dump(mode="json", include={"name", "inputs"})
 
 
+def _check(config: Config, scan: bool) -> None:
+    """Refuse what cannot be compared."""
+    if config.fit.blind:
+        raise ConfigError(
+            "fit.blind: a comparison shows the data of the signal region; on generated or R&D data say "
+            "`--set fit.blind=false`"
+        )
+    if scan and config.inputs.signal is None:
+        raise ConfigError("--scan injection adds signal to the data: give `inputs.signal`")
+
+
 class _Samples(Work):
     """The features of all inputs."""
 
@@ -117,6 +143,11 @@ class _Samples(Work):
     def all(self) -> dict[str, Sample]:
         """Samples by the names of the inputs."""
         return self.keep(SAMPLES, self._read, _save_samples, _load_samples)
+
+    @property
+    def truth(self) -> bool:
+        """Whether the data have truth labels."""
+        return self.all["data"].label is not None
 
     def __init__(self, config: Config, plan: Plan, folder: RunFolder) -> None:
         super().__init__(plan, folder)
@@ -141,7 +172,7 @@ class Contest(_Samples):
     config
         The analysis.
     chosen
-        From `methods_of`.
+        From `hepflow.workflow.comparison.chosen.methods_of`.
     plan, folder
         From `compare_plan`, and where results are kept.
     scan
@@ -199,41 +230,6 @@ class Contest(_Samples):
 
         comparison = Comparison.from_json(self.folder.path / f"{COMPARISON}.json")
         return draw_comparison(comparison, self.folder.path / "figures")
-
-
-def methods_of(config: Config, samples: Mapping[str, Sample]) -> dict[str, Method]:
-    """Return the methods to compare, by name; without a list, all that the samples allow.
-
-    Raises
-    ------
-    ConfigError
-        If a method needs simulation or truth and there is none, or stands there twice.
-    """
-    truth = samples["data"].label is not None and "signal" in samples
-    wanted = config.compare.methods
-    if wanted is None:
-        names = [*WITHOUT_SIMULATION]
-        names += NEEDS_SIMULATION if "simulation" in samples else ()
-        names += NEEDS_TRUTH if truth else ()
-        wanted = tuple(methods.BY_NAME[name]() for name in names)
-    found: dict[str, Method] = {}
-    for method in wanted:
-        if method.name in NEEDS_SIMULATION and "simulation" not in samples:
-            raise ConfigError(
-                f"compare.methods: {method.name!r} starts from simulation; give `inputs.simulation`"
-            )
-        if method.name in NEEDS_TRUTH and not truth:
-            raise ConfigError(
-                f"compare.methods: {method.name!r} is a reference that needs truth: data with labels, and a signal "
-                "sample; leave it out on real data"
-            )
-        name: str = method.name
-        if isinstance(method, methods.Feta | methods.Curtains) and method.variant != type(method)().variant:
-            name += f"-{method.variant}"  # the variants may stand side by side
-        if name in found:
-            raise ConfigError(f"compare.methods: {name!r} stands there twice")
-        found[name] = method
-    return found
 
 
 def _save_samples(folder: Path, samples: Mapping[str, Sample]) -> None:

@@ -80,7 +80,7 @@ def compare_plan(config: Config, chosen: Mapping[str, Method], *, scan: bool) ->
     config
         The analysis.
     chosen
-        From `hepflow.workflow.comparison.compare.methods_of`.
+        From `hepflow.workflow.comparison.chosen.methods_of`.
     scan
         Whether the injections of a scan are the data sets.
     """

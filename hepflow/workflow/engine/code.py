@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +38,15 @@ def code_of(*modules: str, alone: Iterable[str] = ()) -> dict[str, str]:
             waiting += _imports(module)
     files = sorted({file for module in (*found, *alone) for file in _files(module)})
     return {str(file.relative_to(ROOT)): _hash(file) for file in files}
+
+
+def differing(code: Mapping[str, str]) -> str | None:
+    """Return the first file of an answer of `code_of` that is another here; None where all are the same."""
+    for name, known in code.items():
+        file = ROOT / name
+        if not file.is_file() or _hash(file) != known:
+            return name
+    return None
 
 
 @cache

@@ -33,7 +33,7 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
     ConfigError
         If a package or the command that submits jobs is missing, or a cluster cannot be made of its options.
     InputError
-        If a scheduler does not answer, or no worker begins.
+        If a scheduler does not answer, no worker begins, or these have no hepflow.
     """
     if isinstance(chosen, Local):
         yield None
@@ -119,17 +119,36 @@ def _client(chosen: Dask) -> Iterator[Any]:
                 "with `dask scheduler`, and give the address that it prints"
             ) from None
         with client:
+            _await_worker(client, chosen)
             yield client
         return
     with _cluster(chosen, distributed) as cluster, distributed.Client(cluster) as client:
-        try:
-            client.wait_for_workers(1, timeout=chosen.timeout)
-        except TimeoutError:
-            raise InputError(
-                f"executor: no worker began within {chosen.timeout:g} s; look for the jobs in the queue and at their "
-                "logs, or wait longer with executor.timeout"
-            ) from None
+        _await_worker(client, chosen)
         yield client
+
+
+def _await_worker(client: Any, chosen: Dask) -> None:
+    """Return once a worker has done something; a task brings those that a cluster starts only when needed."""
+    try:
+        client.submit(_greet, pure=False).result(timeout=chosen.timeout)
+    except TimeoutError:
+        where = "look for the jobs in the queue and at their logs"
+        if chosen.scheduler is not None:
+            where = f"start some with `dask worker {chosen.scheduler}`"
+        raise InputError(
+            f"executor: no worker began within {chosen.timeout:g} s; {where}, or wait longer with executor.timeout"
+        ) from None
+    except (ImportError, RuntimeError) as error:
+        missing = error if isinstance(error, ImportError) else error.__cause__
+        if not isinstance(missing, ImportError):
+            raise
+        raise InputError(
+            f"executor: scheduler or workers cannot begin: {missing}. Start them where the same hepflow is installed"
+        ) from None
+
+
+def _greet() -> None:
+    """Do nothing, with all that a worker imports for it: hepflow has to be there."""
 
 
 def _cluster(chosen: Dask, distributed: Any) -> Any:

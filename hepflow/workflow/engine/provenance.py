@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -38,8 +38,13 @@ def versions() -> dict[str, str]:
 
 
 @contextmanager
-def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str, str]) -> Iterator[None]:
+def record_run(
+    folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str, str]
+) -> Iterator[Callable[[str], None]]:
     """Append to ``provenance.json`` what is done now, and then how it ended.
+
+    The block is given what writes an outcome, and says ``done`` itself: what it does after that can show it. An error
+    is written for it.
 
     Parameters
     ----------
@@ -51,6 +56,11 @@ def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str
         All its steps; what files they read is recorded.
     steps
         The steps that are made, each with why.
+
+    Yields
+    ------
+    Callable
+        Takes an outcome.
 
     Raises
     ------
@@ -96,12 +106,11 @@ def record_run(folder: RunFolder, config: Config, plan: Plan, steps: Mapping[str
         write_json(folder.path / FILE, {**content, RUNS: [*before, entry | ended]})
 
     try:
-        yield
+        yield end
     except BaseException as error:
         with suppress(InputError, OSError):  # as on a full disk: the error that came first is the one to tell
             end("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {error}")
         raise
-    end("done")
 
 
 def command() -> list[str]:

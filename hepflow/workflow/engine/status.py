@@ -61,13 +61,15 @@ def status(out: Path) -> Status:
     records = folder.records()
     done = [StepStatus(step, DONE, one.seconds, one.made) for step, one in records.items()]
     left = []
-    if last is not None and last["outcome"] != "done":
+    if last is not None:
         left = [
             StepStatus(step, LEFT, why=why)
             for step, why in last["steps"].items()
             if step not in records or records[step].made < last["started"]
         ]
     outcome = "not begun" if last is None else str(last["outcome"])
-    if outcome == "running" and working is None:
-        outcome = "killed"
+    if outcome == "running" or (
+        outcome == "done" and left
+    ):  # the report, which tells the outcome, comes after it
+        outcome = "killed" if working is None else "running"
     return Status((*done, *left), last, outcome, working)

@@ -71,6 +71,14 @@ def test_options_replace_the_configuration(hepflow, config, asked):
     assert err.endswith("comparison.json, figures and report.html in here\n")
 
 
+def test_a_dry_run_reads_no_file(hepflow, config):
+    options = ("--methods", "cwola", "--dry-run", "--set", "regions.validation=0", "--set", "fit.blind=false")
+    code, out, err = hepflow("compare", config, *options)
+    assert code == 0
+    assert "300-injected/seed-1/cwola/scores  to do: not done yet\n" in out
+    assert err == "6 of 6 steps to do in runs/search-comparison\n"
+
+
 def test_a_method_that_there_is_not(hepflow, config, asked):
     code, _, err = hepflow("compare", config, "--methods", "cathod")
     assert code == 2

@@ -9,12 +9,14 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample
 from hepflow.workflow.comparison import dataset
-from hepflow.workflow.comparison.compare import compare, methods_of
+from hepflow.workflow.comparison.chosen import methods_of
+from hepflow.workflow.comparison.compare import compare, dry_run
 from hepflow.workflow.reproduce import reproduce
 
 TINY = (
     "layers: 1, hidden: 8, bins: 4, epochs: 1, batch_size: 128, best_epochs: 1, ensemble: 1, oversampling: 5"
 )
+SIMULATION = "inputs.simulation={path: reference.h5, format: hepflow}"
 METHODS = f"compare.methods=[{{name: cathode, {TINY}}}, cwola, idealized, supervised]"
 
 
@@ -161,16 +163,39 @@ def test_data_among_the_reference_are_refused(configure, inputs, tmp_path):
         compare(config, tmp_path / "toy")
 
 
-def test_without_a_list_all_that_the_inputs_allow(configure, toy):
-    data, signal = toy.background(10, 1), toy.signal(10, 1)
-    config = configure()
+def test_without_a_list_all_that_the_inputs_allow(configure):
     searches = {"cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode"}
-    assert set(methods_of(config, {"data": data.without_truth(), "signal": signal})) == searches
-    everything = {"data": data, "signal": signal, "simulation": data}
-    assert set(methods_of(config, everything)) == searches | {"feta", "salad", "idealized", "supervised"}
+    assert set(methods_of(configure(), truth=False)) == searches
+    assert set(methods_of(configure(without=("signal", "injection")), truth=True)) == searches
+    everything = searches | {"feta", "salad", "idealized", "supervised"}
+    assert set(methods_of(configure(SIMULATION), truth=True)) == everything
 
 
-def test_variants_of_feta_stand_side_by_side(configure, toy):
-    samples = {"data": toy.background(10, 1), "simulation": toy.background(10, 2)}
-    config = configure("compare.methods=[feta, {name: feta, variant: penalty}]")
-    assert list(methods_of(config, samples)) == ["feta", "feta-penalty"]
+def test_variants_of_feta_stand_side_by_side(configure):
+    config = configure("compare.methods=[feta, {name: feta, variant: penalty}]", SIMULATION)
+    assert list(methods_of(config, truth=False)) == ["feta", "feta-penalty"]
+
+
+def test_a_dry_run_names_what_is_left_and_writes_nothing(compared, configure, tmp_path):
+    _, folder, config = compared
+    assert set(dry_run(config, folder, scan=True).values()) == {None}
+    more = configure(METHODS, "compare.injections=[0, 60, 90]", data="large.h5")
+    left = {step for step, why in dry_run(more, folder, scan=True).items() if why is not None}
+    assert left - {"comparison", "figures", "report"} == {step for step in left if step.startswith("90-inj")}
+    assert "90-injected/seed-1/cwola/scores" in left
+    assert set(dry_run(more, tmp_path / "none", scan=True).values()) == {"not done yet"}
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_dry_run_knows_whether_there_is_truth_once_the_events_are_read(compared, configure, tmp_path):
+    _, folder, _ = compared
+    unsaid = configure("regions.validation=0", data="large.h5")
+
+    def references(out):
+        return {step.split("/")[2] for step in dry_run(unsaid, out) if step.count("/") == 3} & {
+            "idealized",
+            "supervised",
+        }
+
+    assert references(tmp_path / "none") == set()
+    assert references(folder) == {"idealized", "supervised"}

@@ -1,5 +1,6 @@
 """Executors: the same results wherever the steps run, and what happens when one fails or its worker dies."""
 
+import importlib
 import json
 import os
 import signal
@@ -15,13 +16,15 @@ import pytest
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
 from hepflow.workflow.engine import executors
+from hepflow.workflow.engine.code import code_of
 from hepflow.workflow.engine.execute import carry_out, todo
 from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.run import run
 
-DASK = "executor={name: dask, workers: 2, options: {dashboard_address: null, processes: true}}"
+DASK = "executor={name: dask, workers: 2, options: {dashboard_address: ':0', processes: true}}"
 
 
 def diamond():
@@ -139,7 +142,7 @@ def kill_a_worker(pid_file):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_that_is_killed_is_replaced(tmp_path):
-    chosen = Dask(workers=2, options={"dashboard_address": None})
+    chosen = Dask(workers=2, options={"dashboard_address": ":0"})
     with open_pool(chosen) as pool:
         assert pool.submit(kill_a_worker, tmp_path / "pid").result(timeout=120) == "survived"
 
@@ -189,10 +192,51 @@ def test_a_machine_that_submits_no_jobs(monkeypatch, tmp_path):
 
 def test_jobs_that_stay_in_the_queue(monkeypatch):
     distributed = pytest.importorskip("distributed")
-    nobody = {"n_workers": 0, "processes": False, "dashboard_address": None}
+    nobody = {"n_workers": 0, "processes": False, "dashboard_address": ":0"}
     monkeypatch.setattr(executors, "_cluster", lambda chosen, _: distributed.LocalCluster(**nobody))
     with pytest.raises(InputError, match=r"no worker began within 0\.1 s"), open_pool(Dask(timeout=0.1)):
         pass
+
+
+def test_a_scheduler_without_workers():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        chosen = Dask(scheduler=address, timeout=0.1)
+        with pytest.raises(InputError, match=rf"with `dask worker {address}`"), open_pool(chosen):
+            pass
+
+
+class NotInstalled:
+    """A task that only those can read who have a package that nobody has."""
+
+    def __call__(self):
+        raise AssertionError("read where it cannot be")
+
+    def __reduce__(self):
+        return importlib.import_module, ("hepflow_of_the_future",)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_without_hepflow(monkeypatch):
+    monkeypatch.setattr(executors, "_greet", NotInstalled())
+    chosen = Dask(workers=1, options={"dashboard_address": ":0"})
+    with (
+        pytest.raises(InputError, match=r"No module named 'hepflow_of_the_future'\. .* the same hepflow"),
+        open_pool(chosen),
+    ):
+        pass
+
+
+def test_a_worker_with_another_hepflow_refuses(tmp_path):
+    code = {**code_of("hepflow.sample"), "errors.py": "another"}
+    plan = Plan.of([Step("training", "a", {"code": code})])
+    work = Work(plan, RunFolder(tmp_path / "run", {}))
+    with pytest.raises(InputError, match=r"training: hepflow/errors\.py on .* is not that of the command"):
+        work.keep("training", list, lambda folder, found: None, lambda folder: [])
+    with pytest.raises(InputError, match=r"hepflow/errors\.py on .* is not that of the command"):
+        work.publish("training", list)
+    assert not work.folder.records()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="page faults are counted as Linux counts them")

@@ -161,13 +161,16 @@ def test_interrupt_of_the_real_process_and_another_beside_it(search, tmp_path, c
     endless = ["--set", "method.epochs=10000"]
     command = [sys.executable, "-m", "hepflow", "run", search, "--out", out, *endless]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heed_ctrl_c) as process:
-        wait_for((out / "checkpoints").is_dir, "the training")
+        wait_for(lambda: any((out / "checkpoints").glob("*.safetensors")), "the training")
         code, said = typed(capsys, "run", search, "--out", out, *endless)
         assert code == 1
         assert f"{out}: another run works in this folder (process {process.pid} on " in said
         process.send_signal(signal.SIGINT)
         said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
+    assert process.returncode in (
+        130,
+        -signal.SIGINT,
+    )  # the latter from within an import; 130 to a shell, too
     assert f"interrupted; what is done stays in {out}, and the same command goes on from there" in said
     assert "Traceback" not in said
     assert status(out).outcome == "interrupted"

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from hepflow import plots, report
 from hepflow.errors import InputError
 from hepflow.results import Results
 from hepflow.workflow import analysis
@@ -62,6 +63,30 @@ def test_a_run_that_was_killed(configure, tmp_path):
     content["runs"][-1]["outcome"] = "running"  # as a process leaves it that cannot say how it ended
     path.write_text(json.dumps(content), "utf-8")
     assert status(tmp_path / "run").outcome == "killed"
+
+
+def test_a_run_whose_report_was_not_made(folder, configure, monkeypatch):
+    def fails(folder):
+        raise OSError("no space")
+
+    monkeypatch.setattr(plots, "draw_run", lambda results, folder: [])
+    monkeypatch.setattr(report, "write_report", fails)
+    with pytest.raises(OSError, match="no space"):
+        run(configure(), folder)
+    assert status(folder).outcome == "failed: no space"
+    path = folder / "provenance.json"
+    content = json.loads(path.read_text("utf-8"))
+    content["runs"][-1]["outcome"] = "done"  # as a process leaves it that is killed while the report is made
+    path.write_text(json.dumps(content), "utf-8")
+    found = status(folder)
+    assert found.outcome == "killed"
+    assert [one.step for one in found.steps if one.state == "left"] == ["report"]
+
+
+def test_every_step_has_a_line_in_the_log(finished):
+    lines = (finished / "run.log").read_text("utf-8")
+    done = [one.step for one in status(finished).steps]
+    assert [line.split(": ")[1] for line in lines.splitlines() if " done in " in line] == done
 
 
 def test_no_run(tmp_path):
