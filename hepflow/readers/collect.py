@@ -29,7 +29,7 @@ class Collected:
     file, num_events
         Its path or URL, and the events of it that were to be read.
     rows
-        Columns of the events that are kept, with ``weight`` as in the file; none, or one set of them.
+        Columns of the events that are kept, with ``weight`` as in the file; None where no event is.
     cutflow
         What became of its events.
     sum_of_weights
@@ -40,7 +40,7 @@ class Collected:
 
     file: str
     num_events: int
-    rows: tuple[Rows, ...] = ()
+    rows: Rows | None = None
     cutflow: Cutflow = ()
     sum_of_weights: Fraction = Fraction(0)
     damage: SkippedFile | None = None
@@ -80,15 +80,15 @@ def collect(
         for sample in source.members or (source,):
             begun = len(found)
             for part in sample.parts:
-                first = not any(one.rows for one in found[begun:])
+                first = all(one.rows is None for one in found[begun:])
                 one = _read(part, only, measure, first, advance)
                 if one.damage is not None:
                     done = "skipped" if source.skip_bad_files else "damaged; reading on to find all that are"
                     log.warning("%s: %s: %s", one.file, done, one.damage.cause)
                     if not source.skip_bad_files:
                         hopeless = True
-                        found = [replace(other, rows=()) for other in found]
-                found.append(replace(one, rows=()) if hopeless else one)
+                        found = [replace(other, rows=None) for other in found]
+                found.append(replace(one, rows=None) if hopeless else one)
     return found
 
 

@@ -34,10 +34,10 @@ class GrowingColumns:
             self._columns[name][self.size : end] = values
         self.size = end
 
-    def rows(self) -> tuple[Rows, ...]:
-        """Return the columns as they are now; nothing where there is no event."""
+    def rows(self) -> Rows | None:
+        """Return the columns as they are now; None where there is no event."""
         if not self.size:
-            return ()
+            return None
         sparse = 2 * self.size < self.room
         ends = {name: values[: self.size] for name, values in self._columns.items()}
-        return ({name: values.copy() if sparse else values for name, values in ends.items()},)
+        return {name: values.copy() if sparse else values for name, values in ends.items()}

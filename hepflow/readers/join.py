@@ -94,7 +94,7 @@ class _Sample:
 
     @property
     def rows(self) -> list[Rows]:
-        return [rows for one in self.collected for rows in one.rows]
+        return [one.rows for one in self.collected if one.rows is not None]
 
     @property
     def kept(self) -> int:

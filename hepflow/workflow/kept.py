@@ -19,6 +19,7 @@ from hepflow.training import Losses
 
 PARTS = ("data", "template", "sidebands", "validation")
 SCORED = (*PARTS, "signal")
+ROWS = ("rows", "validation_rows")  # of the data, where the template is made of them
 
 
 def save_samples(folder: Path, samples: tuple[Sample, Sample | None]) -> None:
@@ -36,11 +37,14 @@ def load_samples(folder: Path) -> tuple[Sample, Sample | None]:
 
 
 def save_background(folder: Path, background: Background) -> None:
-    """Keep template, validation sample and losses; the sideband fit is made again in no time."""
+    """Keep all but the sideband fit, which is made again in no time, and networks that score."""
     save_sample(background.template, folder / "template.h5")
     save_sample(background.validation, folder / "validation.h5")
     with write_hdf5(folder / "replicas.h5") as file:
         file["template"], file["validation"] = background.replica, background.validation_replica
+        for name in ROWS:
+            if (rows := getattr(background, name)) is not None:
+                file[name] = rows
     write_json(folder / "losses.json", [asdict(losses) for losses in background.losses])
 
 
@@ -51,6 +55,7 @@ def load_background(
     losses = json.loads((folder / "losses.json").read_text(encoding="utf-8"))
     with h5py.File(folder / "replicas.h5") as file:
         replica, validation_replica = np.asarray(file["template"]), np.asarray(file["validation"])
+        rows = {name: np.asarray(file[name]) for name in ROWS if name in file}
     return Background(
         template=load_sample(folder / "template.h5"),
         validation=load_sample(folder / "validation.h5"),
@@ -59,6 +64,7 @@ def load_background(
         replica=replica,
         validation_replica=validation_replica,
         losses=tuple(Losses(tuple(one["training"]), tuple(one["validation"])) for one in losses),
+        **rows,
     )
 
 

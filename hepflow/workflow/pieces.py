@@ -97,9 +97,8 @@ def _save(folder: Path, collected: Sequence[Collected]) -> None:
     files = []
     with write_hdf5(folder / ROWS) as file:
         for number, one in enumerate(collected):
-            for rows in one.rows:
-                for name, values in rows.items():
-                    file[f"{number}/{name}"] = values
+            for name, values in (one.rows or {}).items():
+                file[f"{number}/{name}"] = values
             told = {"file": one.file, "num_events": one.num_events, "cutflow": one.cutflow}
             damage = None if one.damage is None else asdict(one.damage)
             files.append({**told, "sum_of_weights": str(one.sum_of_weights), "damage": damage})
@@ -112,10 +111,7 @@ def _load(folder: Path) -> list[Collected]:
             Collected(
                 file=one["file"],
                 num_events=one["num_events"],
-                rows=tuple(
-                    {name: np.asarray(values) for name, values in file[str(number)].items()}
-                    for _ in range(str(number) in file)
-                ),
+                rows={name: np.asarray(values) for name, values in file.get(str(number), {}).items()} or None,
                 cutflow=tuple((cause, events) for cause, events in one["cutflow"]),
                 sum_of_weights=Fraction(one["sum_of_weights"]),
                 damage=None if one["damage"] is None else SkippedFile(**one["damage"]),

@@ -8,9 +8,11 @@ import pytest
 from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.selection import score
+from hepflow.selection.scores import deal_all
 from hepflow.workflow.build import build_classifier, build_method
-from hepflow.workflow.comparison.compare import WITHOUT_SIMULATION
+from hepflow.workflow.comparison.chosen import WITHOUT_SIMULATION
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
+from hepflow.workflow.kept import load_background, save_background
 
 SPLINES = (
     "layers: 1, hidden: 8, bins: 4, epochs: 1, batch_size: 256, best_epochs: 1, ensemble: 1, oversampling: 4"
@@ -65,6 +67,23 @@ def test_labels_are_not_looked_at(name, scored, data):
         assert np.array_equal(getattr(one, part).score, getattr(other, part).score)
     assert np.array_equal(one.template.sample.features, other.template.sample.features)
     assert np.array_equal(one.template.sample.weight, other.template.sample.weight)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_background_that_is_read_again_deals_its_events_to_the_same_folds(
+    name, scored, data, toy, tmp_path
+):
+    """Template events that are data go to the fold of these, also where another process trained the template."""
+    background = scored(name).background
+    save_background(tmp_path, background)
+    again = load_background(tmp_path, data, toy.windows, 100, 13000)
+    folds = (vars(deal_all(data, one, 5, seed=1, signal=0)) for one in (background, again))
+    assert all(np.array_equal(one, other) for one, other in zip(*map(dict.values, folds), strict=True))
+    for part in ("replica", "validation_replica"):
+        assert np.array_equal(getattr(background, part), getattr(again, part))
+    for part in ("template", "validation"):
+        one, other = vars(getattr(background, part)), vars(getattr(again, part))
+        assert all(np.array_equal(one[column], other[column]) for column in ("mass", "features", "weight"))
 
 
 @pytest.mark.parametrize("name", TINY)
