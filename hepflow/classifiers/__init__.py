@@ -2,7 +2,7 @@
 
 from hepflow.classifiers.bdt import BoostedTrees
 from hepflow.classifiers.calibration import Calibration, calibrate
-from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal
+from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal, train_fold
 from hepflow.classifiers.mlp import NeuralNetwork
 from hepflow.classifiers.stacking import Stack, stack
 
@@ -18,4 +18,5 @@ __all__ = [
     "crossfit",
     "deal",
     "stack",
+    "train_fold",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -99,6 +100,7 @@ def crossfit(
     folds: int = 5,
     training_ratio: float = 4.0,
     dealt: tuple[Folds, Folds] | None = None,
+    trained: Mapping[int, Classifier] | None = None,
     seed: int,
 ) -> CrossFit:
     """Train `folds` copies of a classifier, each on all events but one fold, and score that fold with it.
@@ -116,6 +118,8 @@ def crossfit(
     dealt
         The fold of each event of both samples, shapes ``(N,)`` and ``(M,)``, where they are not independent: the same
         event in both samples has the same fold. At random if left out.
+    trained
+        By the fold that it leaves out, what `train_fold` returned for the same arguments; the others are trained now.
     seed
         Deals the folds and seeds the classifiers.
 
@@ -126,6 +130,54 @@ def crossfit(
     InputError
         If a sample has fewer events than folds.
     """
+    _check(numerator, denominator, folds)
+    own, other = dealt = dealt or _dealt(numerator, denominator, folds, seed)
+    numerator, denominator = numerator.without_truth(), denominator.without_truth()
+    scores = np.empty(len(numerator)), np.empty(len(denominator))
+    classifiers = []
+    for fold in tqdm(range(folds), desc="classifiers", unit="fold", disable=None):
+        fitted = (trained or {}).get(fold)
+        if fitted is None:
+            fitted = train_fold(
+                classifier,
+                numerator,
+                denominator,
+                fold,
+                folds=folds,
+                training_ratio=training_ratio,
+                dealt=dealt,
+                seed=seed,
+            )
+        scores[0][own == fold] = fitted.log_ratio(numerator.select(own == fold))
+        scores[1][other == fold] = fitted.log_ratio(denominator.select(other == fold))
+        classifiers.append(fitted)
+    return CrossFit(*scores, tuple(classifiers))
+
+
+def train_fold(
+    classifier: Classifier,
+    numerator: Sample,
+    denominator: Sample,
+    fold: int,
+    *,
+    folds: int = 5,
+    training_ratio: float = 4.0,
+    dealt: tuple[Folds, Folds] | None = None,
+    seed: int,
+) -> Classifier:
+    """Train the classifier of a cross-fit that leaves one fold out; arguments and errors as of `crossfit`."""
+    _check(numerator, denominator, folds)
+    own, other = dealt or _dealt(numerator, denominator, folds, seed)
+    trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
+        training_ratio * len(numerator)
+    )
+    left = numerator.without_truth().select(own != fold)
+    right = denominator.without_truth().select((other != fold) & trained_on)
+    return copy.deepcopy(classifier).fit(left, right, seed + 1000 * (fold + 1))
+
+
+def _check(numerator: Sample, denominator: Sample, folds: int) -> None:
+    """Refuse samples that cannot be cross-fitted."""
     if numerator.names != denominator.names:
         raise ConfigError(
             f"crossfit: the samples' features differ: {numerator.names} and {denominator.names}"
@@ -139,23 +191,10 @@ def crossfit(
             f"crossfit: {len(numerator):,} and {len(denominator):,} events cannot be dealt into {folds} folds; "
             f"expected at least {20 * folds} in each sample"
         )
-    if dealt is None:
-        dealt = deal(len(numerator), folds, seed), deal(len(denominator), folds, seed + 1)
-    own, other = dealt
-    trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
-        training_ratio * len(numerator)
-    )
-    numerator, denominator = numerator.without_truth(), denominator.without_truth()
-    scores = np.empty(len(numerator)), np.empty(len(denominator))
-    classifiers = []
-    for fold in tqdm(range(folds), desc="classifiers", unit="fold", disable=None):
-        left = numerator.select(own != fold)
-        right = denominator.select((other != fold) & trained_on)
-        fitted = copy.deepcopy(classifier).fit(left, right, seed + 1000 * (fold + 1))
-        scores[0][own == fold] = fitted.log_ratio(numerator.select(own == fold))
-        scores[1][other == fold] = fitted.log_ratio(denominator.select(other == fold))
-        classifiers.append(fitted)
-    return CrossFit(*scores, tuple(classifiers))
+
+
+def _dealt(numerator: Sample, denominator: Sample, folds: int, seed: int) -> tuple[Folds, Folds]:
+    return deal(len(numerator), folds, seed), deal(len(denominator), folds, seed + 1)
 
 
 def deal(events: int, folds: int, seed: int) -> Folds:

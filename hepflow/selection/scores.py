@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, CrossFit, Folds, crossfit, deal
+from hepflow.classifiers import Classifier, CrossFit, Folds, crossfit, deal, train_fold
 from hepflow.errors import InputError
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
@@ -207,15 +207,20 @@ def judge(
     *,
     signal: Sample | None = None,
     folds: int = 5,
+    trained: Mapping[int, Classifier] | None = None,
     seed: int,
 ) -> Judged:
-    """Do what `score` does, and keep the classifiers and the folds."""
+    """Do what `score` does, and keep the classifiers and the folds.
+
+    What `judge_without` returned for a fold is taken from `trained`.
+    """
     inside, outside = background.windows.split(data)
     dealt = deal_all(data, background, folds, seed, 0 if signal is None else len(signal))
     template, validation = background.template, background.validation
     if background.scoring is not None:
         classifier = background.scoring(classifier)
-    fit = crossfit(classifier, inside, template, folds=folds, dealt=(dealt.data, dealt.template), seed=seed)
+    of_both = dealt.data, dealt.template
+    fit = crossfit(classifier, inside, template, folds=folds, dealt=of_both, trained=trained, seed=seed)
     scores = Scores(
         data=Scored(inside, fit.numerator),
         template=Scored(template, fit.denominator),
@@ -225,6 +230,16 @@ def judge(
         background=background,
     )
     return Judged(scores, fit, dealt)
+
+
+def judge_without(
+    fold: int, classifier: Classifier, data: Sample, background: Background, *, folds: int = 5, seed: int
+) -> Classifier:
+    """Train the classifier of `judge` that leaves one fold out, for a method without networks that score."""
+    dealt = deal_all(data, background, folds, seed, 0)
+    inside, _ = background.windows.split(data)
+    of_both = dealt.data, dealt.template
+    return train_fold(classifier, inside, background.template, fold, folds=folds, dealt=of_both, seed=seed)
 
 
 def deal_all(data: Sample, background: Background, folds: int, seed: int, signal: int) -> Dealt:

@@ -8,6 +8,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path
 
 from hepflow.classifiers import Classifier
+from hepflow.errors import HepflowError
 from hepflow.flows import Density
 from hepflow.methods import Background
 from hepflow.results import Results, cut_name
@@ -21,6 +22,8 @@ from hepflow.selection import (
     enough_simulation,
     inclusive,
     judge,
+    judge_without,
+    load_weights,
     save_judged,
     save_weights,
     validate,
@@ -36,8 +39,9 @@ from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings
-from hepflow.workflow.engine.work import Work
+from hepflow.workflow.engine.work import Work, log
 from hepflow.workflow.fits import hunt, load_hunt, save_hunt
+from hepflow.workflow.fold_steps import FOLDS, folds_of
 from hepflow.workflow.kept import (
     load_background,
     load_samples,
@@ -102,6 +106,8 @@ class Analysis(Work):
             self.publish(step, self._figures)
         elif step.startswith(f"{READING}/"):
             read_piece(self, self.config, step)
+        elif step.startswith(f"{FOLDS}/"):
+            self._try_fold(step)
         else:
             getattr(self, step.replace("/", "_"))
 
@@ -169,7 +175,10 @@ class Analysis(Work):
             if own.scoring is None and self.config.method.name in BRINGS_SCORE:
                 own = self._estimate()
             seed = self.config.seed
-            judged = judge(self._classifier, data, own, signal=signal, folds=self._folds, seed=seed)
+            trained = {fold: self._fold(step) for step, fold in folds_of(self.plan).items()}
+            judged = judge(
+                self._classifier, data, own, signal=signal, folds=self._folds, trained=trained, seed=seed
+            )
             return judged, judged.with_variations(self.variations, seed)
 
         def save(folder: Path, found: tuple[Judged | None, Scores]) -> None:
@@ -292,6 +301,24 @@ class Analysis(Work):
         found = method.fit(self.features[0], self.windows, simulation=self._given, seed=self.config.seed)
         self._density = density_of(method)
         return found
+
+    def _fold(self, step: str) -> Classifier:
+        """Return the classifier that leaves a fold out."""
+        fold, data, background = folds_of(self.plan)[step], self.features[0], self.background
+        settings = {"folds": self._folds, "seed": self.config.seed}
+        return self.keep(
+            step,
+            lambda: judge_without(fold, self._classifier, data, background, **settings),
+            lambda folder, trained: save_weights(folder / CLASSIFIER, trained),
+            lambda folder: load_weights(folder / CLASSIFIER, Classifier),  # type: ignore[type-abstract]
+        )
+
+    def _try_fold(self, step: str) -> None:
+        """Train the classifier that leaves a fold out; what stands in the way, the scores say once for all folds."""
+        try:
+            self._fold(step)
+        except HepflowError as error:
+            log.info("%s: left to the scores: %s", step, error)
 
     @property
     def _given(self) -> Sample | None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
 from hepflow.workflow.config import Config
 from hepflow.workflow.engine.execute import carry_out
-from hepflow.workflow.engine.provenance import record_run
+from hepflow.workflow.engine.folder import RunFolder
+from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.engine.provenance import DONE, REPORTING, record_run
 from hepflow.workflow.engine.work import Work
-from hepflow.workflow.pieces import forget_pieces
+from hepflow.workflow.fold_steps import FOLDS
+from hepflow.workflow.piece_steps import READING
 from hepflow.workflow.steps import REPORT
 
 
@@ -46,9 +50,17 @@ def complete(
     before = {step: why for step, why in left.items() if step != REPORT}
     with record_run(work.folder, config, work.plan, left) as end:
         carry_out(work.plan, before, work.perform if pool is None else send, pool)
-        end("done")
-        if REPORT in left:  # which shows how the run ended
+        if REPORT in left:
+            end(REPORTING)  # so that the report can tell seconds
             work.publish(REPORT, report)
-    forget_pieces(work.plan, work.folder)
+        end(DONE)
+    forget_helpers(work.plan, work.folder)
     if all(work.folder.todo(work.plan, need) is None for step in work.plan for need in step.needs):
         work.folder.forget_checkpoints()  # nothing is left but to show what was found
+
+
+def forget_helpers(plan: Plan, folder: RunFolder) -> None:
+    """Remove what steps left that only saved others work, once these are done: it stands in their results."""
+    if all(folder.todo(plan, step.name) is None for step in plan if step.after):
+        for helpers in (READING, FOLDS):
+            shutil.rmtree(folder.of(helpers), ignore_errors=True)

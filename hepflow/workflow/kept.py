@@ -64,7 +64,8 @@ def load_background(
         replica=replica,
         validation_replica=validation_replica,
         losses=tuple(Losses(tuple(one["training"]), tuple(one["validation"])) for one in losses),
-        **rows,
+        rows=rows.get("rows"),
+        validation_rows=rows.get("validation_rows"),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -21,7 +20,6 @@ from hepflow.sample import Sample, SkippedFile
 from hepflow.storage import read_json, write_hdf5, write_json
 from hepflow.workflow.build import open_input
 from hepflow.workflow.config import Config
-from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.work import Work
 from hepflow.workflow.piece_steps import READING, pieces_of
@@ -70,12 +68,6 @@ def read_piece(work: Work, config: Config, step: str) -> None:
         _keep(work, step, source, tuple(config.features))
     except HepflowError as error:
         log.info("%s: left to be read when the pieces are joined: %s", step, error)
-
-
-def forget_pieces(plan: Plan, folder: RunFolder) -> None:
-    """Remove what was read of pieces, once every step that joins them is done: it stands in their results."""
-    if all(folder.todo(plan, step.name) is None for step in plan if step.after):
-        shutil.rmtree(folder.of(READING), ignore_errors=True)
 
 
 def _keep(work: Work, step: str, source: Source, names: tuple[str, ...]) -> list[Collected]:

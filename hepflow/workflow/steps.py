@@ -12,6 +12,7 @@ from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.engine.code import code_of
 from hepflow.workflow.engine.plan import Plan, Step
+from hepflow.workflow.fold_steps import scoring
 from hepflow.workflow.piece_steps import joining
 
 STAGES = ("features", "background", "scores", "validation", "fit", "figures")
@@ -78,11 +79,11 @@ def analysis_plan(config: Config, *, blind: bool, unblinded: tuple[Unblinding, .
             {"code": code_of(METHODS[method], "hepflow.storage", alone=BUILD), **learned},
             ("features", *starts_from),
         ),
-        Step(
-            "scores",
-            "scores",
+        *scoring(
+            config,
             {"code": code_of("hepflow.selection.scores", CLASSIFIERS[classifier], alone=BUILD), **judged},
             ("features", "background", *starts_from, *varied),
+            ("features", "background"),
         ),
     ]
     tried = {"code": code_of(*validating, alone=BUILD), **judged}

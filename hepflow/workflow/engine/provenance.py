@@ -24,6 +24,7 @@ from hepflow.workflow.engine.notes import now
 from hepflow.workflow.engine.plan import Plan
 
 FILE, KEY, RUNS = "provenance.json", "unblinded", "runs"
+RUNNING, REPORTING, DONE = "running", "reporting", "done"  # outcomes, beside those of an error
 PACKAGES = ("numpy", "torch", "nflows", "scikit-learn", "pyhf", "uproot", "awkward", "hist")
 THREADS = (
     "OMP_NUM_THREADS",
@@ -43,8 +44,7 @@ def record_run(
 ) -> Iterator[Callable[[str], None]]:
     """Append to ``provenance.json`` what is done now, and then how it ended.
 
-    The block is given what writes an outcome, and says ``done`` itself: what it does after that can show it. An error
-    is written for it.
+    The block is given what writes an outcome, for the end and before what shows seconds. An error is written for it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def record_run(
     entry: dict[str, Any] = {
         "started": now(),
         "ended": None,
-        "outcome": "running",  # stays so where the process is killed
+        "outcome": RUNNING,  # stays so where the process is killed
         "seconds": None,
         "command": command(),
         "config_hash": config.hash(),

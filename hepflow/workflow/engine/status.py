@@ -8,9 +8,9 @@ from typing import Any
 
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.lock import holder
-from hepflow.workflow.engine.provenance import runs
+from hepflow.workflow.engine.provenance import DONE, REPORTING, RUNNING, runs
 
-DONE, LEFT = "done", "left"
+LEFT = "left"
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,13 @@ def status(out: Path) -> Status:
     records = folder.records()
     done = [StepStatus(step, DONE, one.seconds, one.made) for step, one in records.items()]
     left = []
-    if last is not None:
+    if last is not None and last["outcome"] != DONE:
         left = [
             StepStatus(step, LEFT, why=why)
             for step, why in last["steps"].items()
             if step not in records or records[step].made < last["started"]
         ]
     outcome = "not begun" if last is None else str(last["outcome"])
-    if outcome == "running" or (
-        outcome == "done" and left
-    ):  # the report, which tells the outcome, comes after it
-        outcome = "killed" if working is None else "running"
+    if outcome in (RUNNING, REPORTING):
+        outcome = RUNNING if working is not None else "killed"
     return Status((*done, *left), last, outcome, working)

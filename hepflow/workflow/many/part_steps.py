@@ -28,7 +28,8 @@ def part_steps(
     added
         What else tells this part from others.
     """
-    chosen = {step.name for step in whole if step.stage in stages and step.name != "results"}
+    helpers = {other for step in whole for other in step.after}  # parts are enough to keep all workers busy
+    chosen = {step.name for step in whole if step.stage in stages} - {"results", *helpers}
     for step in whole:
         if step.name in chosen:
             own = {key: value for key, value in changed.items() if key in step.made_from}

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from hepflow.classifiers import BoostedTrees, crossfit, deal
+from hepflow.classifiers import BoostedTrees, crossfit, deal, train_fold
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 
@@ -127,6 +127,16 @@ def test_classes_count_the_same():
     for template in (few, many, light):
         fit = crossfit(TREES, data, template, folds=2, seed=1)
         assert abs(fit.numerator.mean()) < 0.15
+
+
+def test_folds_may_be_trained_one_by_one():
+    data, template = gaussian(400, 1, shift=0.5), gaussian(600, 2)
+    together = crossfit(TREES, data, template, folds=2, seed=3)
+    trained = {fold: train_fold(TREES, data, template, fold, folds=2, seed=3) for fold in (0, 1)}
+    apart = crossfit(TREES, data, template, folds=2, trained=trained, seed=3)
+    assert apart.classifiers == (trained[0], trained[1])
+    assert np.array_equal(apart.numerator, together.numerator)
+    assert np.array_equal(apart.denominator, together.denominator)
 
 
 def test_truth_never_reaches_a_training():

@@ -18,6 +18,7 @@ from hepflow.storage import load_sample, save_sample
 from hepflow.workflow import piece_steps, pieces
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.comparison import compare
+from hepflow.workflow.complete import forget_helpers
 from hepflow.workflow.config import load_config
 from hepflow.workflow.engine.execute import carry_out, todo
 from hepflow.workflow.engine.folder import RunFolder
@@ -161,7 +162,7 @@ def reading(configured, monkeypatch, tmp_path):
         work = Analysis(config, plan, place, blind=False)
         with place.locked():
             carry_out(plan, todo(plan, place, ["features", "variations"]), work.perform)
-            pieces.forget_pieces(plan, place)
+            forget_helpers(plan, place)
         return len(calls)
 
     return read

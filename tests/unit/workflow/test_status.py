@@ -11,7 +11,7 @@ from hepflow import plots, report
 from hepflow.errors import InputError
 from hepflow.results import Results
 from hepflow.workflow import analysis
-from hepflow.workflow.engine.provenance import command
+from hepflow.workflow.engine.provenance import REPORTING, command
 from hepflow.workflow.engine.status import status
 from hepflow.workflow.reproduce import AGAIN, reproduce
 from hepflow.workflow.run import dry_run, run
@@ -76,7 +76,7 @@ def test_a_run_whose_report_was_not_made(folder, configure, monkeypatch):
     assert status(folder).outcome == "failed: no space"
     path = folder / "provenance.json"
     content = json.loads(path.read_text("utf-8"))
-    content["runs"][-1]["outcome"] = "done"  # as a process leaves it that is killed while the report is made
+    content["runs"][-1]["outcome"] = REPORTING  # as a process leaves it that is killed meanwhile
     path.write_text(json.dumps(content), "utf-8")
     found = status(folder)
     assert found.outcome == "killed"
