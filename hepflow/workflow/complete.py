@@ -61,6 +61,7 @@ def complete(
 
 def forget_helpers(plan: Plan, folder: RunFolder) -> None:
     """Remove what steps left that only saved others work, once these are done: it stands in their results."""
-    if all(folder.todo(plan, step.name) is None for step in plan if step.after):
-        for helpers in (READING, FOLDS):
-            shutil.rmtree(folder.of(helpers), ignore_errors=True)
+    waiting = (step for step in plan if folder.todo(plan, step.name) is not None)
+    needed = {helper.partition("/")[0] for step in waiting for helper in step.after}
+    for helpers in {READING, FOLDS} - needed:
+        shutil.rmtree(folder.of(helpers), ignore_errors=True)

@@ -75,7 +75,7 @@ def test_a_dry_run_reads_no_file(hepflow, config):
     options = ("--methods", "cwola", "--dry-run", "--set", "regions.validation=0", "--set", "fit.blind=false")
     code, out, err = hepflow("compare", config, *options)
     assert code == 0
-    assert "300-injected/seed-1/cwola/scores  to do: not done yet\n" in out
+    assert "0-injected/seed-1/cwola/scores  to do: not done yet\n" in out
     assert err == "6 of 6 steps to do in runs/search-comparison\n"
 
 

@@ -138,7 +138,7 @@ def test_what_a_killed_run_left_is_swept(tmp_path):
 
 
 PLAN = Plan.of(
-    [Step("numbers", "a", {"settings": {"n": 3}}), Step("sum", "b", {"code": {"x.py": "1"}}, ("numbers",))]
+    [Step("numbers", "a", {"settings": {"n": 3}}), Step("sum", "b", {"settings": {"x": "1"}}, ("numbers",))]
 )
 
 
@@ -168,11 +168,11 @@ class Sums(Work):
         )
 
 
-def other_plan(n=3, code="1"):
+def other_plan(n=3, x="1"):
     return Plan.of(
         [
             Step("numbers", "a", {"settings": {"n": n}}),
-            Step("sum", "b", {"code": {"x.py": code}}, ("numbers",)),
+            Step("sum", "b", {"settings": {"x": x}}, ("numbers",)),
         ]
     )
 
@@ -188,7 +188,7 @@ def test_a_result_is_made_once(tmp_path):
     ("plan", "why", "made"),
     [
         (other_plan(n=4), {"numbers": "settings.n: 3 -> 4", "sum": "after numbers"}, ["sum", "numbers"]),
-        (other_plan(code="2"), {"numbers": None, "sum": "code of x.py"}, ["sum"]),
+        (other_plan(x="2"), {"numbers": None, "sum": 'settings.x: "1" -> "2"'}, ["sum"]),
     ],
 )
 def test_what_changed_is_said_and_made_anew(tmp_path, plan, why, made):
@@ -255,14 +255,14 @@ def test_files_for_people_are_written_again_where_they_are_missing_and_removed_w
     (folder.path / "a.txt").unlink()
     publish(PLAN, "a.txt", "b.txt")
     assert (folder.path / "a.txt").is_file()
-    publish(other_plan(code="2"), "a.txt")
+    publish(other_plan(x="2"), "a.txt")
     assert not (folder.path / "b.txt").exists()
 
 
 def test_a_disk_that_is_full_leaves_the_older_result(tmp_path):
     folder = RunFolder(tmp_path / "run", {})
     Sums(folder).sum()
-    full = Sums(folder, other_plan(code="2"))
+    full = Sums(folder, other_plan(x="2"))
 
     def save(place, value):
         (place / "value.json").write_text("half", "utf-8")

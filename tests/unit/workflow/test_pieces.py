@@ -237,7 +237,7 @@ def test_samples_of_a_comparison(configured, monkeypatch, tmp_path):
     class EnoughError(Exception):
         """No method is to be trained here."""
 
-    def stop(config, samples):
+    def stop(config, truth):
         raise EnoughError
 
     monkeypatch.setattr(compare, "methods_of", stop)
