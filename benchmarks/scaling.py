@@ -19,15 +19,15 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from hepflow.comparison import Comparison
-from hepflow.workflow.comparison.compare import compare
-from hepflow.workflow.config import load_config
 
+COMPARE = [sys.executable, "-m", "hepflow", "--quiet", "compare"]
 CONFIG = """
 name: lhco
 inputs:
@@ -44,34 +44,32 @@ def timed(
     config: Path, executor: str, out: Path, kill_after: float | None = None
 ) -> tuple[Comparison, float]:
     """Run a comparison and return it, its seconds of methods left out, and the seconds that it took."""
-    if kill_after is not None:
-        threading.Timer(kill_after, kill_a_worker).start()
-    start = time.perf_counter()
-    found = compare(load_config(config, [f"executor={executor}"]), out)
-    seconds = time.perf_counter() - start
+    seconds = run_all([[str(config), "--set", f"executor={executor}", "--out", str(out)]], kill_after)
+    found = Comparison.from_json(out / "comparison.json")
     return replace(found, results=tuple(replace(one, seconds=0) for one in found.results)), seconds
 
 
 def at_once(config: Path, method: str, processes: int, folder: Path) -> float:
-    """Return the seconds that one method takes, on average, in so many independent processes at once."""
-    command = [sys.executable, __file__, str(config), "--only", method]
-    running = [
-        subprocess.Popen([*command, str(folder / str(number))], stdout=subprocess.PIPE)
-        for number in range(processes)
-    ]
-    return sum(float(one.communicate()[0]) for one in running) / processes
+    """Return the seconds that one method takes in so many independent processes at once."""
+    options = ["--methods", method, "--set", "regions.validation=0", "--out"]
+    return run_all([[str(config), *options, str(folder / str(number))] for number in range(processes)])
 
 
-def only(config: Path, method: str, out: Path) -> float:
-    """Run one method without its validation, and return the seconds."""
+def run_all(commands: Sequence[Sequence[str]], kill_after: float | None = None) -> float:
+    """Return the seconds until all of some comparisons, begun together, have ended."""
     start = time.perf_counter()
-    compare(load_config(config, [f"compare.methods=[{method}]", "regions.validation=0"]), out)
+    running = [subprocess.Popen([*COMPARE, *options], stdout=subprocess.DEVNULL) for options in commands]
+    if kill_after is not None:
+        threading.Timer(kill_after, kill_a_worker, [running[0].pid]).start()
+    codes = [one.wait() for one in running]
+    if any(codes):
+        raise SystemExit("a comparison failed")
     return time.perf_counter() - start
 
 
-def kill_a_worker() -> None:
-    """Kill the process below this one that has worked most."""
-    workers = psutil.Process().children(recursive=True)
+def kill_a_worker(parent: int) -> None:
+    """Kill the process below another that has worked most."""
+    workers = psutil.Process(parent).children(recursive=True)
     busiest = max(workers, key=lambda one: one.cpu_times().user)
     print(f"killing worker {busiest.pid} after {busiest.cpu_times().user:.0f} s of work")
     os.kill(busiest.pid, signal.SIGKILL)
@@ -86,11 +84,7 @@ def main() -> None:
         "--kill", type=float, metavar="SECONDS", help="once more, a worker killed after so long"
     )
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.only:
-        print(only(options.file, options.only[0], Path(options.only[1])))
-        return
     dask = f"{{name: dask, workers: {options.workers}, memory: 6GB, options: {{dashboard_address: null}}}}"
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "search.yaml"
@@ -105,7 +99,7 @@ def main() -> None:
         print(f"one process {serial:.0f} s; Dask, {options.workers} workers, {parallel:.0f} s")
         print(f"over the ideal {ideal:.0f} s: {parallel / ideal:.2f}; equal results: {alone == together}")
         print(
-            f"{first} alone {one:.0f} s, in {options.workers} independent processes at once {several:.0f} s each"
+            f"{first} alone {one:.0f} s, in {options.workers} independent processes at once {several:.0f} s"
         )
         print(f"over the ideal of this machine {possible:.0f} s: {parallel / possible:.2f}")
         cases = {

@@ -35,7 +35,6 @@ from hepflow.storage import load_sample, save_sample, write_json
 from hepflow.workflow.build import build_classifier, build_method, density_of
 from hepflow.workflow.config import Config
 from hepflow.workflow.config.methods import BRINGS_SCORE, NEEDS_SIMULATION
-from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import unblindings
@@ -65,12 +64,6 @@ from hepflow.workflow.variations import (
 )
 
 CLASSIFIER, DENSITY = "classifier.safetensors", "density.safetensors"
-
-
-def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> None:
-    """Make one step of an analysis, in whichever process this is."""
-    with as_worker(config.executor, out):
-        Analysis(config, plan, RunFolder(out, None), blind=blind).perform(step)
 
 
 class Analysis(Work):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 
 from hepflow.workflow.config import Config
-from hepflow.workflow.engine.execute import carry_out
+from hepflow.workflow.config.executor import Dask, Local, Processes
+from hepflow.workflow.engine.execute import Perform, carry_out
+from hepflow.workflow.engine.executors import as_worker
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import DONE, REPORTING, record_run
@@ -17,24 +20,29 @@ from hepflow.workflow.fold_steps import FOLDS
 from hepflow.workflow.piece_steps import READING
 from hepflow.workflow.steps import REPORT
 
+WorkIn = Callable[[RunFolder], Work]
+
 
 def complete(
-    work: Work, config: Config, left: Mapping[str, str], send: Callable[[str], None], pool: Executor | None
+    config: Config,
+    plan: Plan,
+    folder: RunFolder,
+    left: Mapping[str, str],
+    work_in: WorkIn,
+    pool: Executor | None,
 ) -> None:
     """Make what is left of a plan, and forget what only served to make it.
 
     Parameters
     ----------
-    work
-        The plan in its folder; makes a step here.
     config
         The analysis.
+    plan, folder
+        Its steps, and where their results are kept.
     left
         From `todo`.
-    send
-        Makes a step in another process.
-    pool
-        Of other processes; None for this one.
+    work_in, pool
+        As for `performing`.
 
     Raises
     ------
@@ -45,18 +53,45 @@ def complete(
     def report() -> list[Path]:
         from hepflow.report import write_report  # draws: a second that a run without it need not wait for
 
-        return [write_report(work.folder.path)]
+        return [write_report(folder.path)]
 
     before = {step: why for step, why in left.items() if step != REPORT}
-    with record_run(work.folder, config, work.plan, left) as end:
-        carry_out(work.plan, before, work.perform if pool is None else send, pool)
+    with record_run(folder, config, plan, left) as end:
+        carry_out(plan, before, performing(config, folder, work_in, pool), pool)
         if REPORT in left:
             end(REPORTING)  # so that the report can tell seconds
-            work.publish(REPORT, report)
+            Work(plan, folder).publish(REPORT, report)
         end(DONE)
-    forget_helpers(work.plan, work.folder)
-    if all(work.folder.todo(work.plan, need) is None for step in work.plan for need in step.needs):
-        work.folder.forget_checkpoints()  # nothing is left but to show what was found
+    forget_helpers(plan, folder)
+    if all(folder.todo(plan, need) is None for step in plan for need in step.needs):
+        folder.forget_checkpoints()  # nothing is left but to show what was found
+
+
+def performing(config: Config, folder: RunFolder, work_in: WorkIn, pool: Executor | None) -> Perform:
+    """Return what makes a step, here or wherever a pool sends it.
+
+    Parameters
+    ----------
+    config
+        The analysis; says how many threads a worker has.
+    folder
+        Where results are kept.
+    work_in
+        Returns what makes the steps in a folder. It is called where they are made, and what takes long to load, as
+        torch, is loaded there alone: the process that sends them needs none of it. A function of a module, or a
+        `partial` of one: it is pickled.
+    pool
+        Of other processes; None for this one.
+    """
+    if pool is None:
+        return work_in(folder).perform
+    return partial(_perform_elsewhere, config.executor, folder.path, work_in)
+
+
+def _perform_elsewhere(executor: Local | Processes | Dask, out: Path, work_in: WorkIn, step: str) -> None:
+    """Make a step, in whichever process this is."""
+    with as_worker(executor, out):
+        work_in(RunFolder(out, None)).perform(step)
 
 
 def forget_helpers(plan: Plan, folder: RunFolder) -> None:

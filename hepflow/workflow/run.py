@@ -9,8 +9,10 @@ from typing import Any
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.results import Results
 from hepflow.storage import write_text
+from hepflow.workflow.complete import complete
 from hepflow.workflow.config import Config
 from hepflow.workflow.engine.execute import todo
+from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.plan import Plan
@@ -20,6 +22,7 @@ from hepflow.workflow.engine.provenance import (
     unblindings,
     user_name,
 )
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.steps import STAGES, analysis_plan
 
 
@@ -71,7 +74,8 @@ def run(
         plan = analysis_plan(config, blind=blind, unblinded=unblindings(out))
         left = todo(plan, folder, wanted(plan, until))
         if left:
-            _carry_out(config, plan, folder, left, blind)
+            with open_pool(config.executor) as pool:
+                complete(config, plan, folder, left, partial(_analysis, config, plan, blind), pool)
     return Results.from_json(out / "results.json") if "results" in plan.until(until, STAGES) else None
 
 
@@ -103,12 +107,8 @@ def wanted(plan: Plan, until: str | None) -> list[str]:
     return [name for name in names if name not in needed]
 
 
-def _carry_out(config: Config, plan: Plan, folder: RunFolder, left: dict[str, str], blind: bool) -> None:
-    """Make what is left; only now is anything loaded that takes long, torch among it."""
-    from hepflow.workflow.analysis import Analysis, perform
-    from hepflow.workflow.complete import complete
-    from hepflow.workflow.engine.executors import open_pool
+def _analysis(config: Config, plan: Plan, blind: bool, folder: RunFolder) -> Work:
+    """Return what makes the steps."""
+    from hepflow.workflow.analysis import Analysis  # with torch and all
 
-    here = Analysis(config, plan, folder, blind=blind)
-    with open_pool(config.executor) as pool:
-        complete(here, config, left, partial(perform, config, plan, folder.path, blind), pool)
+    return Analysis(config, plan, folder, blind=blind)

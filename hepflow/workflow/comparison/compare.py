@@ -4,37 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from hepflow.comparison import Comparison, Matrix, MethodResult
+from hepflow.comparison import Comparison
 from hepflow.errors import ConfigError
-from hepflow.sample import Sample
-from hepflow.storage import load_sample, save_sample, write_text
+from hepflow.storage import load_sample, write_text
 from hepflow.workflow.comparison.chosen import methods_of
-from hepflow.workflow.comparison.dataset import DataSet
-from hepflow.workflow.comparison.steps import (
-    COMPARISON,
-    SAMPLES,
-    SHOWN,
-    compare_plan,
-    draws,
-    names_of,
-    samples_plan,
-    searches,
-)
-from hepflow.workflow.complete import complete
+from hepflow.workflow.comparison.steps import COMPARISON, SAMPLES, SHOWN, compare_plan, samples_plan
+from hepflow.workflow.complete import complete, performing
 from hepflow.workflow.config import Config, Method
 from hepflow.workflow.engine.execute import carry_out, todo
-from hepflow.workflow.engine.executors import as_worker, open_pool
+from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
 from hepflow.workflow.engine.plan import Plan
-from hepflow.workflow.engine.provenance import versions
 from hepflow.workflow.engine.work import Work
-from hepflow.workflow.pieces import read_features, read_piece
-from hepflow.workflow.steps import FIGURES
 
 
 def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
@@ -66,20 +52,20 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
         If evaluation events stand among those that are trained on, or files cannot be read.
     """
     _check(config, scan)
-    folder = RunFolder(out, identity(config))
+    folder, reading = RunFolder(out, identity(config)), samples_plan(config)
     with folder.locked(), logging_to(out), ExitStack() as stack:
         pool = cache(
             lambda: stack.enter_context(open_pool(config.executor))
         )  # jobs of a farm are submitted once
-        samples = _Samples(config, samples_plan(config), folder)
-        if samples.plan[SAMPLES].after and (unread := todo(samples.plan, folder, [SAMPLES])):
-            carry_out(samples.plan, unread, partial(read_samples, config, samples.plan, out), pool())
-        chosen = methods_of(config, truth=samples.truth)
+        if unread := todo(reading, folder, [SAMPLES]):
+            read = performing(config, folder, partial(_samples, config, reading), pool())
+            carry_out(reading, unread, read, pool())
+        chosen = methods_of(config, truth=_has_truth(folder))
         write_text(out / "config.yaml", config.to_yaml(out))
-        work = Contest(config, chosen, compare_plan(config, chosen, scan=scan), folder, scan=scan)
-        left = todo(work.plan, folder, SHOWN)
+        plan = compare_plan(config, chosen, scan=scan)
+        left = todo(plan, folder, SHOWN)
         if left:
-            complete(work, config, left, partial(perform, config, work.plan, chosen, out, scan), pool())
+            complete(config, plan, folder, left, partial(_contest, config, chosen, plan, scan), pool())
     return Comparison.from_json(out / f"{COMPARISON}.json")
 
 
@@ -96,28 +82,32 @@ def dry_run(config: Config, out: Path, *, scan: bool = False) -> dict[str, str |
     """
     _check(config, scan)
     folder = RunFolder(out, identity(config), make=False)
-    samples = _Samples(config, samples_plan(config), folder)
-    if todo(samples.plan, folder, [SAMPLES]):
+    if todo(samples_plan(config), folder, [SAMPLES]):
         truth = config.inputs.data.label is not None or config.compare.methods is not None
     else:
-        truth = samples.truth
+        truth = _has_truth(folder)
     plan = compare_plan(config, methods_of(config, truth=truth), scan=scan)
     left = todo(plan, folder, SHOWN)
     return {step.name: left.get(step.name) for step in plan}
 
 
-def perform(
-    config: Config, plan: Plan, chosen: Mapping[str, Method], out: Path, scan: bool, step: str
-) -> None:
-    """Make one step of a comparison, in whichever process this is."""
-    with as_worker(config.executor, out):
-        Contest(config, chosen, plan, RunFolder(out, None), scan=scan).perform(step)
+def _samples(config: Config, plan: Plan, folder: RunFolder) -> Work:
+    """Return what reads the inputs."""
+    from hepflow.workflow.comparison.samples import Samples
+
+    return Samples(config, plan, folder)
 
 
-def read_samples(config: Config, plan: Plan, out: Path, step: str) -> None:
-    """Read all inputs, or a piece of one, in whichever process this is."""
-    with as_worker(config.executor, out):
-        _Samples(config, plan, RunFolder(out, None)).perform(step)
+def _contest(config: Config, chosen: Mapping[str, Method], plan: Plan, scan: bool, folder: RunFolder) -> Work:
+    """Return what makes the steps."""
+    from hepflow.workflow.comparison.contest import Contest  # with torch and all
+
+    return Contest(config, chosen, plan, folder, scan=scan)
+
+
+def _has_truth(folder: RunFolder) -> bool:
+    """Tell whether the data that were read have truth labels."""
+    return load_sample(folder.of(SAMPLES) / "data.h5").label is not None
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -134,108 +124,3 @@ def _check(config: Config, scan: bool) -> None:
         )
     if scan and config.inputs.signal is None:
         raise ConfigError("--scan injection adds signal to the data: give `inputs.signal`")
-
-
-class _Samples(Work):
-    """The features of all inputs."""
-
-    @cached_property
-    def all(self) -> dict[str, Sample]:
-        """Samples by the names of the inputs."""
-        return self.keep(SAMPLES, self._read, _save_samples, _load_samples)
-
-    @property
-    def truth(self) -> bool:
-        """Whether the data have truth labels."""
-        return self.all["data"].label is not None
-
-    def __init__(self, config: Config, plan: Plan, folder: RunFolder) -> None:
-        super().__init__(plan, folder)
-        self.config = config
-
-    def _read(self) -> dict[str, Sample]:
-        return {name: read_features(self, self.config, name) for name in self.config.inputs.given}
-
-    def perform(self, step: str) -> None:
-        """Make the result of a step and keep it, unless it is there."""
-        if step == SAMPLES:
-            _ = self.all
-        else:
-            read_piece(self, self.config, step)
-
-
-class Contest(_Samples):
-    """The steps of a comparison.
-
-    Parameters
-    ----------
-    config
-        The analysis.
-    chosen
-        From `hepflow.workflow.comparison.chosen.methods_of`.
-    plan, folder
-        From `compare_plan`, and where results are kept.
-    scan
-        As of the plan.
-    """
-
-    def __init__(
-        self, config: Config, chosen: Mapping[str, Method], plan: Plan, folder: RunFolder, *, scan: bool
-    ) -> None:
-        super().__init__(config, plan, folder)
-        self.chosen, self.scan = chosen, scan
-        self._last: DataSet | None = None
-
-    def perform(self, step: str) -> None:
-        """Make the result of a step and keep it, unless it is there."""
-        if self.plan[step].stage == "features":
-            super().perform(step)
-        elif step == COMPARISON:
-            self.publish(step, self._compare)
-        elif step == FIGURES:
-            self.publish(step, self._figures)
-        else:
-            self._data_set("/".join(step.split("/")[:2])).perform(step)
-
-    def _data_set(self, folder: str) -> DataSet:
-        """Return one data set; the one before is forgotten, so that memory does not grow with their number."""
-        if self._last is None or self._last.draw.folder != folder:
-            draw = next(one for one in draws(self.config, scan=self.scan) if one.folder == folder)
-            self._last = DataSet(self.config, self.plan, self.folder, draw, self.chosen, self.all)
-        return self._last
-
-    def _compare(self) -> list[Path]:
-        results: list[MethodResult] = []
-        matrices: list[Matrix] = []
-        for draw in draws(self.config, scan=self.scan):
-            dataset = self._data_set(draw.folder)
-            results += [dataset.result(name) for name in names_of(self.chosen)]
-            if len(searches(self.chosen)) > 1:
-                matrices += dataset.agreement()
-        regions = self.config.regions
-        comparison = Comparison(
-            name=self.config.name,
-            config_hash=self.config.hash(),
-            versions=versions(),
-            regions={"signal": list(regions.signal), "sidebands": [list(band) for band in regions.sidebands]},
-            results=tuple(results),
-            matrices=tuple(matrices),
-        )
-        path = self.folder.path / f"{COMPARISON}.json"
-        comparison.write(path)
-        return [path]
-
-    def _figures(self) -> list[Path]:
-        from hepflow.plots import draw_comparison
-
-        comparison = Comparison.from_json(self.folder.path / f"{COMPARISON}.json")
-        return draw_comparison(comparison, self.folder.path / "figures")
-
-
-def _save_samples(folder: Path, samples: Mapping[str, Sample]) -> None:
-    for name, sample in samples.items():
-        save_sample(sample, folder / f"{name}.h5")
-
-
-def _load_samples(folder: Path) -> dict[str, Sample]:
-    return {path.stem: load_sample(path) for path in sorted(folder.glob("*.h5"))}

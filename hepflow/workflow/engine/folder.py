@@ -76,12 +76,11 @@ class RunFolder:
         if marker.is_file():
             known = read_note(marker).get("identity")
             theirs = known if isinstance(known, dict) else {}
-            differing = [key for key in {**identity, **theirs} if identity.get(key) != theirs.get(key)]
-            if differing:
-                key = differing[0]
+            if identity != theirs:
+                key, its, own = _difference(theirs, identity)
                 raise InputError(
-                    f"{path} belongs to another run: its {key} is {theirs.get(key)!r}, this one's is "
-                    f"{identity.get(key)!r}. Choose another --out, or remove that folder"
+                    f"{path} belongs to another run: its {key} is {its!r}, this one's is {own!r}. Choose another --out, "
+                    "or remove that folder"
                 )
         elif path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
@@ -236,3 +235,12 @@ def _inside(file: str) -> bool:
     """Tell whether a path, as a record has it, stays in the run folder."""
     path = PurePath(file)
     return not path.is_absolute() and ".." not in path.parts and "\0" not in file
+
+
+def _difference(its: Any, own: Any, key: str = "") -> tuple[str, Any, Any]:
+    """Return the first key at which two identities differ, dots between its words, and what both have there."""
+    if isinstance(its, dict) and isinstance(own, dict):
+        for name in {**own, **its}:
+            if its.get(name) != own.get(name):
+                return _difference(its.get(name), own.get(name), f"{key}.{name}" if key else name)
+    return key, its, own

@@ -18,9 +18,10 @@ from hepflow.workflow.engine.execute import todo
 from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.many.part_steps import EVENTS
 from hepflow.workflow.many.retrain_steps import LIMITS, SHOWN, limits_plan
-from hepflow.workflow.many.retrained_search import RetrainedSearch, perform
+from hepflow.workflow.many.retrained_search import RetrainedSearch
 
 DEFAULT = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # injections over sqrt(B)
 HELD_OUT = 100  # signal events, at least, that no injection takes: an efficiency within 5 %
@@ -54,9 +55,8 @@ def retrained_limits(config: Config, out: Path) -> RetrainedLimits:
         plan = limits_plan(config)
         left = todo(plan, folder, SHOWN)
         if left:
-            search = RetrainedSearch(config, plan, folder, blind=config.fit.blind)
             with open_pool(config.executor) as pool:
-                complete(search, config, left, partial(perform, config, plan, out), pool)
+                complete(config, plan, folder, left, partial(_search, config, plan), pool)
     return RetrainedLimits.from_json(out / f"{LIMITS}.json")
 
 
@@ -78,6 +78,11 @@ def dry_run(config: Config, out: Path) -> dict[str, str | None]:
     plan = limits_plan(config)
     left = todo(plan, folder, [EVENTS, *SHOWN])
     return {step.name: left.get(step.name) for step in plan}
+
+
+def _search(config: Config, plan: Plan, folder: RunFolder) -> RetrainedSearch:
+    """Return what makes the steps; the injections stand in the configuration."""
+    return RetrainedSearch(config, plan, folder, blind=config.fit.blind)
 
 
 def identity(config: Config) -> dict[str, Any]:
@@ -112,7 +117,7 @@ def _with_injections(config: Config, folder: RunFolder) -> Config:
     ConfigError
         If the signal sample is too small.
     """
-    whole = RetrainedSearch(config, limits_plan(config), folder, blind=config.fit.blind).whole
+    whole = _search(config, limits_plan(config), folder).whole
     data, signal = whole.features
     injections = config.limit.injections or default_injections(data, config)
     if signal is None or len(signal) - max(injections) < HELD_OUT:

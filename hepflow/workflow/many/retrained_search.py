@@ -10,10 +10,6 @@ from hepflow.searches import EfficiencyPoint, RetrainedLimits
 from hepflow.selection import signal_efficiency
 from hepflow.stats import mean_efficiency
 from hepflow.storage import write_json
-from hepflow.workflow.config import Config
-from hepflow.workflow.engine.executors import as_worker
-from hepflow.workflow.engine.folder import RunFolder
-from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import versions
 from hepflow.workflow.many.cut_limits import cut_limits
 from hepflow.workflow.many.parts import Part, Search
@@ -22,12 +18,6 @@ from hepflow.workflow.steps import fits
 
 LEVEL = 0.95
 Efficiencies = dict[float, tuple[float, float]]
-
-
-def perform(config: Config, plan: Plan, out: Path, step: str) -> None:
-    """Make one step, in whichever process this is; the injections stand in the configuration."""
-    with as_worker(config.executor, out):
-        RetrainedSearch(config, plan, RunFolder(out, None), blind=config.fit.blind).perform(step)
 
 
 class RetrainedPart(Part):

@@ -9,11 +9,15 @@ from typing import Any
 from hepflow.errors import ConfigError, InputError
 from hepflow.searches import WindowScan
 from hepflow.storage import write_text
+from hepflow.workflow.complete import complete
 from hepflow.workflow.config import Config
 from hepflow.workflow.engine.execute import todo
+from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.logs import logging_to
+from hepflow.workflow.engine.plan import Plan
 from hepflow.workflow.engine.provenance import record_unblinding, user_name
+from hepflow.workflow.engine.work import Work
 from hepflow.workflow.many.window_steps import SCAN, SHOWN, regions_of, scan_plan
 
 RESONANCE = (
@@ -62,14 +66,9 @@ def scan(config: Config, out: Path, *, unblind: bool = False, by: str | None = N
             record_unblinding(out, who, config.hash())
         plan = scan_plan(config, out, blind=blind)
         left = todo(plan, folder, SHOWN)
-        if left:  # only now is anything loaded that takes long
-            from hepflow.workflow.complete import complete
-            from hepflow.workflow.engine.executors import open_pool
-            from hepflow.workflow.many.window_search import WindowSearch, perform
-
-            search = WindowSearch(config, plan, folder, blind=blind)
+        if left:
             with open_pool(config.executor) as pool:
-                complete(search, config, left, partial(perform, config, plan, out, blind), pool)
+                complete(config, plan, folder, left, partial(_search, config, plan, blind), pool)
     return WindowScan.from_json(out / f"{SCAN}.json")
 
 
@@ -80,6 +79,13 @@ def dry_run(config: Config, out: Path, *, unblind: bool = False) -> dict[str, st
     plan = scan_plan(config, out, blind=config.fit.blind and not unblind)
     left = todo(plan, folder, SHOWN)
     return {step.name: left.get(step.name) for step in plan}
+
+
+def _search(config: Config, plan: Plan, blind: bool, folder: RunFolder) -> Work:
+    """Return what makes the steps."""
+    from hepflow.workflow.many.window_search import WindowSearch  # with torch and all
+
+    return WindowSearch(config, plan, folder, blind=blind)
 
 
 def identity(config: Config) -> dict[str, Any]:

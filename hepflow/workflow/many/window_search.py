@@ -11,20 +11,11 @@ from hepflow.searches.windows import read_window
 from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.storage import write_json
-from hepflow.workflow.config import Config, Regions
-from hepflow.workflow.engine.executors import as_worker
-from hepflow.workflow.engine.folder import RunFolder
-from hepflow.workflow.engine.plan import Plan
+from hepflow.workflow.config import Regions
 from hepflow.workflow.engine.provenance import unblindings, versions
 from hepflow.workflow.many.parts import Part, Search
 from hepflow.workflow.many.window_steps import RESULT, SCAN, name_of, regions_of
 from hepflow.workflow.steps import fits
-
-
-def perform(config: Config, plan: Plan, out: Path, blind: bool, step: str) -> None:
-    """Make one step of a search in many windows, in whichever process this is."""
-    with as_worker(config.executor, out):
-        WindowSearch(config, plan, RunFolder(out, None), blind=blind).perform(step)
 
 
 class WindowPart(Part):

@@ -1,5 +1,7 @@
 """Several methods on the same data: what comes out, what is kept, and what cannot be compared."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -199,3 +201,21 @@ def test_a_dry_run_knows_whether_there_is_truth_once_the_events_are_read(compare
 
     assert references(tmp_path / "none") == set()
     assert references(folder) == {"idealized", "supervised"}
+
+
+def test_what_is_done_is_shown_without_loading_anything_heavy(compared, configure, inputs):
+    _, folder, _ = compared
+    overrides = (METHODS, "compare.injections=[0, 60]")
+    configure(*overrides, data="large.h5")
+    script = """
+import sys
+from pathlib import Path
+from hepflow.workflow.comparison.compare import compare
+from hepflow.workflow.config import load_config
+compare(load_config(Path(sys.argv[1]), sys.argv[3:]), Path(sys.argv[2]), scan=True)
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+    command = [sys.executable, "-c", script, str(inputs / "search.yaml"), str(folder), *overrides]
+    loaded = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    assert "h5py" in loaded
+    assert {"torch", "pyhf", "sklearn", "matplotlib", "distributed", "nflows"}.isdisjoint(loaded)

@@ -34,22 +34,22 @@ def test_an_empty_folder_may_be_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"),
+    ("key", "value", "where", "own"),
     [
-        ("name", "other"),
-        ("seed", 2),
-        ("injection", {"events": 10, "seed": 0}),
-        ("inputs", {"data": {"path": ["other.h5"], "label": None}}),
+        ("name", "other", "name", "other"),
+        ("seed", 2, "seed", 2),
+        ("injection", {"events": 10, "seed": 0}, "injection", {"events": 10, "seed": 0}),
+        ("inputs", {"data": {"path": ["other.h5"], "label": None}}, "inputs.data.path", ["other.h5"]),
     ],
 )
-def test_a_folder_of_another_run(tmp_path, key, value):
+def test_a_folder_of_another_run(tmp_path, key, value, where, own):
     RunFolder(tmp_path, IDENTITY)
     before = (tmp_path / "run.json").read_bytes()
     with pytest.raises(
-        InputError, match=rf"belongs to another run: its {key} is .* Choose another --out"
+        InputError, match=rf"belongs to another run: its {where} is .* Choose another --out"
     ) as error:
         RunFolder(tmp_path, {**IDENTITY, key: value})
-    assert repr(value) in str(error.value)
+    assert f"this one's is {own!r}." in str(error.value)
     assert repr(IDENTITY[key]) in str(error.value)
     assert (tmp_path / "run.json").read_bytes() == before
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from hepflow.errors import InputError
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow import piece_steps, pieces
+from hepflow.workflow import complete, piece_steps, pieces
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.comparison import compare
 from hepflow.workflow.complete import forget_helpers
@@ -242,7 +242,7 @@ def test_samples_of_a_comparison(configured, monkeypatch, tmp_path):
 
     monkeypatch.setattr(compare, "methods_of", stop)
     monkeypatch.setattr(compare, "open_pool", lambda chosen: ThreadPoolExecutor(2))
-    monkeypatch.setattr(compare, "as_worker", lambda chosen, out: nullcontext())
+    monkeypatch.setattr(complete, "as_worker", lambda chosen, out: nullcontext())
     found = []
     for name, executor in (("alone", "executor=local"), ("several", PROCESSES)):
         with pytest.raises(EnoughError):

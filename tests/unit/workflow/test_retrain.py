@@ -9,9 +9,10 @@ from hepflow.errors import ConfigError
 from hepflow.results import Results
 from hepflow.sample import Sample
 from hepflow.searches import RetrainedLimits
+from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.many.retrain import default_injections, dry_run, retrained_limits
 from hepflow.workflow.many.retrain_steps import limits_plan
-from hepflow.workflow.many.retrained_search import perform
+from hepflow.workflow.many.retrained_search import RetrainedSearch
 from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import run
 
@@ -139,7 +140,7 @@ def test_a_training_is_a_function_of_configuration_and_folder(made, configure, t
         "features",
         *(step.name for step in plan if step.name.startswith("injected-40/training-1/")),
     ):
-        perform(config, plan, out, step)
+        RetrainedSearch(config, plan, RunFolder(out, None), blind=False).perform(step)
     result = "stages/injected-40/training-1/efficiency/efficiency.json"
     assert (out / result).read_text("utf-8") == (made / result).read_text("utf-8")
 

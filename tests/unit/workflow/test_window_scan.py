@@ -13,7 +13,7 @@ from hepflow.stats import bump_hunt, gaussian_signal, trials_of_cuts
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.many.window_scan import dry_run, scan
-from hepflow.workflow.many.window_search import perform
+from hepflow.workflow.many.window_search import WindowSearch
 from hepflow.workflow.many.window_steps import regions_of, scan_plan
 from hepflow.workflow.reproduce import reproduce
 from hepflow.workflow.run import run
@@ -150,7 +150,7 @@ def test_every_step_is_a_function_of_configuration_and_folder(scanned, configure
     plan = scan_plan(config, out, blind=False)
     for step in plan:
         if step.name != "report":  # which the command itself makes, when all else is done
-            perform(config, plan, out, False, step.name)
+            WindowSearch(config, plan, RunFolder(out, None), blind=False).perform(step.name)
     assert WindowScan.from_json(out / "scan.json").windows == (
         WindowScan.from_json(scanned / "scan.json").windows[2],
     )
