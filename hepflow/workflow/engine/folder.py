@@ -79,8 +79,8 @@ class RunFolder:
             if identity != theirs:
                 key, its, own = _difference(theirs, identity)
                 raise InputError(
-                    f"{path} belongs to another run: its {key} is {its!r}, this one's is {own!r}. Choose another --out, "
-                    "or remove that folder"
+                    f"{path} belongs to another run: its {key} is {its!r}, this one's is {own!r}. Choose another "
+                    "--out, or remove that folder"
                 )
         elif path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
