@@ -49,22 +49,27 @@ def complete(
     HepflowError
         What a step raised; ``provenance.json`` says so.
     """
-
-    def report() -> list[Path]:
-        from hepflow.report import write_report  # draws: a second that a run without it need not wait for
-
-        return [write_report(folder.path)]
-
     before = {step: why for step, why in left.items() if step != REPORT}
     with record_run(folder, config, plan, left) as end:
         carry_out(plan, before, performing(config, folder, work_in, pool), pool)
         if REPORT in left:
             end(REPORTING)  # so that the report can tell seconds
-            Work(plan, folder).publish(REPORT, report)
+            told = {REPORT: left[REPORT]}
+            carry_out(plan, told, performing(config, folder, partial(_Report, plan), pool), pool)
         end(DONE)
     forget_helpers(plan, folder)
     if all(folder.todo(plan, need) is None for step in plan for need in step.needs):
         folder.forget_checkpoints()  # nothing is left but to show what was found
+
+
+class _Report(Work):
+    """The page that tells what was found, and how."""
+
+    def perform(self, step: str) -> None:
+        """Write it."""
+        from hepflow.report import write_report  # draws: a second that a run without it need not wait for
+
+        self.publish(step, lambda: [write_report(self.folder.path)])
 
 
 def performing(config: Config, folder: RunFolder, work_in: WorkIn, pool: Executor | None) -> Perform:

@@ -20,6 +20,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
 from hepflow.workflow.engine.logs import logging_to, without_bars
 
+LOADED = "hepflow.workflow.analysis"  # what nearly every step needs, torch with it: seconds, in all workers at once
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 log = logging.getLogger("hepflow.workflow")
 
@@ -43,6 +44,8 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
         others = multiprocessing.active_children()
         with ProcessPoolExecutor(workers, spawn, initializer=_begin_worker) as pool:
             try:
+                for _ in range(workers):
+                    pool.submit(_load)
                 yield pool
             except BaseException:
                 for worker in multiprocessing.active_children():
@@ -119,18 +122,20 @@ def _client(chosen: Dask) -> Iterator[Any]:
                 "with `dask scheduler`, and give the address that it prints"
             ) from None
         with client:
-            _await_worker(client, chosen)
+            _begin(client, chosen, distributed)
             yield client
         return
     with _cluster(chosen, distributed) as cluster, distributed.Client(cluster) as client:
-        _await_worker(client, chosen)
+        _begin(client, chosen, distributed)
         yield client
 
 
-def _await_worker(client: Any, chosen: Dask) -> None:
+def _begin(client: Any, chosen: Dask, distributed: Any) -> None:
     """Return once a worker has done something; a task brings those that a cluster starts only when needed."""
     try:
         client.submit(_greet, pure=False).result(timeout=chosen.timeout)
+        for address in client.nthreads():
+            distributed.fire_and_forget(client.submit(_load, workers=[address], pure=False))
     except TimeoutError:
         where = "look for the jobs in the queue and at their logs"
         if chosen.scheduler is not None:
@@ -149,6 +154,11 @@ def _await_worker(client: Any, chosen: Dask) -> None:
 
 def _greet() -> None:
     """Do nothing, with all that a worker imports for it: hepflow has to be there."""
+
+
+def _load() -> None:
+    """Import what steps need, before there is one."""
+    importlib.import_module(LOADED)
 
 
 def _cluster(chosen: Dask, distributed: Any) -> Any:
