@@ -135,7 +135,8 @@ def _begin(client: Any, chosen: Dask, distributed: Any) -> None:
     try:
         client.submit(_greet, pure=False).result(timeout=chosen.timeout)
         for address in client.nthreads():
-            distributed.fire_and_forget(client.submit(_load, workers=[address], pure=False))
+            loading = client.submit(_load, workers=[address], allow_other_workers=True, pure=False)
+            distributed.fire_and_forget(loading)
     except TimeoutError:
         where = "look for the jobs in the queue and at their logs"
         if chosen.scheduler is not None:
