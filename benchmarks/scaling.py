@@ -5,8 +5,7 @@
 prints the seconds of both, what they are over those of one process shared by all workers, and, with `--kill`, whether
 the results are the same where a worker is killed in the middle. Cores that share caches, memory or arithmetic units
 are slower when all of them work. How much is measured by the first method, alone and in so many processes at once
-that know nothing of each other, and the ideal is given with and without it. On a virtual machine, what the host gave
-to others meanwhile (steal) is taken off each time, and printed.
+that know nothing of each other, and the ideal is given with and without it.
 """
 
 from __future__ import annotations
@@ -57,22 +56,15 @@ def at_once(config: Path, method: str, processes: int, folder: Path) -> float:
 
 
 def run_all(commands: Sequence[Sequence[str]], kill_after: float | None = None) -> float:
-    """Return the seconds until all of some comparisons have ended, less those that the host gave to others."""
-    start, before = time.perf_counter(), psutil.cpu_times()
+    """Return the seconds until all of some comparisons, begun together, have ended."""
+    start = time.perf_counter()
     running = [subprocess.Popen([*COMPARE, *options], stdout=subprocess.DEVNULL) for options in commands]
     if kill_after is not None:
         threading.Timer(kill_after, kill_a_worker, [running[0].pid]).start()
     codes = [one.wait() for one in running]
     if any(codes):
         raise SystemExit("a comparison failed")
-    seconds, now = time.perf_counter() - start, psutil.cpu_times()
-    stolen = getattr(now, "steal", 0.0) - getattr(
-        before, "steal", 0.0
-    )  # of all cores that had something to do
-    busy = now.user + now.nice + now.system - before.user - before.nice - before.system
-    lost = stolen * seconds / (busy + stolen)
-    print(f"  {seconds:.0f} s, {lost:.0f} s of them lost to others on the host", flush=True)
-    return seconds - lost
+    return time.perf_counter() - start
 
 
 def kill_a_worker(parent: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 
@@ -14,6 +15,14 @@ from hepflow.workflow.engine.plan import Plan
 
 Perform = Callable[[str], None]
 log = logging.getLogger("hepflow.workflow")
+
+
+class Workers(Executor):
+    """A pool that is sent no more steps than it can make at once."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """Return how many workers there are now."""
 
 
 def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]:
@@ -72,7 +81,10 @@ def carry_out(plan: Plan, steps: Mapping[str, str], perform: Perform, pool: Exec
     bar = tqdm(total=len(steps), desc="steps", unit="step", disable=None)
     while waiting or running:
         unfinished = {*waiting, *running.values(), *failed}
-        for step in [one for one in waiting if unfinished.isdisjoint(plan[one].before)]:
+        ready = [one for one in waiting if unfinished.isdisjoint(plan[one].before)]
+        if isinstance(pool, Workers):
+            ready = ready[: max(0, max(1, pool.count()) - len(running))]
+        for step in ready:
             waiting.remove(step)
             running[pool.submit(perform, step)] = step
         if not running:  # all that is left needs what failed

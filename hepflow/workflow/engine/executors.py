@@ -10,18 +10,20 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
+from hepflow.workflow.engine.execute import Workers
 from hepflow.workflow.engine.logs import logging_to, without_bars
 
 LOADED = "hepflow.workflow.analysis"  # what nearly every step needs, torch with it: seconds, in all workers at once
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+T = TypeVar("T")
 log = logging.getLogger("hepflow.workflow")
 
 
@@ -55,7 +57,26 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
     else:
         with _client(chosen) as client:
             log.info("Dask: %d worker(s); dashboard %s", len(client.nthreads()), client.dashboard_link)
-            yield client.get_executor(pure=False)
+            yield DaskWorkers(client)
+
+
+class DaskWorkers(Workers):
+    """The workers of a Dask cluster, one step each at a time.
+
+    Dask assigns what it is sent at once: a step would wait behind a long one while another worker has nothing to do.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._executor = client, client.get_executor(pure=False)
+
+    def submit(self, fn: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
+        """Have a worker call a function."""
+        future: Future[T] = self._executor.submit(fn, *arguments, **named)
+        return future
+
+    def count(self) -> int:
+        """Return how many workers there are now."""
+        return len(self._client.nthreads())
 
 
 def _begin_worker() -> None:

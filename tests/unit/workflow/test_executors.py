@@ -17,7 +17,7 @@ from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.workflow.config.executor import Dask, Local, Processes
 from hepflow.workflow.engine import executors
 from hepflow.workflow.engine.code import code_of
-from hepflow.workflow.engine.execute import carry_out, todo
+from hepflow.workflow.engine.execute import Workers, carry_out, todo
 from hepflow.workflow.engine.executors import open_pool
 from hepflow.workflow.engine.folder import RunFolder
 from hepflow.workflow.engine.plan import Plan, Step
@@ -104,6 +104,38 @@ def test_a_step_after_others_waits_for_them_but_does_not_bring_them_back(tmp_pat
     with folder.replacing("joined") as place:
         folder.finish(place, plan, "joined", 1.0, [])
     assert todo(plan, folder, ["joined"]) == {}
+
+
+class Two(Workers, ThreadPoolExecutor):
+    """Two workers that note how many steps they were sent."""
+
+    def __init__(self):
+        super().__init__(max_workers=2)
+        self.unfinished, self.most = [], 0
+
+    def submit(self, fn, /, *arguments):
+        future = super().submit(fn, *arguments)
+        self.unfinished = [one for one in (*self.unfinished, future) if not one.done()]
+        self.most = max(self.most, len(self.unfinished))
+        return future
+
+    def count(self):
+        return 2
+
+
+def test_workers_are_sent_what_they_can_make_and_the_first_steps_first():
+    names = [f"step-{number}" for number in range(8)]
+    plan, begun = Plan.of([Step(name, "a", {}) for name in names]), []
+
+    def perform(step):
+        begun.append(step)
+        time.sleep(0.01)
+
+    with Two() as pool:
+        carry_out(plan, dict.fromkeys(names, ""), perform, pool)
+        assert pool.most == 2
+    assert sorted(begun) == names
+    assert set(begun[:2]) == {"step-0", "step-1"}
 
 
 def results_of(folder):
