@@ -5,7 +5,8 @@
 prints the seconds of both, what they are over those of one process shared by all workers, and, with `--kill`, whether
 the results are the same where a worker is killed in the middle. Cores that share caches, memory or arithmetic units
 are slower when all of them work. How much is measured by the first method, alone and in so many processes at once
-that know nothing of each other, and the ideal is given with and without it.
+that know nothing of each other, and the ideal is given with and without it. What is left where the cores are slower
+for other reasons in one of the runs is the time over that of the steps themselves, as they took it.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ def main() -> None:
         alone, serial = timed(config, "local", Path(folder) / "local")
         together, parallel = timed(config, dask, Path(folder) / "dask")
         ideal = serial / options.workers
+        (record,) = json.loads((Path(folder) / "dask" / "provenance.json").read_text())["runs"]
+        steps = sum(record["seconds_of_steps"].values()) / options.workers
         first = options.methods.partition(",")[0]
         one = at_once(config, first, 1, Path(folder) / "one")
         several = at_once(config, first, options.workers, Path(folder) / "several")
@@ -102,8 +105,10 @@ def main() -> None:
             f"{first} alone {one:.0f} s, in {options.workers} independent processes at once {several:.0f} s"
         )
         print(f"over the ideal of this machine {possible:.0f} s: {parallel / possible:.2f}")
+        print(f"over its own steps, shared by all workers, {steps:.0f} s: {parallel / steps:.2f}")
         cases = {
             "scaling": {"hepflow": parallel, "peer": possible, "ratio": possible / parallel, "unit": "s"},
+            "workers": {"hepflow": parallel, "peer": steps, "ratio": steps / parallel, "unit": "s"},
             "cores": {"hepflow": several, "peer": one, "ratio": one / several, "unit": "s"},
         }
         if options.kill is not None:
