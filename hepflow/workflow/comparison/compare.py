@@ -54,9 +54,8 @@ def compare(config: Config, out: Path, *, scan: bool = False) -> Comparison:
     _check(config, scan)
     folder, reading = RunFolder(out, identity(config)), samples_plan(config)
     with folder.locked(), logging_to(out), ExitStack() as stack:
-        pool = cache(
-            lambda: stack.enter_context(open_pool(config.executor))
-        )  # jobs of a farm are submitted once
+        # jobs of a farm are submitted once, and only where something is left to do
+        pool = cache(lambda: stack.enter_context(open_pool(config.executor)))
         if unread := todo(reading, folder, [SAMPLES]):
             read = performing(config, folder, partial(_samples, config, reading), pool())
             carry_out(reading, unread, read, pool())

@@ -21,7 +21,7 @@ from hepflow.workflow.config.executor import Dask, Local, Processes
 from hepflow.workflow.engine.execute import Workers
 from hepflow.workflow.engine.logs import logging_to, without_bars
 
-LOADED = "hepflow.workflow.analysis"  # what nearly every step needs, torch with it: seconds, in all workers at once
+LOADED = "hepflow.workflow.analysis"  # what nearly every step needs, torch with it
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 T = TypeVar("T")
 log = logging.getLogger("hepflow.workflow")
@@ -46,8 +46,6 @@ def open_pool(chosen: Local | Processes | Dask) -> Iterator[Executor | None]:
         others = multiprocessing.active_children()
         with ProcessPoolExecutor(workers, spawn, initializer=_begin_worker) as pool:
             try:
-                for _ in range(workers):
-                    pool.submit(_load)
                 yield pool
             except BaseException:
                 for worker in multiprocessing.active_children():
@@ -152,7 +150,10 @@ def _client(chosen: Dask) -> Iterator[Any]:
 
 
 def _begin(client: Any, chosen: Dask, distributed: Any) -> None:
-    """Return once a worker has done something; a task brings those that a cluster starts only when needed."""
+    """Return once a worker has done something, and have all load what takes seconds, at once.
+
+    A task brings those that a cluster starts only when needed.
+    """
     try:
         client.submit(_greet, pure=False).result(timeout=chosen.timeout)
         for address in client.nthreads():
