@@ -31,7 +31,7 @@ format: $(VENV)/.installed ## correct what the style check can correct
 	$(BIN)/ruff format
 
 docs: $(VENV)/.installed ## the configuration reference from the schema, then the site in site/
-	$(BIN)/python -m hepflow.workflow.config > docs/configuration.md
+	$(BIN)/python -m hepflow.config > docs/configuration.md
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	$(BIN)/mkdocs build --strict
 

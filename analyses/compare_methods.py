@@ -19,9 +19,9 @@ import yaml
 
 import hepflow as hf
 from hepflow.cli.compare import table
-from hepflow.plots import draw_comparison
+from hepflow.studies.comparison.figures.draw import draw_comparison
 from hepflow.workflow.comparison.compare import compare
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 SIGNAL_REGION, SIDEBANDS = (3300, 3700), [(2900, 3300), (3700, 4500)]  # GeV

@@ -22,11 +22,12 @@ import yaml
 
 import hepflow as hf
 from hepflow.cli.compare import table
-from hepflow.comparison import IDEALIZED, Comparison
+from hepflow.studies.comparison.record import Comparison
+from hepflow.studies.comparison.summary import IDEALIZED
 from hepflow.methods.feta import Feta
 from hepflow.selection import closure
 from hepflow.workflow.comparison.compare import compare
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2", "dR_JJ")
 BANDS = {

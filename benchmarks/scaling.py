@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-from hepflow.comparison import Comparison
+from hepflow.studies.comparison.record import Comparison
 
 COMPARE = [sys.executable, "-m", "hepflow", "--quiet", "compare"]
 CONFIG = """

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from hepflow.results import Results
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 from hepflow.workflow.run import run
 
 CONFIG = """

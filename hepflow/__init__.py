@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hepflow.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, export, flows, methods, plots, searches, selection, smooth, stats
+    from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.features import features
@@ -49,7 +49,6 @@ __all__ = [
     "read",
     "save_sample",
     "score",
-    "searches",
     "selection",
     "smooth",
     "stats",
@@ -57,7 +56,7 @@ __all__ = [
     "validate_in_simulation",
 ]
 
-_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "searches", "selection", "smooth", "stats")
+_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats")
 _HOMES = {
     "ConfigError": "errors",
     "FitError": "errors",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
 
-from hepflow.errors import InputError
+from pydantic import BeforeValidator
+
+from hepflow.engine.unblinding import Unblinding
+from hepflow.records import Record
 from hepflow.sample import SkippedFile
-from hepflow.storage import read_record
 
-SCHEMA = "hepflow-results-1"
 Numbers = tuple[float, ...]
 Maybe = tuple[float | None, ...]  # None where there is no number to show
 
@@ -162,17 +162,16 @@ class TruthCurve:
     minimum_background_efficiency: float
 
 
+def _rows(content: Any) -> tuple[tuple[Any, Any], ...]:
+    """Return the rows of a cutflow, which have their names in the file."""
+    try:
+        return tuple((row["cut"], row["events"]) for row in content)
+    except (KeyError, TypeError):
+        raise ValueError("expected rows such as {cut: ..., events: ...}") from None
+
+
 @dataclass(frozen=True)
-class Unblinding:
-    """Who asked to see the blinded data, when (UTC, ISO 8601), and the hash of the configuration."""
-
-    by: str
-    at: str
-    config_hash: str
-
-
-@dataclass(frozen=True)
-class Results:
+class Results(Record):
     """The results of a run, schema ``hepflow-results-1``.
 
     Parameters
@@ -212,12 +211,15 @@ class Results:
         Damaged files of data and signal that were left out, each with the cause.
     """
 
+    schema: ClassVar[str] = "hepflow-results-1"
+    remedy: ClassVar[str] = "`hepflow run` with the same configuration writes it anew"
+
     name: str
     seed: int
     method: str
     versions: Mapping[str, str]
     config_hash: str
-    cutflow: tuple[tuple[str, int], ...]
+    cutflow: Annotated[tuple[tuple[str, int], ...], BeforeValidator(_rows)]
     regions: Mapping[str, Any]
     counts: Mapping[str, float]
     closure: Mapping[str, float | None]
@@ -242,41 +244,5 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, in the layout of ``results.json``."""
-        content = asdict(self)
-        content["cutflow"] = [{"cut": cut, "events": events} for cut, events in self.cutflow]
-        return {"schema": SCHEMA, **content}
-
-    @classmethod
-    def from_json(cls, path: str | Path) -> Results:
-        """Read ``results.json``.
-
-        Raises
-        ------
-        InputError
-            If the file is missing, is not JSON, is of another schema, or lacks what this has.
-        """
-        content = read_record(path, SCHEMA)
-        try:
-            return cls._of(content)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{path}: damaged: not as hepflow writes it ({type(error).__name__}: {error}); `hepflow run` with "
-                "the same configuration writes it anew"
-            ) from None
-
-    @classmethod
-    def _of(cls, content: dict[str, Any]) -> Results:
-        content["cutflow"] = tuple((row["cut"], row["events"]) for row in content["cutflow"])
-        content["inclusive"] = _cut(content["inclusive"])
-        content["cuts"] = tuple(_cut(cut) for cut in content["cuts"])
-        content["features"] = tuple(Histogram(**entry) for entry in content["features"])
-        content["scores"] = Histogram(**content["scores"])
-        content["truth"] = TruthCurve(**content["truth"]) if content["truth"] else None
-        content["unblinded"] = tuple(Unblinding(**entry) for entry in content.get("unblinded", ()))
-        content["skipped_files"] = tuple(SkippedFile(**entry) for entry in content.get("skipped_files", ()))
-        known = {entry.name for entry in fields(cls)}
-        return cls(**{key: value for key, value in content.items() if key in known})
-
-
-def _cut(content: dict[str, Any]) -> CutResult:
-    return CutResult(**{**content, "spectrum": SpectrumRecord(**content["spectrum"])})
+        cutflow = [{"cut": cut, "events": events} for cut, events in self.cutflow]
+        return {**super().to_dict(), "cutflow": cutflow}

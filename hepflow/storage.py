@@ -1,22 +1,19 @@
-"""Samples in files, and files that are written whole or not at all."""
+"""Samples in files: HDF5, Parquet and ROOT."""
 
 from __future__ import annotations
 
-import errno
 import io
 import json
-import math
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.sample import Sample, SkippedFile
 
@@ -28,88 +25,7 @@ SCHEMA = "hepflow-sample-1"
 TREE = "sample"
 ROWS = 1 << 18  # rows written at a time to a TTree or Parquet row group: what a reader must hold at once
 
-NO_ROOM = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT))
-READ_ONLY = os.strerror(errno.EROFS)
-
 Arrays = dict[str, NDArray[Any]]
-
-
-@contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes `path` if the block ends well and vanishes otherwise.
-
-    The temporary file stands in the same folder and has the same suffix. It is flushed to the disk before it
-    takes the place of `path`, so that a reader sees the old file or the new one, never a part.
-
-    Raises
-    ------
-    InputError
-        If the folder does not exist, or cannot be written to, or the disk is full.
-
-    Examples
-    --------
-    >>> with atomic_write("counts.txt") as temporary:  # doctest: +SKIP
-    ...     temporary.write_text("42")
-    """
-    target = Path(os.path.realpath(path))  # through a link, so that the link stays one
-    if not target.parent.is_dir():
-        raise InputError(
-            f"{path}: cannot be written: there is no folder {str(target.parent)!r}; create it first"
-        )
-    if target.is_dir():
-        raise InputError(f"{path}: cannot be written: it is a folder; name a file in it")
-    if not os.access(target.parent, os.W_OK):
-        raise InputError(f"{path}: cannot be written: no permission to write in {str(target.parent)!r}")
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
-    try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        temporary.replace(target)
-        sync(target.parent)
-    except Exception as error:
-        refuse_disk(path, error)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def refuse_disk(path: str | Path, error: Exception) -> None:
-    """Raise an InputError that names the file if the disk is at fault; libraries say so in errors of any class."""
-    found = [cause for cause in (*NO_ROOM, READ_ONLY) if cause in str(error)]
-    if found:
-        remedy = (
-            "write elsewhere"
-            if found[0] == READ_ONLY
-            else "make room, and give the same command again: what was finished stays"
-        )
-        raise InputError(f"{path}: cannot be written: {found[0].lower()}; {remedy}") from error
-
-
-def sync(folder: Path) -> None:
-    """Have the names in a folder written to the disk."""
-    stream = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(stream)
-    finally:
-        os.close(stream)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write text (UTF-8), whole or not at all."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_json(path: str | Path, value: object) -> None:
-    """Write a value as JSON, whole or not at all; numpy values, dataclasses and paths are written plainly.
-
-    Raises
-    ------
-    ConfigError
-        If it holds what JSON cannot say, such as NaN; the message says where.
-    """
-    write_text(path, json.dumps(_plain(value, "$"), indent=2, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -125,55 +41,6 @@ def write_hdf5(path: str | Path) -> Iterator[h5py.File]:
         yield file
     with atomic_write(path) as temporary:
         temporary.write_bytes(image.getbuffer())
-
-
-def read_json(path: str | Path, kind: str = "JSON") -> Any:
-    """Read a JSON file; an error says what `kind` of record was expected there.
-
-    Raises
-    ------
-    InputError
-        If it is missing, cannot be read or is not JSON.
-    """
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except RecursionError:
-        raise InputError(f"{path}: cannot be read as {kind} (nested hundreds of levels deep)") from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
-
-
-def read_record(path: str | Path, schema: str) -> dict[str, Any]:
-    """Read a JSON file that carries its schema, and return its other entries.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not JSON, or is of another schema.
-    """
-    content = read_json(path, schema)
-    found = content.pop("schema", None) if isinstance(content, dict) else type(content).__name__
-    if found != schema:
-        raise InputError(f"{path}: expected schema {schema!r}, found {found!r}")
-    return dict(content)
-
-
-def _plain(value: Any, where: str) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _plain(entry, f"{where}.{key}") for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry, f"{where}[{index}]") for index, entry in enumerate(value)]
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{where} is {value}, which JSON cannot hold; write None where there is no number")
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), which JSON cannot hold")
 
 
 def save_sample(sample: Sample, path: str | Path) -> None:

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, HepflowError, InputError
-from hepflow.storage import atomic_write
 from hepflow.version import __version__
 
 SCHEMA = "hepflow-weights-1"

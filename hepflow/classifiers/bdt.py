@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -44,6 +45,11 @@ class BoostedTrees:
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
     edges: tuple[FloatArray, ...] = field(default=(), init=False, repr=False)
     forest: Forest | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def of(cls, *, ensemble: int, **options: Any) -> Self:
+        """Return an untrained ensemble of this size, from plain settings."""
+        return cls(members=ensemble, **options)
 
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> BoostedTrees:
         """Train on the features of N events against those of M; their weights are scaled to the same sum."""

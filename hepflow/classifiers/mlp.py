@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import torch
@@ -73,6 +74,11 @@ class NeuralNetwork:
                 f"NeuralNetwork: members {self.members} and hidden layers {self.hidden}; expected at least one of "
                 "each, no layer empty"
             )
+
+    @classmethod
+    def of(cls, *, ensemble: int, hidden: Sequence[int]) -> Self:
+        """Return an untrained ensemble of this size, from plain settings."""
+        return cls(members=ensemble, hidden=tuple(hidden))
 
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> NeuralNetwork:
         """Train on the features of N events against those of M; their weights are scaled to the same sum.

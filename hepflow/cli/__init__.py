@@ -28,9 +28,9 @@ from hepflow.cli.scan import scan
 from hepflow.cli.start import check, init
 from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
+from hepflow.engine.logs import without_bars
 from hepflow.errors import HepflowError
 from hepflow.version import __version__
-from hepflow.workflow.engine.logs import without_bars
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

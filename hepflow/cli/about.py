@@ -8,7 +8,7 @@ from importlib import metadata
 
 import click
 
-from hepflow.citations import citation
+from hepflow.catalogue import citation
 from hepflow.cli import console
 from hepflow.version import __version__
 

@@ -7,12 +7,14 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 
 import click
 
+from hepflow.catalogue import CLASSIFIERS, METHODS
 from hepflow.errors import FitError, HepflowError
 
 INTERRUPTED = 130
@@ -84,6 +86,17 @@ def print_plan(steps: Mapping[str, str | None], out: Path, as_json: bool) -> Non
     click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
 
 
+@contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Say, where the user presses Ctrl-C, that what is done stays in the folder."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise InterruptError(
+            f"interrupted; what is done stays in {out}, and the same command goes on from there"
+        ) from None
+
+
 def raise_problems(problems: Sequence[str]) -> None:
     """Raise FitError (exit 3) if some numbers could not be computed, once those that could be are printed."""
     if problems:
@@ -92,10 +105,9 @@ def raise_problems(problems: Sequence[str]) -> None:
 
 def _choices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the methods and classifiers that a shell may complete to."""
-    from hepflow.workflow.config.methods import BY_NAME, NEEDS_TRUTH
-
-    named = [f"method={name}" for name in BY_NAME if name not in NEEDS_TRUTH]
-    return [text for text in (*named, "classifier=bdt", "classifier=mlp") if text.startswith(incomplete)]
+    methods = [f"method={name}" for name, row in METHODS.items() if not row.needs_truth]
+    classifiers = [f"classifier={name}" for name in CLASSIFIERS]
+    return [text for text in (*methods, *classifiers) if text.startswith(incomplete)]
 
 
 def overrides(function: Function) -> Function:

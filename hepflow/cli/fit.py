@@ -13,8 +13,8 @@ from hepflow.cli.figures import fit_figures, write_figures
 from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.run import results_file
-from hepflow.cli.summary import summary
 from hepflow.cli.targets import refuse_options
+from hepflow.studies.search.text import summary
 
 
 @click.command(
@@ -63,7 +63,7 @@ def fit(
     else:
         click.echo(hunt_text(found))
     if workspace_out is not None:
-        from hepflow.storage import write_json
+        from hepflow.records import write_json
 
         write_json(workspace_out, found.workspace)
     if figure is not None:

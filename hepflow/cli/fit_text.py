@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hepflow.cli.tables import aligned, band, number, with_error
+from hepflow.text import aligned, band, number, with_error
 
 if TYPE_CHECKING:
     from hepflow.smooth import SmoothFit

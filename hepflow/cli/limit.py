@@ -15,6 +15,7 @@ from hepflow.cli import console, options
 from hepflow.cli.fit_text import limit_text, limits_text, scan_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.scans import mass_scan
+from hepflow.cli.studies import carry_out
 from hepflow.cli.targets import read_bins, refuse_options
 from hepflow.errors import ConfigError, FitError, InputError
 
@@ -93,9 +94,10 @@ def limit(
     """
     if retrain:
         refuse_options("--retrain takes its settings from the configuration", _beside(RETRAINING))
-        from hepflow.cli.retrain import retrain as train_again
+        from hepflow.config import load_config
 
-        train_again(Path(target), out, (*overrides, *executor), as_json, dry_run=dry_run)
+        settings = load_config(Path(target), (*overrides, *executor))
+        carry_out("limits", settings, out, as_json, dry_run=dry_run)
         return
     retraining = {"--out": out, "--set": overrides, "--dry-run": dry_run}
     refuse_options("these belong to --retrain", retraining | {"--executor, --workers, --scheduler": executor})

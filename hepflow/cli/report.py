@@ -25,8 +25,8 @@ def report(folder: Path, out: Path | None) -> None:
     limit CONFIG --retrain`. One HTML file with its figures inside, for a browser, a phone or a printer; it loads
     nothing from elsewhere.
     """
-    from hepflow.report import write_report
-    from hepflow.workflow.engine.folder import refuse_links
+    from hepflow.engine.folder import refuse_links
+    from hepflow.studies.report import write_report
 
     if out is None:
         refuse_links(folder)

@@ -33,13 +33,13 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already; name another file, or replace it with --force")
 
-    from hepflow.storage import write_text
-    from hepflow.workflow.config import example_yaml
+    from hepflow.atomic import write_text
+    from hepflow.config import example_yaml
 
     if data is None:
         write_text(file, example_yaml())
     else:
-        from hepflow.workflow.recognise import start_from
+        from hepflow.studies.search.recognise import start_from
 
         write_text(file, example_yaml(start_from(file.parent, data, signal, simulation)))
     click.echo(f"wrote {file}: look at its inputs and regions, then `hepflow check {file}`", err=True)
@@ -54,8 +54,8 @@ def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     Opens the inputs, looks at keys, columns and regions, and estimates time and memory from a few training steps.
     """
-    from hepflow.workflow.check import check as check_inputs
-    from hepflow.workflow.config import load_config
+    from hepflow.config import load_config
+    from hepflow.studies.search.check import check as check_inputs
 
     messages = check_inputs(load_config(config, overrides))
     if as_json:

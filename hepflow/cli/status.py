@@ -13,8 +13,8 @@ from hepflow.cli.options import FOLDER
 from hepflow.errors import HepflowError
 
 if TYPE_CHECKING:
-    from hepflow.workflow.engine.status import Status
-    from hepflow.workflow.reproduce import Reproduction
+    from hepflow.engine.status import Status
+    from hepflow.studies.reproduce import Reproduction
 
 MOST = 20  # differences that are printed
 
@@ -25,10 +25,10 @@ MOST = 20  # differences that are printed
 def status(folder: Path, as_json: bool) -> None:
     """Say what is done, running, left or failed in a run folder.
 
-    Of a run, a scan, a comparison or limits with retraining. What another configuration would change, `hepflow run
+    Of whatever study. What another configuration would change, `hepflow run
     CONFIG --dry-run` says.
     """
-    from hepflow.workflow.engine.status import status as look
+    from hepflow.engine.status import status as look
 
     found = look(folder)
     if as_json:
@@ -45,18 +45,14 @@ def status(folder: Path, as_json: bool) -> None:
 def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json: bool) -> None:
     """Run an analysis again from what its folder keeps, and compare.
 
-    A run, a scan, a comparison of methods or limits with retraining. Exit code 1 if a number differs. On the same
+    Whatever study made it. Exit code 1 if a number differs. On the same
     machine, with the same versions and threads, none does.
     """
-    from hepflow.workflow.reproduce import reproduce as again
+    from hepflow.studies.reproduce import reproduce as again
 
     out = out or folder.with_name(f"{folder.name}-reproduced")
-    try:
+    with console.resumable(out):
         found = again(folder, out, executor)
-    except KeyboardInterrupt:
-        raise console.InterruptError(
-            f"interrupted; what is done stays in {out}, and the same command goes on from there"
-        ) from None
     if as_json:
         console.print_json({**asdict(found), "out": str(found.out)})
     else:
@@ -68,7 +64,7 @@ def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json
 def _status_text(found: Status) -> str:
     lines = []
     if found.last is not None:
-        lines.append(f"{' '.join(found.last['command'])}: {found.outcome} (began {found.last['started']})")
+        lines.append(f"{' '.join(found.last.command)}: {found.outcome} (began {found.last.started})")
     if found.holder is not None:
         lines.append(f"running: {found.holder}")
     width = max((len(one.step) for one in found.steps), default=0)

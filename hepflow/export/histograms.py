@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from hepflow.atomic import atomic_write
 from hepflow.features import LABELS
+from hepflow.records import write_json
 from hepflow.results import Results
 from hepflow.sample import FloatArray
-from hepflow.storage import atomic_write, write_json
 from hepflow.version import __version__
 
 FEATURE_OF = {label: feature for feature, label in LABELS.items()}

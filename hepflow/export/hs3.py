@@ -15,8 +15,8 @@ from typing import Any
 import pyhf
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.records import write_json
 from hepflow.stats import open_workspace
-from hepflow.storage import write_json
 from hepflow.version import __version__
 
 VERSION = "0.2"

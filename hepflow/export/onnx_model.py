@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit, ndtri
 
+from hepflow.atomic import atomic_write
 from hepflow.classifiers import BoostedTrees, CrossFit, NeuralNetwork
 from hepflow.classifiers.mlp import TAIL, Ranks
 from hepflow.errors import ConfigError
 from hepflow.sample import FloatArray
-from hepflow.storage import atomic_write
 from hepflow.version import __version__
 
 OPSETS = {"": 17, "ai.onnx.ml": 3}  # those of 2022, which runtimes of today and of years ago read

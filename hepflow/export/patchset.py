@@ -15,8 +15,8 @@ from typing import Any
 import pyhf
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.records import write_json
 from hepflow.stats import open_workspace
-from hepflow.storage import write_json
 
 Workspace = dict[str, Any]
 PLACEHOLDER = "ins0000000"  # pyhf's schema wants a record of HEPData, which exists only after publication

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hepflow.errors import ConfigError
-from hepflow.storage import write_json
+from hepflow.records import write_json
 from hepflow.version import __version__
 
 

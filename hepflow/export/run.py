@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
+from hepflow.atomic import write_text
 from hepflow.errors import ConfigError, InputError
 from hepflow.export.hepdata import run_tables
 from hepflow.export.histograms import run_histograms, write_root, write_uhi
 from hepflow.export.submission import write_submission
+from hepflow.records import Record
 from hepflow.results import CutResult, Results
-from hepflow.storage import read_record, write_json, write_text
 
-SCHEMA = "hepflow-export-1"
 MANIFEST = "export.json"
 WEIGHTS = ("stages/scores/classifier.safetensors", "stages/background/density.safetensors")  # of a run
 
@@ -39,6 +39,19 @@ class Exported:
     """
 
     folder: Path
+    files: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Manifest(Record):
+    """What an export holds: of which run, whether blinded, its files, and what was left out and why."""
+
+    schema: ClassVar[str] = "hepflow-export-1"
+
+    run: str
+    config_hash: str
+    blinded: bool
     files: tuple[str, ...]
     left_out: tuple[str, ...]
 
@@ -88,8 +101,8 @@ def export_run(run: str | Path, out: str | Path | None = None, only: Sequence[st
         ]
         files = sorted(str(file.relative_to(fresh)) for file in fresh.rglob("*") if file.is_file())
         results = source.results
-        about = {"run": results.name, "config_hash": results.config_hash, "blinded": results.blind}
-        write_json(fresh / MANIFEST, {"schema": SCHEMA, **about, "files": files, "left_out": left_out})
+        manifest = Manifest(results.name, results.config_hash, results.blind, tuple(files), tuple(left_out))
+        manifest.write(fresh / MANIFEST)
         _replace(folder, fresh)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -260,7 +273,7 @@ def _check_replaceable(folder: Path) -> None:
     there = {str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir()}
     made: set[str] = set()
     if MANIFEST in there:
-        made = {MANIFEST, *map(str, read_record(folder / MANIFEST, SCHEMA).get("files", ()))}
+        made = {MANIFEST, *Manifest.from_json(folder / MANIFEST).files}
     others = sorted(there - made)
     if others:
         raise InputError(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError
 from hepflow.export.hepdata import hepdata_library
-from hepflow.storage import atomic_write
 
 if TYPE_CHECKING:
     from hepdata_lib import Table

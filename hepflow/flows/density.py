@@ -6,8 +6,9 @@ import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -49,15 +50,12 @@ class Density:
         training events leave open. Each keeps ``plan.best_epochs`` of its epochs; the density is the mean of all.
     preprocessing
         Builds the bijection that the flows see the features through, from training rows (N, D) and names.
-    checkpoint
-        File in which the training is kept after each epoch, and from which an interrupted one goes on; or None.
     """
 
     architecture: Architecture = spline_autoregressive
     plan: TrainingPlan = field(default_factory=TrainingPlan)
     members: int = 8
     preprocessing: Preprocessing = logit_preprocessing
-    checkpoint: Path | None = None
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     _flows: list[Any] = field(default_factory=list, init=False, repr=False)
@@ -66,8 +64,17 @@ class Density:
     _context: Standardise | None = field(default=None, init=False, repr=False)
     _range: tuple[float, float] = field(default=(0.0, 0.0), init=False, repr=False)
 
-    def fit(self, sample: Sample, seed: int) -> Density:
+    def fit(self, sample: Sample, seed: int, checkpoint: Path | None = None) -> Density:
         """Train on a sample: features, masses and event weights; truth is not looked at.
+
+        Parameters
+        ----------
+        sample
+            The training rows.
+        seed
+            Of initial parameters, splits, bootstraps and batches.
+        checkpoint
+            File in which the training is kept after each epoch, and from which an interrupted one goes on; or None.
 
         Notes
         -----
@@ -100,7 +107,7 @@ class Density:
             [seed + member for member in range(self.members)],
             "flow" if self.members == 1 else f"{self.members} flows",
             weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
-            checkpoint=self.checkpoint,
+            checkpoint=checkpoint,
         )
         self._flows, self.trainings = kept_flows(flows, trainings), tuple(trainings)
         return self
@@ -290,3 +297,38 @@ def chunks(x: FloatArray, m: FloatArray) -> Iterator[tuple[Tensor, Tensor]]:
 def tensor(values: FloatArray) -> Tensor:
     """Return numbers in the precision that networks compute in."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def spline_density(
+    *,
+    layers: int,
+    hidden: int,
+    bins: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: Literal["one-cycle", "cosine"],
+    best_epochs: int,
+    ensemble: int,
+) -> Density:
+    """Return an untrained density of spline layers, from plain settings.
+
+    Parameters
+    ----------
+    layers, hidden, bins
+        Of `spline_autoregressive`.
+    epochs, batch_size, learning_rate, schedule, best_epochs
+        Of the `TrainingPlan`; one cycle warms up for a fifth of the steps.
+    ensemble
+        Number of flows.
+    """
+    plan = TrainingPlan(
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        schedule=schedule,
+        warm_up=0.2 if schedule == "one-cycle" else 0.0,
+        best_epochs=best_epochs,
+    )
+    architecture = partial(spline_autoregressive, layers=layers, hidden=hidden, bins=bins)
+    return Density(architecture, plan, members=ensemble)

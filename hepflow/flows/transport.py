@@ -59,22 +59,27 @@ class Transport:
         Start the training at the identity, from which a map then moves no further than the likelihood asks for.
     penalty
         Weight of the squared distance |T(x) - x|^2 in the loss, in the preprocessed space.
-    checkpoint
-        File in which the training is kept after each epoch, and from which an interrupted one goes on; or None.
     """
 
     architecture: Architecture = field(default_factory=lambda: partial(spline_coupling, layers=8, hidden=32))
     plan: TrainingPlan = field(default_factory=lambda: TrainingPlan(epochs=4))
     identity: bool = True
     penalty: float = 0.0
-    checkpoint: Path | None = None
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     _maps: list[Any] = field(default_factory=list, init=False, repr=False)
     _base: Density | None = field(default=None, init=False, repr=False)
     _contexts: int = field(default=1, init=False, repr=False)
 
-    def fit(self, sample: Sample, base: Density, seed: int, *, target: FloatArray | None = None) -> Transport:
+    def fit(
+        self,
+        sample: Sample,
+        base: Density,
+        seed: int,
+        *,
+        target: FloatArray | None = None,
+        checkpoint: Path | None = None,
+    ) -> Transport:
         """Learn the maps that carry a sample to a trained base density.
 
         Parameters
@@ -87,6 +92,8 @@ class Transport:
             Of initial parameters, splits, bootstraps and batches.
         target
             Mass in GeV at which each event is to arrive, shape ``(N,)``; its own if left out.
+        checkpoint
+            As of `Density.fit`.
 
         Raises
         ------
@@ -112,7 +119,7 @@ class Transport:
             [seed + member for member in range(base.members)],
             "transport" if base.members == 1 else f"{base.members} transports",
             weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
-            checkpoint=self.checkpoint,
+            checkpoint=checkpoint,
         )
         self._maps, self.trainings = kept_flows(maps, trainings), tuple(trainings)
         self._base, self._contexts = base, context.shape[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,11 +18,6 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
 LEAST = -50.0  # log ratio of an event where a density is zero: never signal-like
-
-
-def fewer_samples() -> Cathode:
-    """Return CATHODE with fewer template events than for a classifier: the likelihood of each has its price."""
-    return Cathode(oversampling=8.0, validation_oversampling=2.0)
 
 
 def _small_density() -> Density:
@@ -47,17 +44,33 @@ class Anode:
         The untrained density of the signal region's data.
     """
 
-    cathode: Cathode = field(default_factory=fewer_samples)
+    cathode: Cathode = field(default_factory=Cathode.fewer)
     density: Density = field(default_factory=_small_density)
 
+    @classmethod
+    def of(cls, **cathode: Any) -> Self:
+        """Return the method with these settings of CATHODE."""
+        return cls(Cathode.of(**cathode))
+
+    @property
+    def background_density(self) -> Density:
+        """The density that the template is drawn from."""
+        return self.cathode.density
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Make the CATHODE template, and leave the signal region's density to the cross-fit of the scores.
 
         Raises what `Cathode.fit` does.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed)
+        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
         ratio = DensityRatio(self.cathode.density, self.density, windows.signal)
         return replace(background, scoring=ratio.instead_of)
 

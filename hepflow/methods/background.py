@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -65,11 +66,31 @@ class Background:
         return self.smooth.yield_in(*self.windows.signal)
 
 
+def second(checkpoint: Path | None) -> Path | None:
+    """Return where a method keeps its second training, beside the first."""
+    if checkpoint is None:
+        return None
+    return checkpoint.with_name(f"{checkpoint.stem}-second{checkpoint.suffix}")
+
+
 class Method(Protocol):
-    """What every method of background estimation offers."""
+    """What every method of background estimation offers.
+
+    Its dataclass takes the settings of its block in the configuration by their names, or has a class method ``of``
+    that does. One that trains a density of the background has it as ``background_density``.
+    """
 
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
-        """Learn the background from data (and simulation) without looking into the signal region."""
+        """Learn the background from data (and simulation) without looking into the signal region.
+
+        With a `checkpoint`, trainings are kept in that file and beside it as they go on, and taken up from there.
+        """
         ...

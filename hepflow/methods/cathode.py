@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from hepflow.flows.density import Density
+from hepflow.flows.density import Density, spline_density
 from hepflow.methods.background import Background
 from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SQRT_S
+
+# template events where the likelihood of each has its price
+FEWER = {"oversampling": 8.0, "validation_oversampling": 2.0}
 
 
 @dataclass
@@ -42,8 +47,46 @@ class Cathode:
     bin_width: float = 50.0
     sqrt_s: float = SQRT_S
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        oversampling: float,
+        validation_oversampling: float,
+        bin_width: float,
+        sqrt_s: float,
+        **flow: Any,
+    ) -> Self:
+        """Return the method with a density of these settings (`spline_density`), or its own without any."""
+        density: dict[str, Any] = {"density": spline_density(**flow)} if flow else {}
+        return cls(
+            oversampling=oversampling,
+            validation_oversampling=validation_oversampling,
+            bin_width=bin_width,
+            sqrt_s=sqrt_s,
+            **density,
+        )
+
+    @classmethod
+    def fewer(cls) -> Self:
+        """Return CATHODE with fewer template events, for methods to which the likelihood of each has its price."""
+        return cls(
+            oversampling=FEWER["oversampling"], validation_oversampling=FEWER["validation_oversampling"]
+        )
+
+    @property
+    def background_density(self) -> Density:
+        """The density that the template is drawn from."""
+        return self.density
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Train on the sidebands of the data and sample the template.
 
@@ -58,7 +101,7 @@ class Cathode:
         """
         windows.split(data)  # which says what is missing
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        self.learn(data, windows, seed)
+        self.learn(data, windows, seed, checkpoint)
         random = np.random.default_rng(seed)
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         sampled = Sample(mass, self.density.sample(mass, seed), data.names, weight)
@@ -74,7 +117,7 @@ class Cathode:
             losses=tuple(training.losses for training in self.density.trainings),
         )
 
-    def learn(self, data: Sample, windows: Windows, seed: int) -> None:
+    def learn(self, data: Sample, windows: Windows, seed: int, checkpoint: Path | None = None) -> None:
         """Train the density on the sidebands, as `fit` does; errors as there."""
         _, sidebands = windows.split(data)
-        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed)
+        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed, checkpoint)

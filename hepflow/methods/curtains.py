@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.architectures import spline_autoregressive
-from hepflow.flows.density import Density
+from hepflow.flows.density import Density, spline_density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
-from hepflow.methods.background import Background
+from hepflow.methods.background import Background, second
 from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -21,6 +22,7 @@ from hepflow.smooth import SQRT_S
 from hepflow.training import TrainingPlan
 
 Variant = Literal["flows-for-flows", "latents"]
+MEMBERS = 4  # flows, each with a transport of its own
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Curtains:
     """
 
     variant: Variant = "flows-for-flows"
-    base: Density = field(default_factory=lambda: Density(members=4))
+    base: Density = field(default_factory=lambda: Density(members=MEMBERS))
     flow: Transport = field(
         default_factory=lambda: Transport(
             partial(spline_autoregressive, layers=4, hidden=32), TrainingPlan(epochs=4, learning_rate=5e-3)
@@ -74,8 +76,35 @@ class Curtains:
         if self.variant not in known:
             raise ConfigError(f"Curtains: no variant {self.variant!r}: {did_you_mean(self.variant, known)}")
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        variant: Variant,
+        oversampling: float,
+        validation_oversampling: float,
+        bin_width: float,
+        sqrt_s: float,
+        **flow: Any,
+    ) -> Self:
+        """Return the method with a base density of these settings (`spline_density`)."""
+        return cls(
+            variant,
+            spline_density(**flow),
+            oversampling=oversampling,
+            validation_oversampling=validation_oversampling,
+            bin_width=bin_width,
+            sqrt_s=sqrt_s,
+        )
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Train on the sidebands of the data, and carry their events into the signal region.
 
@@ -92,11 +121,13 @@ class Curtains:
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         events = in_steps(events, windows.edges(self.bin_width))
         random = np.random.default_rng(seed)
-        self.base.fit(events, seed)
+        self.base.fit(events, seed, checkpoint)
         trainings = self.base.trainings
         carrier: Latents | Transport = Latents(self.base, self.base)
         if self.variant == "flows-for-flows":
-            carrier = self.flow.fit(events, self.base, seed, target=random.permutation(events.mass))
+            carrier = self.flow.fit(
+                events, self.base, seed, target=random.permutation(events.mass), checkpoint=second(checkpoint)
+            )
             trainings += self.flow.trainings
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         source = np.empty(len(mass), dtype=np.intp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -49,7 +50,13 @@ class Cwola:
             raise ConfigError(f"CWoLa: a neighbourhood of {self.width:g} GeV; expected a positive width")
 
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Take the events next to the signal region, with masses drawn from the fit to the sidebands.
 

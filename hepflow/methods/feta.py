@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, get_args
+from pathlib import Path
+from typing import Literal, Self, get_args
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.density import Density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
-from hepflow.methods.background import Background
+from hepflow.methods.background import Background, second
 from hepflow.methods.distance import Distance
 from hepflow.methods.sidebands import draw_masses, fit_sidebands, follow, in_steps
 from hepflow.methods.simulation import check_simulation
@@ -21,6 +22,8 @@ from hepflow.smooth import SQRT_S, SmoothFit
 from hepflow.training import Training
 
 Variant = Literal["base-to-data", "identity", "penalty", "two-bases"]
+
+MEMBERS = 4  # densities of the simulation, each with its transport
 
 
 @dataclass
@@ -64,10 +67,8 @@ class Feta:
         If there is no such variant.
     """
 
-    needs_simulation: ClassVar[bool] = True
-
     variant: Variant = "identity"
-    base: Density = field(default_factory=lambda: Density(members=4))
+    base: Density = field(default_factory=lambda: Density(members=MEMBERS))
     flow: Transport = field(default_factory=Transport)
     penalty: float = 0.1
     oversampling: float | None = None
@@ -83,8 +84,19 @@ class Feta:
         if self.variant not in known:
             raise ConfigError(f"Feta: no variant {self.variant!r}: {did_you_mean(self.variant, known)}")
 
+    @classmethod
+    def of(cls, *, variant: Variant, ensemble: int, bin_width: float, sqrt_s: float) -> Self:
+        """Return the method with so many densities."""
+        return cls(variant, Density(members=ensemble), bin_width=bin_width, sqrt_s=sqrt_s)
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Train on the simulation and on the sidebands of the data, and carry simulation to the signal region.
 
@@ -106,8 +118,8 @@ class Feta:
         simulated, observed = in_steps(simulation, edges), in_steps(sidebands, edges)
         both = np.concatenate([simulated.features, observed.features])
         common = self.base.preprocessing(both, data.names)
-        base = replace(self.base, preprocessing=lambda *_: common).fit(simulated, seed)
-        trainings = base.trainings + self._learn(base, observed, seed)
+        base = replace(self.base, preprocessing=lambda *_: common).fit(simulated, seed, checkpoint)
+        trainings = base.trainings + self._learn(base, observed, seed, second(checkpoint))
         before = self._events(simulation, base, smooth, windows, seed)
         after = follow(self.transport(before), smooth, windows, self.bin_width, "FETA")
         inside, beside = windows.in_signal(after.mass), windows.in_sidebands(after.mass)
@@ -141,15 +153,17 @@ class Feta:
         carry = self._map.forward if isinstance(self._map, Latents) else self._map.inverse
         return replace(sample, features=carry(sample.features, sample.mass))
 
-    def _learn(self, base: Density, observed: Sample, seed: int) -> tuple[Training, ...]:
+    def _learn(
+        self, base: Density, observed: Sample, seed: int, checkpoint: Path | None
+    ) -> tuple[Training, ...]:
         """Learn the map, and return the trainings behind it."""
         if self.variant == "two-bases":
-            of_data = replace(base, checkpoint=self.flow.checkpoint).fit(observed, seed)
+            of_data = replace(base).fit(observed, seed, checkpoint)
             self._map = Latents(base, of_data)
             return of_data.trainings
         penalty = self.penalty if self.variant == "penalty" else 0.0
         flow = replace(self.flow, identity=self.variant != "base-to-data", penalty=penalty)
-        self._map = flow.fit(observed, base, seed)
+        self._map = flow.fit(observed, base, seed, checkpoint=checkpoint)
         return flow.trainings
 
     def _events(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +19,8 @@ from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
+
+SPACES = 5  # or all, where there are fewer flows
 
 
 @dataclass
@@ -39,8 +43,8 @@ class LaCathode:
         If there are fewer flows than spaces.
     """
 
-    cathode: Cathode = field(default_factory=Cathode)
-    spaces: int = 5
+    cathode: Cathode = field(default_factory=Cathode.fewer)
+    spaces: int = SPACES
 
     def __post_init__(self) -> None:
         if not 1 <= self.spaces <= self.cathode.density.members:
@@ -49,14 +53,31 @@ class LaCathode:
                 "one and at most as many as there are flows"
             )
 
+    @classmethod
+    def of(cls, *, spaces: int | None, **cathode: Any) -> Self:
+        """Return the method with these settings, those of CATHODE among them."""
+        made = Cathode.of(**cathode)
+        return cls(made, spaces or min(SPACES, made.density.members))
+
+    @property
+    def background_density(self) -> Density:
+        """The density that the template is drawn from."""
+        return self.cathode.density
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Make the CATHODE template, and let classifiers see it, and the data, in latent spaces.
 
         Raises what `Cathode.fit` does, and ConfigError where the density has no latent space.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed)
+        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
         latent = partial(LatentClassifier, self.cathode.density, self.spaces, windows.range)
         return replace(background, scoring=latent)
 

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.flows.preprocess import Bijection, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
-from hepflow.methods.anode import LEAST, fewer_samples
+from hepflow.methods.anode import LEAST
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode
 from hepflow.progress import progress
@@ -62,7 +63,7 @@ class RAnode:
         If the fraction lies outside its range.
     """
 
-    cathode: Cathode = field(default_factory=fewer_samples)
+    cathode: Cathode = field(default_factory=Cathode.fewer)
     architecture: Callable[[int, int], Any] = field(
         default_factory=lambda: partial(spline_autoregressive, layers=2, hidden=32)
     )
@@ -78,14 +79,30 @@ class RAnode:
         if not 0 < self.fraction < 1:
             raise ConfigError(f"R-ANODE: a signal fraction of {self.fraction:g}; expected one in (0, 1)")
 
+    @classmethod
+    def of(cls, **cathode: Any) -> Self:
+        """Return the method with these settings of CATHODE."""
+        return cls(Cathode.of(**cathode))
+
+    @property
+    def background_density(self) -> Density:
+        """The density that the template is drawn from."""
+        return self.cathode.density
+
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Make the CATHODE template, and leave the signal's density to the cross-fit of the scores.
 
         Raises what `Cathode.fit` does.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed)
+        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
         return replace(background, scoring=ResidualDensity(self, windows.signal).instead_of)
 
 
@@ -183,7 +200,7 @@ class ResidualDensity:
         """Make trained signal densities beside their background again."""
         settings, density = state.settings, state.part("background", Density)
         method = RAnode(
-            replace(fewer_samples(), density=density),
+            replace(Cathode.fewer(), density=density),
             chosen(settings["architecture"], ARCHITECTURES, state),
             TrainingPlan(**settings["plan"]),
             int(settings["members"]),

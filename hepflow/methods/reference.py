@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,18 @@ class Idealized:
         Collision energy, the scale of the dijet function, GeV.
     """
 
-    uses_truth: ClassVar[bool] = True
-
     reference: Sample | None = None
     bin_width: float = 50.0
     sqrt_s: float = SQRT_S
 
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Take the background events, with weights that follow the fit to the sidebands; nothing is random.
 

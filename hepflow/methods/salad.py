@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from pathlib import Path
 
 import numpy as np
 
@@ -48,15 +48,19 @@ class Salad:
         Collision energy, the scale of the dijet function, GeV.
     """
 
-    needs_simulation: ClassVar[bool] = True
-
     classifier: NeuralNetwork = field(default_factory=_network)
     replicas: int = 8
     bin_width: float = 50.0
     sqrt_s: float = SQRT_S
 
     def fit(
-        self, data: Sample, windows: Windows, *, simulation: Sample | None = None, seed: int
+        self,
+        data: Sample,
+        windows: Windows,
+        *,
+        simulation: Sample | None = None,
+        seed: int,
+        checkpoint: Path | None = None,
     ) -> Background:
         """Train on the sidebands of data and simulation, and weight the simulation.
 

@@ -4,7 +4,6 @@ from hepflow.plots.bias import bias
 from hepflow.plots.brazil import brazil
 from hepflow.plots.bumphunter import bumphunter
 from hepflow.plots.cls_scan import cls_scan
-from hepflow.plots.comparison import draw_comparison
 from hepflow.plots.correlations import correlations
 from hepflow.plots.f_test import f_test
 from hepflow.plots.figure import Figure, save_all
@@ -16,10 +15,7 @@ from hepflow.plots.mjj import spectrum
 from hepflow.plots.p_scan import p_scan
 from hepflow.plots.post_fit import post_fit
 from hepflow.plots.pulls import pulls
-from hepflow.plots.retrained_limits import efficiency_curves, retrained_limits
-from hepflow.plots.run import draw_run
 from hepflow.plots.smooth_fits import smooth_fits
-from hepflow.plots.window_scan import window_scan
 
 __all__ = [
     "Figure",
@@ -28,9 +24,6 @@ __all__ = [
     "bumphunter",
     "cls_scan",
     "correlations",
-    "draw_comparison",
-    "draw_run",
-    "efficiency_curves",
     "f_test",
     "global_toys",
     "goodness",
@@ -39,9 +32,7 @@ __all__ = [
     "p_scan",
     "post_fit",
     "pulls",
-    "retrained_limits",
     "save_all",
     "smooth_fits",
     "spectrum",
-    "window_scan",
 ]

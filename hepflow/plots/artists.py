@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from scipy.special import gammaincinv
 
+from hepflow import text
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
@@ -133,8 +134,7 @@ def count_text(value: float) -> str:
 
 def with_error(value: float, error: float) -> str:
     """Return a value and its error, rounded to two digits of the error."""
-    digits = 0 if not error > 0 else int(np.clip(1 - np.floor(np.log10(error)), 0, 3))
-    return f"{value:,.{digits}f} ± {error:,.{digits}f}"
+    return text.with_error(value, error).replace("+-", "±")
 
 
 def percent(efficiency: float) -> str:

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
+from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError
 from hepflow.plots.style import DPI, NEUTRAL, style
-from hepflow.storage import atomic_write
 
 METADATA: dict[str, dict[str, Any]] = {  # without what differs from run to run
     "pdf": {"CreationDate": None},

@@ -1,5 +1,1 @@
-"""Report: the record of a run, scan, comparison or limits as one HTML file that needs nothing else."""
-
-from hepflow.report.write import write_report
-
-__all__ = ["write_report"]
+"""Report: what the pages of all studies share, from blocks to one HTML file that needs nothing else."""

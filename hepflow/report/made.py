@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from hepflow.engine.unblinding import Unblinding
 from hepflow.report import numbers
 from hepflow.report.blocks import Listing, Table
 
@@ -28,9 +29,9 @@ def timing(seconds: Mapping[str, float]) -> Table | None:
     )
 
 
-def unblindings(found: Iterable[tuple[str, str, str]]) -> Table | None:
+def unblindings(found: Iterable[Unblinding]) -> Table | None:
     """Return when the data were looked at, by whom, and with which configuration."""
-    rows = tuple(found)
+    rows = tuple((one.at, one.by, one.config_hash) for one in found)
     return Table("The data were unblinded", ("at (UTC)", "by", "configuration"), rows) if rows else None
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import TypeGuard
 
+from hepflow.text import with_error
+
 MISSING = "–"
 SMALL = 1e-3  # below this, powers of ten
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -30,14 +32,11 @@ def measured(value: float | None, error: float | None) -> str:
     """Return a value and its error, rounded to two digits of the error: ``0.79 ± 0.30``."""
     if not _known(value) or not _known(error) or error == 0:
         return plain(value)
-    order = math.floor(math.log10(abs(error)))
     if max(abs(value), abs(error)) < SMALL:
         power = math.floor(math.log10(max(abs(value), abs(error))))
-        decimals = max(1 - order + power, 0)
-        scaled = f"{value / 10**power:.{decimals}f} ± {abs(error) / 10**power:.{decimals}f}"
+        scaled = with_error(value / 10**power, abs(error) / 10**power).replace("+-", "±")
         return f"({scaled}) × {_power(power)}"
-    decimals = max(1 - order, 0)
-    return f"{value:,.{decimals}f} ± {abs(error):,.{decimals}f}"
+    return with_error(value, abs(error)).replace("+-", "±")
 
 
 def p_value(p: float | None, error: float | None = None) -> str:

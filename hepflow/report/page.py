@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from hepflow.atomic import write_text
 from hepflow.report.blocks import Page
 from hepflow.version import __version__
 
@@ -35,3 +37,17 @@ def render(page: Page) -> str:
         policy=POLICY.format(digest),
         version=__version__,
     )
+
+
+def write_page(page: Page, path: Path) -> Path:
+    """Write a page as one HTML file with its style and figures inside, whole or not at all.
+
+    The same records give the same bytes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    write_text(path, render(page))
+    return path

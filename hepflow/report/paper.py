@@ -8,13 +8,12 @@ from pathlib import Path
 
 import yaml
 
-from hepflow.citations import PAPERS_OF, TITLES, bibtex
+from hepflow.catalogue import CLASSIFIERS, bibtex, method_title, papers_of
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.made import read
-from hepflow.report.texts import Selected, largest, selections
+from hepflow.report.texts import Selected, Tested, largest, selections
 from hepflow.results import CutResult, Results
-from hepflow.searches import WindowCut
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -24,7 +23,6 @@ SPECIAL = {
 }
 SYMBOLS = {"±": r"\pm", "×": r"\times", "σ": r"\sigma", "\u202f": r"\,", ",": "{,}", "%": r"\%"}
 MISSING = "--"
-CLASSIFIERS = {"bdt": "boosted decision trees", "mlp": "neural networks"}
 STATISTICS = ("asymptotic_formulae",)
 
 
@@ -57,7 +55,7 @@ def classifier(folder: Path) -> str | None:
 
 def references(version: str, *made_of: str | None) -> str:
     """Return the BibTeX of hepflow, of the statistics, and of these methods and classifiers."""
-    papers = [key for name in made_of if name is not None for key in PAPERS_OF.get(name, ())]
+    papers = papers_of(*(name for name in made_of if name is not None))
     return bibtex(version, [*papers, *STATISTICS])
 
 
@@ -80,14 +78,14 @@ def _method(results: Results, classifier: str | None) -> list[str]:
 
 def selection(method: str, efficiencies: Iterable[float], classifier: str | None) -> list[str]:
     """Return how the background is estimated, and at which efficiencies events are selected, a sentence a line."""
-    title = escaped(TITLES.get(method, method))
+    title = escaped(method_title(method))
     lines = [
         rf"The features of the background in the signal region are estimated with {title}{cite(method)} "
         r"as implemented in \textsc{hepflow}~\cite{hepflow}."
     ]
     cuts = [mathematical(numbers.percent(efficiency)) for efficiency in efficiencies if efficiency < 1]
     if cuts:
-        by = f" by {CLASSIFIERS[classifier]}{cite(classifier)}" if classifier else ""
+        by = f" by {CLASSIFIERS[classifier].title}{cite(classifier)}" if classifier else ""
         lines.append(
             f"Events that look least like this background are selected{by}, at background efficiencies of "
             f"{_listed(cuts)}."
@@ -133,7 +131,7 @@ def _unit(results: Results) -> list[str]:
     return [rf"A signal strength of $\mu = 1$ stands for {escaped(results.signal_unit)}."]
 
 
-def seen(cut: CutResult | WindowCut) -> str:
+def seen(cut: Tested) -> str:
     """Return what a selection found."""
     events, z = mathematical(numbers.count(cut.n_obs)), mathematical(numbers.sigma(cut.z))
     p = mathematical(numbers.p_value(cut.p0, cut.p0_error))[1:-1]
@@ -150,7 +148,7 @@ def _expected(cut: CutResult) -> str:
     )
 
 
-def _events(cut: CutResult | WindowCut) -> str:
+def _events(cut: Tested) -> str:
     return mathematical(numbers.measured(cut.n_exp, cut.n_exp_error))
 
 
@@ -163,7 +161,7 @@ def behind(cut: Selected) -> str:
 
 def cite(name: str) -> str:
     """Return the citation of a method or classifier; nothing where no paper is known."""
-    papers = PAPERS_OF.get(name, ())
+    papers = papers_of(name)
     return rf"~\cite{{{','.join(papers)}}}" if papers else ""
 
 

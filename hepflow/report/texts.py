@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from markupsafe import Markup
+
 from hepflow.report import numbers
 from hepflow.results import CutResult, Results
-from hepflow.searches import WindowCut
 
+CUT = Markup("Cut, <i>ε<sub>B</sub></i>")
+OBSERVED, EXPECTED = Markup("<i>n</i><sub>obs</sub>"), Markup("<i>n</i><sub>exp</sub>")
+QUANTILES = ("−2 σ", "−1 σ", "median", "+1 σ", "+2 σ")
+Z, Z_EXPECTED, P0 = Markup("<i>Z</i>"), Markup("<i>Z</i><sub>exp</sub>"), Markup("<i>p</i><sub>0</sub>")
 GREEK = {
     r"\alpha": "α",
     r"\epsilon": "ε",
@@ -27,6 +32,34 @@ class Selected(Protocol):
     @property
     def background_efficiency(self) -> float:
         """Share of the background template that passes; 1 for no cut."""
+
+
+class Tested(Selected, Protocol):
+    """A record of one selection whose excess was tested."""
+
+    @property
+    def n_obs(self) -> float | None:
+        """Events observed in the signal region; None where they are blinded."""
+
+    @property
+    def n_exp(self) -> float:
+        """Events expected there."""
+
+    @property
+    def n_exp_error(self) -> float:
+        """The error of that."""
+
+    @property
+    def z(self) -> float | None:
+        """Local significance."""
+
+    @property
+    def p0(self) -> float | None:
+        """Local p-value."""
+
+    @property
+    def p0_error(self) -> float | None:
+        """The error of that, where toys gave it."""
 
 
 def selections(results: Results) -> tuple[CutResult, ...]:
@@ -52,7 +85,7 @@ def behind(cut: Selected) -> str:
     return f"behind the cut at a background efficiency of {numbers.percent(cut.background_efficiency)}"
 
 
-def seen(cut: CutResult | WindowCut) -> str:
+def seen(cut: Tested) -> str:
     """Return what a selection found: ``245 events observed, 152 ± 57 expected, Z = 7.0 σ``."""
     expected = numbers.measured(cut.n_exp, cut.n_exp_error)
     if cut.n_obs is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -95,6 +96,7 @@ def validate(
     width: float | None = None,
     folds: int = 5,
     seed: int,
+    checkpoint: Path | None = None,
 ) -> Validation:
     """Try a method in bands on both sides of the signal region, whose own events it never sees.
 
@@ -112,6 +114,8 @@ def validate(
         Of each band, GeV; see `Windows.validation`.
     folds, seed
         Of the cross-fit, and of all trainings.
+    checkpoint
+        Where trainings of the method are kept as they go, and taken up; see `Method.fit`.
 
     Raises
     ------
@@ -129,7 +133,9 @@ def validate(
     outside = data.select(~windows.in_signal(data.mass))
     wide = windows.validation(width)
     try:
-        background = method.fit(outside, wide, simulation=simulation, seed=seed + BANDS_SEED)
+        background = method.fit(
+            outside, wide, simulation=simulation, seed=seed + BANDS_SEED, checkpoint=checkpoint
+        )
         background = background.without(windows.signal)
         scores = score(classifier, outside, background, folds=folds, seed=seed + BANDS_SEED)
     except InputError as error:
@@ -148,6 +154,7 @@ def validate_in_simulation(
     *,
     folds: int = 5,
     seed: int,
+    checkpoint: Path | None = None,
 ) -> Validation:
     """Try a method on simulated background, in the regions of the analysis: it holds no signal.
 
@@ -165,6 +172,8 @@ def validate_in_simulation(
         Those of the analysis.
     folds, seed
         Of the cross-fit, and of all trainings.
+    checkpoint
+        Where trainings of the method are kept as they go, and taken up; see `Method.fit`.
 
     Raises
     ------
@@ -178,7 +187,7 @@ def validate_in_simulation(
         wanted = windows.in_sidebands(data.mass).sum() / max(windows.in_sidebands(events.mass).sum(), 1)
         trained = np.random.default_rng(seed + 1).random(len(events)) < wanted
         small, rest = events.select(trained), events.select(~trained)
-        background = method.fit(small, windows, seed=seed)
+        background = method.fit(small, windows, seed=seed, checkpoint=checkpoint)
         scores = score(classifier, small, background, signal=rest, folds=folds, seed=seed)
     except InputError as error:
         raise InputError(f"validation in simulation: {error}; or do without inputs.simulation") from error

@@ -15,6 +15,7 @@ from hepflow.stats.inference import infer
 from hepflow.stats.model import Workspace, open_workspace, workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalTemplate, counting_signal
+from hepflow.text import with_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +96,14 @@ class BumpHunt:
         }
 
     def __str__(self) -> str:
-        background = f"expected {_with_error(self.n_exp, self.n_exp_error)}"
+        background = f"expected {with_error(self.n_exp, self.n_exp_error)}"
         limit = f"{100 * self.level:g} % CLs upper limit"
         if self.mu_hat is None or self.mu_hat_error is None:
             aim = "" if self.z_expected is None else f", Z = {self.z_expected:.2f} at mu = 1"
             return f"blinded: {background}{aim}; {limit} {self.mu_up_exp[2]:.3g} expected"
         return (
             f"Z = {self.z:.2f} (p0 = {self.p0:.2g}), n_obs = {self.n_obs:g}, {background}; "
-            f"mu = {_with_error(self.mu_hat, self.mu_hat_error)}; {limit} "
+            f"mu = {with_error(self.mu_hat, self.mu_hat_error)}; {limit} "
             f"{'not found' if self.mu_up_obs is None else format(self.mu_up_obs, '.3g')} "
             f"(expected {self.mu_up_exp[2]:.3g}); {self.calculator}: {self.calculator_reason}"
         )
@@ -190,8 +191,3 @@ def numbers_of(
         "level": level,
         "blind": blind,
     }
-
-
-def _with_error(value: float, error: float) -> str:
-    digits = 0 if error <= 0 else int(np.clip(1 - np.floor(np.log10(error)), 0, 12))
-    return f"{value:.{digits}f} +- {error:.{digits}f}"

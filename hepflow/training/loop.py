@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, FitError, InputError
-from hepflow.storage import atomic_write
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
 

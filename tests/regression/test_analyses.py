@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import hepflow as hf
 import hepflow.demo
-from hepflow.comparison import Comparison
+from hepflow.studies.comparison.record import Comparison
 from hepflow.training import TrainingPlan
 
 SCRIPTS = Path(__file__).parents[2] / "analyses"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hepflow as hf
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 from hepflow.workflow.run import run
 
 HDF5 = "lhco/events_anomalydetection_first100k.features.h5"

@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from hepflow.searches import (
-    CutLimits,
-    EfficiencyPoint,
-    Excess,
-    RetrainedLimits,
-    WindowCut,
-    WindowResult,
-    WindowScan,
-)
+from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
+from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 BAND = np.array([0.5, 0.7, 1.0, 1.4, 1.9])
 

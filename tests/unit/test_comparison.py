@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hepflow.comparison import Comparison, Estimate, Matrix, MethodCut, MethodResult
+from hepflow.studies.comparison.record import Comparison, Estimate, Matrix, MethodCut, MethodResult
 from hepflow.errors import InputError
 from hepflow.selection.agreement import Agreement
 

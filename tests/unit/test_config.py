@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from hepflow.errors import ConfigError
 from hepflow.regions import Windows
-from hepflow.workflow.config import Config, example_yaml, load_config
-from hepflow.workflow.config.blocks import BESIDE, FEATURES
+from hepflow.config import Config, example_yaml, load_config
+from hepflow.config.blocks import BESIDE, FEATURES
 
 GOOD = """\
 name: lhco

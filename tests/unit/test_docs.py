@@ -6,10 +6,10 @@ import click
 import pytest
 
 from hepflow.cli import cli
-from hepflow.workflow.config import config_reference
+from hepflow.config import config_reference
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "python -m hepflow.workflow.config > docs/configuration.md"
+COMMAND = "python -m hepflow.config > docs/configuration.md"
 
 
 def test_configuration_reference_is_up_to_date():

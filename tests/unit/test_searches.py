@@ -5,15 +5,8 @@ import json
 import pytest
 
 from hepflow.errors import InputError
-from hepflow.searches import (
-    CutLimits,
-    EfficiencyPoint,
-    Excess,
-    RetrainedLimits,
-    WindowCut,
-    WindowResult,
-    WindowScan,
-)
+from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
+from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 
 def window(low, *p0, factor=2.0, problems=()):

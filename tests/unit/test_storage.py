@@ -21,7 +21,9 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.features import features
 from hepflow.readers import read
 from hepflow.sample import Sample, SkippedFile
-from hepflow.storage import atomic_write, load_sample, save_sample, write_json, write_text
+from hepflow.atomic import atomic_write, write_text
+from hepflow.records import write_json
+from hepflow.storage import load_sample, save_sample
 
 SUFFIXES = (".h5", ".parquet", ".root")
 CUTFLOW = (

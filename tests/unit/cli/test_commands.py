@@ -15,10 +15,10 @@ from tqdm import tqdm
 
 from hepflow.cli import cli
 from hepflow.cli.run import STAGES
-from hepflow.cli.summary import summary
+from hepflow.studies.search.text import summary
 from hepflow.errors import FitError, InputError
 from hepflow.storage import load_sample
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 
 CUT = {
     "background_efficiency": 0.01,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from hepflow.cli.compare import table
-from hepflow.comparison import Comparison, Estimate, MethodCut, MethodResult
+from hepflow.studies.comparison.record import Comparison, Estimate, MethodCut, MethodResult
 
 REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
 

@@ -5,7 +5,7 @@ from click.shell_completion import BashComplete
 
 from hepflow.cli import cli
 from hepflow.cli.completion import SHELLS, VARIABLE
-from hepflow.workflow.config.methods import BY_NAME
+from hepflow.config.methods import BY_NAME
 
 OTHERS = sorted(set(BY_NAME) - {"salad", "r-anode"})
 

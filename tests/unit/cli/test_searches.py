@@ -4,15 +4,8 @@ import json
 
 import pytest
 
-from hepflow.searches import (
-    CutLimits,
-    EfficiencyPoint,
-    Excess,
-    RetrainedLimits,
-    WindowCut,
-    WindowResult,
-    WindowScan,
-)
+from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
+from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 from hepflow.workflow.many import retrain, window_scan
 
 CUTS = (

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hepflow.smooth import SQRT_S
-from hepflow.storage import write_json, write_text
+from hepflow.atomic import write_text
+from hepflow.records import write_json
 
 PAGE = Path(__file__).parents[3] / "docs" / "publishing.md"
 

@@ -20,7 +20,7 @@ from hepflow.sample import Sample
 from hepflow.selection import Scorer, load_weights, save_weights
 from hepflow.selection.scores import Dealt
 from hepflow.stats import workspace
-from hepflow.storage import write_json
+from hepflow.records import write_json
 
 CUTS = ("inclusive", "eps0.01", "eps0.001")
 WORKSPACES = tuple(f"workspaces/{name}.json" for name in sorted(CUTS))

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from hepflow.comparison import Comparison, Estimate, Matrix, MethodCut, MethodResult
+from hepflow.studies.comparison.record import Comparison, Estimate, Matrix, MethodCut, MethodResult
 from hepflow.errors import ConfigError
 from hepflow.plots import draw_comparison
-from hepflow.plots.agreement import agreement
-from hepflow.plots.comparison import figures
-from hepflow.plots.injection_scan import injection_scan
+from hepflow.studies.comparison.figures.agreement import agreement
+from hepflow.studies.comparison.figures.draw import figures
+from hepflow.studies.comparison.figures.injection_scan import injection_scan
 from hepflow.plots.matrix import draw_matrix
-from hepflow.plots.methods import looks
-from hepflow.plots.sic_by_method import sic_by_method
-from hepflow.plots.sic_curves import sic_curves
+from hepflow.studies.comparison.figures.methods import looks
+from hepflow.studies.comparison.figures.sic_by_method import sic_by_method
+from hepflow.studies.comparison.figures.sic_curves import sic_curves
 
 METHODS = {  # name: title, separation of its Gaussian scores
     "idealized": ("idealized", 3.0),

@@ -8,8 +8,8 @@ import pytest
 from hepflow import ConfigError, InputError, Results
 from hepflow.plots import draw_run
 from hepflow.plots.limits import limits
-from hepflow.plots.run import figures
-from hepflow.storage import write_json
+from hepflow.studies.search.figures import figures
+from hepflow.records import write_json
 
 ALWAYS = {
     *("spectra", "spectrum_inclusive", "spectrum_eps0.1", "spectrum_eps0.01", "spectrum_eps0.001"),

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 from hepflow.errors import ConfigError
 from hepflow.plots import efficiency_curves, retrained_limits, window_scan
-from hepflow.plots.retrained_limits import figures as limits_figures
-from hepflow.plots.window_scan import figures as scan_figures
+from hepflow.studies.limits.figures import figures as limits_figures
+from hepflow.studies.windows.figures import figures as scan_figures
 
 
 def texts(figure):

@@ -5,12 +5,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hepflow.comparison import Comparison, Estimate, Matrix, MethodCut, MethodResult
+from hepflow.studies.comparison.record import Comparison, Estimate, Matrix, MethodCut, MethodResult
 from hepflow.report import write_report
 from hepflow.report.blocks import Picture
 from hepflow.results import CutResult, Histogram, Results, SpectrumRecord, TruthCurve, Unblinding
-from hepflow.searches import RetrainedLimits, WindowScan
-from hepflow.storage import write_json
+from hepflow.studies.limits.record import RetrainedLimits
+from hepflow.studies.windows.record import WindowScan
+from hepflow.records import write_json
 
 EDGES = (2900.0, 3300.0, 3700.0, 4100.0)
 UNCUT = CutResult(

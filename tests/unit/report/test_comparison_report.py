@@ -3,9 +3,9 @@
 import re
 from dataclasses import replace
 
-from hepflow.plots.comparison import figures
+from hepflow.studies.comparison.figures.draw import figures
 from hepflow.report import write_report
-from hepflow.storage import write_json
+from hepflow.records import write_json
 
 HOSTILE = "<script>alert(1)</script>"
 

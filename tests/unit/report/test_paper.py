@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hepflow.citations import PAPERS, PAPERS_OF
+from hepflow.catalogue import PAPERS, PAPERS_OF
 from hepflow.report import paper
 from hepflow.report.blocks import Table
 

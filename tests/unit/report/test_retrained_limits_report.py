@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from hepflow.plots.retrained_limits import figures
+from hepflow.studies.limits.figures import figures
 from hepflow.report import write_report
-from hepflow.searches import EfficiencyPoint
+from hepflow.studies.limits.record import EfficiencyPoint
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -9,10 +9,10 @@ import pytest
 
 from hepflow.cli import main
 from hepflow.errors import InputError
-from hepflow.plots.run import figures
+from hepflow.studies.search.figures import figures
 from hepflow.report import write_report
 from hepflow.sample import SkippedFile
-from hepflow.storage import write_json
+from hepflow.records import write_json
 
 HEADINGS = [
     "What was found",

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hepflow.plots.window_scan import figures
+from hepflow.studies.windows.figures import figures
 from hepflow.report import write_report
 
 HOSTILE = "<script>alert(1)</script>"

@@ -10,7 +10,7 @@ import yaml
 
 from hepflow.storage import save_sample
 from hepflow.workflow import analysis
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 from hepflow.workflow.run import run
 
 SETTINGS = {

@@ -11,8 +11,8 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample, save_sample
 from hepflow.workflow import analysis
-from hepflow.workflow.engine import provenance
-from hepflow.workflow.engine.folder import STEP, digest
+from hepflow.engine import provenance
+from hepflow.engine.folder import STEP, digest
 from hepflow.workflow.run import run
 
 BLIND = "fit.blind=true"

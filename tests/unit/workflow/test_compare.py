@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hepflow.comparison import Comparison
+from hepflow.studies.comparison.record import Comparison
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample
@@ -211,7 +211,7 @@ def test_what_is_done_is_shown_without_loading_anything_heavy(compared, configur
 import sys
 from pathlib import Path
 from hepflow.workflow.comparison.compare import compare
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 compare(load_config(Path(sys.argv[1]), sys.argv[3:]), Path(sys.argv[2]), scan=True)
 print(*{name.partition(".")[0] for name in sys.modules})
 """

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hepflow.searches import EfficiencyPoint
+from hepflow.studies.limits.record import EfficiencyPoint
 from hepflow.workflow.many.cut_limits import cut_limits
 
 

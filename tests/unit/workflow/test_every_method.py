@@ -11,7 +11,7 @@ from hepflow.selection import score
 from hepflow.selection.scores import deal_all
 from hepflow.workflow.build import build_classifier, build_method
 from hepflow.workflow.comparison.chosen import WITHOUT_SIMULATION
-from hepflow.workflow.config.methods import NEEDS_SIMULATION
+from hepflow.config.methods import NEEDS_SIMULATION
 from hepflow.workflow.kept import load_background, save_background
 
 SPLINES = (

@@ -14,14 +14,14 @@ from functools import partial
 import pytest
 
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
-from hepflow.workflow.config.executor import Dask, Local, Processes
-from hepflow.workflow.engine import executors
-from hepflow.workflow.engine.code import code_of
-from hepflow.workflow.engine.execute import Workers, carry_out, todo
-from hepflow.workflow.engine.executors import open_pool
-from hepflow.workflow.engine.folder import RunFolder
-from hepflow.workflow.engine.plan import Plan, Step
-from hepflow.workflow.engine.work import Work
+from hepflow.config.executor import Dask, Local, Processes
+from hepflow.engine import executors
+from hepflow.engine.code import code_of
+from hepflow.engine.execute import Workers, carry_out, todo
+from hepflow.engine.executors import open_pool
+from hepflow.engine.folder import RunFolder
+from hepflow.engine.plan import Plan, Step
+from hepflow.engine.work import Work
 from hepflow.workflow.run import run
 
 DASK = "executor={name: dask, workers: 2, options: {dashboard_address: ':0', processes: true}}"
@@ -277,7 +277,7 @@ def test_workers_keep_the_memory_that_is_freed():
     script = """
 import resource, sys
 import numpy as np
-from hepflow.workflow.engine.executors import _keep_freed_memory
+from hepflow.engine.executors import _keep_freed_memory
 if sys.argv[1] == "kept":
     _keep_freed_memory()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from hepflow.errors import InputError
-from hepflow.workflow.engine.folder import STEP, RunFolder
-from hepflow.workflow.engine.plan import Plan, Step
-from hepflow.workflow.engine.work import Work
+from hepflow.engine.folder import STEP, RunFolder
+from hepflow.engine.plan import Plan, Step
+from hepflow.engine.work import Work
 
 IDENTITY = {
     "name": "search",
@@ -99,7 +99,7 @@ def test_an_interrupt_while_the_folder_is_made(tmp_path, monkeypatch):
 HOLD = """
 import sys, time
 from pathlib import Path
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.engine.folder import RunFolder
 with RunFolder(Path(sys.argv[1]), {"name": "search"}).locked():
     print("held", flush=True)
     time.sleep(60)

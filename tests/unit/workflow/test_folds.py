@@ -7,8 +7,8 @@ from hepflow.errors import InputError
 from hepflow.storage import save_sample
 from hepflow.workflow import analysis
 from hepflow.workflow.analysis import Analysis
-from hepflow.workflow.engine.execute import carry_out, todo
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.engine.execute import carry_out, todo
+from hepflow.engine.folder import RunFolder
 from hepflow.workflow.fold_steps import folds_of
 from hepflow.workflow.many.window_steps import scan_plan
 from hepflow.workflow.steps import analysis_plan

@@ -10,12 +10,12 @@ from hepflow.cli import main
 from hepflow.errors import ConfigError, InputError
 from hepflow.report import write_report
 from hepflow.results import Results
-from hepflow.workflow.config import load_config
-from hepflow.workflow.engine.folder import STEP, RunFolder
-from hepflow.workflow.engine.plan import Plan, Step
-from hepflow.workflow.engine.provenance import FILE, unblindings
-from hepflow.workflow.engine.status import status
-from hepflow.workflow.engine.work import Work
+from hepflow.config import load_config
+from hepflow.engine.folder import STEP, RunFolder
+from hepflow.engine.plan import Plan, Step
+from hepflow.engine.provenance import FILE, unblindings
+from hepflow.engine.status import status
+from hepflow.engine.work import Work
 from hepflow.workflow.run import run
 from hepflow.workflow.steps import analysis_plan
 

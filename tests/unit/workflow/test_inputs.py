@@ -13,7 +13,7 @@ from hepflow.sample import Sample
 from hepflow.storage import save_sample
 from hepflow.workflow.build import open_inputs, open_variations
 from hepflow.workflow.check import check
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 
 REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
 
@@ -138,7 +138,7 @@ def test_variations_of_files_and_weights(configure):
 
 def test_a_varied_weight_keeps_the_nominal_sum():
     """The sum that is divided by is that of the nominal weights: an effect on the yield must not cancel."""
-    from hepflow.workflow.config import Input, Varied
+    from hepflow.config import Input, Varied
 
     nominal = Input(path="a.root", format="nanoaod", weight="genWeight", cross_section=1.0)
     ((_, varied),) = nominal.each(Varied(weight="genWeight_up"))

@@ -62,7 +62,7 @@ def check_whole(folder):
         ("background", "hepflow.workflow.kept.save_sample", 2),
         ("scores", "hepflow.classifiers.bdt.BoostedTrees.fit", 2),
         ("scores", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
-        ("scores", "hepflow.workflow.engine.folder.write_json", 1),
+        ("scores", "hepflow.engine.folder.write_json", 1),
         ("validation", "hepflow.training.loop.torch.optim.AdamW.step", 5),
         ("validation", "hepflow.workflow.kept.h5py.File.__setitem__", 3),
         ("fit", "hepflow.workflow.fits.bump_hunt", 2),

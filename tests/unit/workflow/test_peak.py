@@ -4,7 +4,7 @@ import pytest
 
 from hepflow.stats import bump_hunt, gaussian_signal
 from hepflow.workflow.analysis import Analysis
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.engine.folder import RunFolder
 from hepflow.workflow.run import run
 from hepflow.workflow.steps import analysis_plan
 

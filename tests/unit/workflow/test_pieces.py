@@ -19,9 +19,9 @@ from hepflow.workflow import complete, piece_steps, pieces
 from hepflow.workflow.analysis import Analysis
 from hepflow.workflow.comparison import compare
 from hepflow.workflow.complete import forget_helpers
-from hepflow.workflow.config import load_config
-from hepflow.workflow.engine.execute import carry_out, todo
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.config import load_config
+from hepflow.engine.execute import carry_out, todo
+from hepflow.engine.folder import RunFolder
 from hepflow.workflow.piece_steps import split
 from hepflow.workflow.run import dry_run, run
 from hepflow.workflow.steps import analysis_plan

@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from hepflow.workflow.build import build_classifier, build_method
-from hepflow.workflow.engine import code
-from hepflow.workflow.engine.code import code_of
-from hepflow.workflow.engine.plan import Plan, Step, differences
+from hepflow.engine import code
+from hepflow.engine.code import code_of
+from hepflow.engine.plan import Plan, Step, differences
 from hepflow.workflow.run import wanted
 from hepflow.workflow.steps import BLOCK, CLASSIFIERS, METHODS, analysis_plan, fingerprint
 

@@ -7,7 +7,7 @@ import uproot
 
 from hepflow.errors import InputError
 from hepflow.storage import save_sample
-from hepflow.workflow.config import example_yaml, load_config
+from hepflow.config import example_yaml, load_config
 from hepflow.workflow.recognise import recognise, start_from
 
 

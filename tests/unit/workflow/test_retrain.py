@@ -8,8 +8,8 @@ import pytest
 from hepflow.errors import ConfigError
 from hepflow.results import Results
 from hepflow.sample import Sample
-from hepflow.searches import RetrainedLimits
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.studies.limits.record import RetrainedLimits
+from hepflow.engine.folder import RunFolder
 from hepflow.workflow.many.retrain import default_injections, dry_run, retrained_limits
 from hepflow.workflow.many.retrain_steps import limits_plan
 from hepflow.workflow.many.retrained_search import RetrainedSearch

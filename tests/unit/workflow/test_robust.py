@@ -15,11 +15,11 @@ import pytest
 from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.report import write_report
-from hepflow.workflow.config.executor import Dask, Processes
-from hepflow.workflow.engine.execute import carry_out
-from hepflow.workflow.engine.executors import _cluster, open_pool
-from hepflow.workflow.engine.plan import Plan, Step
-from hepflow.workflow.engine.status import status
+from hepflow.config.executor import Dask, Processes
+from hepflow.engine.execute import carry_out
+from hepflow.engine.executors import _cluster, open_pool
+from hepflow.engine.plan import Plan, Step
+from hepflow.engine.status import status
 from hepflow.workflow.run import dry_run, run
 
 psutil = pytest.importorskip("psutil")  # comes with distributed
@@ -179,8 +179,8 @@ def test_interrupt_of_the_real_process_and_another_beside_it(search, tmp_path, c
 
 POOL = """
 import os, time
-from hepflow.workflow.config.executor import Dask, Processes
-from hepflow.workflow.engine.executors import _cluster, open_pool
+from hepflow.config.executor import Dask, Processes
+from hepflow.engine.executors import _cluster, open_pool
 if __name__ == "__main__":
     try:
         with open_pool(Processes(workers=1)) as pool:
@@ -257,7 +257,7 @@ def test_kills_at_random_moments(search, tmp_path):
 def test_a_job_of_a_batch_farm_has_its_cores_and_does_one_step(kind, cores, monkeypatch):
     jobqueue = pytest.importorskip("dask_jobqueue")
     monkeypatch.setattr(jobqueue.core.JobQueueCluster, "scale", lambda self, jobs: None)
-    monkeypatch.setattr("hepflow.workflow.engine.executors.shutil.which", lambda command: command)
+    monkeypatch.setattr("hepflow.engine.executors.shutil.which", lambda command: command)
     options = {"disk": "4GB"} if kind == "htcondor" else {"queue": "short"}
     with _cluster(Dask(cluster=kind, threads=4, memory="8GB", options=options), None) as cluster:
         script = cluster.job_script()

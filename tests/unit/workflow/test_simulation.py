@@ -6,7 +6,7 @@ import pytest
 
 from hepflow.storage import save_sample
 from hepflow.workflow import analysis
-from hepflow.workflow.config import Input
+from hepflow.config import Input
 from hepflow.workflow.kept import load_validation
 from hepflow.workflow.run import run
 

@@ -122,7 +122,7 @@ def test_workspaces_open_in_pyhf(finished):
 
 
 def test_the_configuration_is_kept(finished, configure):
-    from hepflow.workflow.config import load_config
+    from hepflow.config import load_config
 
     kept = load_config(finished / "config.yaml")
     assert kept.model_dump(exclude={"inputs"}) == configure().model_dump(exclude={"inputs"})

@@ -11,8 +11,8 @@ from hepflow import plots, report
 from hepflow.errors import InputError
 from hepflow.results import Results
 from hepflow.workflow import analysis
-from hepflow.workflow.engine.provenance import REPORTING, command
-from hepflow.workflow.engine.status import status
+from hepflow.engine.provenance import REPORTING, command
+from hepflow.engine.status import status
 from hepflow.workflow.reproduce import AGAIN, reproduce
 from hepflow.workflow.run import dry_run, run
 

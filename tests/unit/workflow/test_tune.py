@@ -9,7 +9,7 @@ import pytest
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.storage import load_sample, save_sample
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 from hepflow.workflow.tuning.trials import Trial, Tuning, load_trials
 from hepflow.workflow.tuning.tune import tune
 

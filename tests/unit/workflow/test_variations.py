@@ -14,7 +14,7 @@ from hepflow.selection import cuts, inclusive, judge, score
 from hepflow.stats import SignalTemplate, with_samples, workspace
 from hepflow.storage import save_sample
 from hepflow.workflow.build import open_input, signal_template
-from hepflow.workflow.config import load_config
+from hepflow.config import load_config
 from hepflow.workflow.variations import load_variations, read_variations, save_variations
 
 EDGES = np.array([3300.0, 3400.0, 3500.0, 3600.0, 3700.0])

@@ -8,10 +8,10 @@ import pytest
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import sliding
-from hepflow.searches import WindowScan
+from hepflow.studies.windows.record import WindowScan
 from hepflow.stats import bump_hunt, gaussian_signal, trials_of_cuts
 from hepflow.workflow.analysis import Analysis
-from hepflow.workflow.engine.folder import RunFolder
+from hepflow.engine.folder import RunFolder
 from hepflow.workflow.many.window_scan import dry_run, scan
 from hepflow.workflow.many.window_search import WindowSearch
 from hepflow.workflow.many.window_steps import regions_of, scan_plan

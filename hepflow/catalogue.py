@@ -1,0 +1,292 @@
+"""The catalogue: each method, classifier and study once, with what it needs and the papers behind it.
+
+A row says where the code is and loads nothing of it. The schema of the configuration, the commands, the reports, the
+shell's completion and the tests read these rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """A method of background estimation, or a reference.
+
+    Parameters
+    ----------
+    title
+        What papers call it.
+    where
+        Its class, ``module:name``. The block of its settings stands in `hepflow.config.methods` under the same name.
+    papers
+        Keys of the papers that it is made of.
+    needs_simulation, needs_truth
+        What it cannot do without; one that needs truth is a reference, and no search.
+    own_score
+        Whether it scores by networks of its own, which are no part of what a step keeps.
+    takes_classifier
+        Whether the classifier of the configuration has a part in that score.
+    variants
+        Titles of its variants that are not the usual one, by the name of the variant.
+    """
+
+    title: str
+    where: str
+    papers: tuple[str, ...] = ()
+    needs_simulation: bool = False
+    needs_truth: bool = False
+    own_score: bool = False
+    takes_classifier: bool = True
+    variants: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClassifierRow:
+    """A classifier: what papers call it, its class, ``module:name``, and keys of its papers."""
+
+    title: str
+    where: str
+    papers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """A study: what it is, where its `Study` is, ``module:name``, the record in its folder, keys of its papers."""
+
+    title: str
+    where: str
+    file: str
+    papers: tuple[str, ...] = ()
+
+
+METHODS: Mapping[str, MethodRow] = {
+    "cathode": MethodRow("CATHODE", "hepflow.methods.cathode:Cathode", ("cathode", "neural_spline_flows")),
+    "lacathode": MethodRow(
+        "LaCATHODE",
+        "hepflow.methods.lacathode:LaCathode",
+        ("lacathode", "cathode", "neural_spline_flows"),
+        own_score=True,
+    ),
+    "flow-matching": MethodRow(
+        "flow matching", "hepflow.methods.flow_matching:FlowMatchingTemplate", ("cathode", "flow_matching")
+    ),
+    "curtains": MethodRow(
+        "CURTAINs",
+        "hepflow.methods.curtains:Curtains",
+        ("curtains", "curtains_flows_for_flows", "neural_spline_flows"),
+        variants={"latents": "CURTAINs, latents"},
+    ),
+    "cwola": MethodRow("CWoLa", "hepflow.methods.cwola:Cwola", ("cwola",)),
+    "anode": MethodRow(
+        "ANODE",
+        "hepflow.methods.anode:Anode",
+        ("anode", "neural_spline_flows"),
+        own_score=True,
+        takes_classifier=False,
+    ),
+    "r-anode": MethodRow(
+        "R-ANODE",
+        "hepflow.methods.ranode:RAnode",
+        ("ranode", "anode", "neural_spline_flows"),
+        own_score=True,
+        takes_classifier=False,
+    ),
+    "feta": MethodRow(
+        "FETA",
+        "hepflow.methods.feta:Feta",
+        ("feta", "neural_spline_flows"),
+        needs_simulation=True,
+        variants={
+            "base-to-data": "FETA, base to data",
+            "penalty": "FETA, L2 penalty",
+            "two-bases": "FETA, two bases",
+        },
+    ),
+    "salad": MethodRow("SALAD", "hepflow.methods.salad:Salad", ("salad",), needs_simulation=True),
+    "idealized": MethodRow("idealized", "hepflow.methods.reference:Idealized", needs_truth=True),
+    "supervised": MethodRow("supervised", "hepflow.methods.reference:Idealized", needs_truth=True),
+}
+CLASSIFIERS: Mapping[str, ClassifierRow] = {
+    "bdt": ClassifierRow(
+        "boosted decision trees", "hepflow.classifiers.bdt:BoostedTrees", ("boosted_trees",)
+    ),
+    "mlp": ClassifierRow("neural networks", "hepflow.classifiers.mlp:NeuralNetwork"),
+}
+STUDIES: Mapping[str, StudyRow] = {
+    "search": StudyRow("a search in one signal region", "hepflow.studies.search.study:STUDY", "results.json"),
+    "windows": StudyRow(
+        "a search in every window of a spectrum", "hepflow.studies.windows.study:STUDY", "scan.json"
+    ),
+    "comparison": StudyRow(
+        "several methods on the same data", "hepflow.studies.comparison.study:STUDY", "comparison.json"
+    ),
+    "limits": StudyRow(
+        "limits with retraining",
+        "hepflow.studies.limits.study:STUDY",
+        "limits.json",
+        ("cms_dijet_anomalies",),
+    ),
+    "tuning": StudyRow("a search for better settings", "hepflow.studies.tuning.study:STUDY", "tuning.json"),
+}
+
+
+def method_title(name: str) -> str:
+    """Return what papers call a method, by its name in a table of methods: ``curtains-latents`` is a variant."""
+    if name in METHODS:
+        return METHODS[name].title
+    for method, row in METHODS.items():
+        if name.removeprefix(f"{method}-") in row.variants:
+            return row.variants[name.removeprefix(f"{method}-")]
+    return name
+
+
+def papers_of(*names: str) -> list[str]:
+    """Return keys of the papers behind methods, classifiers and studies, each once; variants have their method's."""
+    rows: dict[str, MethodRow | ClassifierRow | StudyRow] = {**METHODS, **CLASSIFIERS, **STUDIES}
+    found = (row for name in names for one, row in rows.items() if name == one or name.startswith(f"{one}-"))
+    return list(dict.fromkeys(paper for row in found for paper in row.papers))
+
+
+PAPERS = (  # what for, key, authors, title, arXiv number
+    (
+        "CATHODE, the background template",
+        "cathode",
+        "Hallin, Anna and Isaacson, Joshua and Kasieczka, Gregor and Krause, Claudius and Nachman, Benjamin and "
+        "Quadfasel, Tobias and Schlaffer, Matthias and Shih, David and Sommerhalder, Manuel",
+        "Classifying anomalies through outer density estimation",
+        "2109.00546",
+    ),
+    (
+        "LaCATHODE",
+        "lacathode",
+        "Hallin, Anna and Kasieczka, Gregor and Quadfasel, Tobias and Shih, David and Sommerhalder, Manuel",
+        "Resonant anomaly detection without background sculpting",
+        "2210.14924",
+    ),
+    (
+        "ANODE",
+        "anode",
+        "Nachman, Benjamin and Shih, David",
+        "Anomaly Detection with Density Estimation",
+        "2001.04990",
+    ),
+    ("R-ANODE", "ranode", "Das, Ranit and Kasieczka, Gregor and Shih, David", "Residual ANODE", "2312.11629"),
+    (
+        "CWoLa hunting",
+        "cwola",
+        "Collins, Jack H. and Howe, Kiel and Nachman, Benjamin",
+        "Extending the search for new resonances with machine learning",
+        "1902.02634",
+    ),
+    (
+        "SALAD",
+        "salad",
+        "Andreassen, Anders and Nachman, Benjamin and Shih, David",
+        "Simulation Assisted Likelihood-free Anomaly Detection",
+        "2001.05001",
+    ),
+    (
+        "CURTAINs",
+        "curtains",
+        "Raine, John Andrew and Klein, Samuel and Sengupta, Debajyoti and Golling, Tobias",
+        "CURTAINs for your Sliding Window: Constructing Unobserved Regions by Transforming Adjacent Intervals",
+        "2203.09470",
+    ),
+    (
+        "CURTAINs, its transport by maximum likelihood",
+        "curtains_flows_for_flows",
+        "Sengupta, Debajyoti and Klein, Samuel and Raine, John Andrew and Golling, Tobias",
+        "CURTAINs Flows For Flows: Constructing Unobserved Regions with Maximum Likelihood Estimation",
+        "2305.04646",
+    ),
+    (
+        "FETA",
+        "feta",
+        "Golling, Tobias and Klein, Samuel and Mastandrea, Radha and Nachman, Benjamin",
+        "Flow-Enhanced Transportation for Anomaly Detection",
+        "2212.11285",
+    ),
+    (
+        "Combinations of methods",
+        "interplay",
+        "Golling, Tobias and Kasieczka, Gregor and Krause, Claudius and Mastandrea, Radha and Nachman, Benjamin and "
+        "Raine, John Andrew and Sengupta, Debajyoti and Shih, David and Sommerhalder, Manuel",
+        "The Interplay of Machine Learning-based Resonant Anomaly Detection Methods",
+        "2307.11157",
+    ),
+    (
+        "Neural spline flows, the densities",
+        "neural_spline_flows",
+        "Durkan, Conor and Bekasov, Artur and Murray, Iain and Papamakarios, George",
+        "Neural Spline Flows",
+        "1906.04032",
+    ),
+    (
+        "Flow matching, the density of that template",
+        "flow_matching",
+        "Lipman, Yaron and Chen, Ricky T. Q. and Ben-Hamu, Heli and Nickel, Maximilian and Le, Matt",
+        "Flow Matching for Generative Modeling",
+        "2210.02747",
+    ),
+    (
+        "Boosted trees as the classifier",
+        "boosted_trees",
+        'Finke, Thorben and Hein, Marie and Kasieczka, Gregor and Kr{\\"a}mer, Michael and M{\\"u}ck, Alexander and '
+        "Prangchaikul, Parada and Quadfasel, Tobias and Shih, David and Sommerhalder, Manuel",
+        "Tree-based algorithms for weakly supervised anomaly detection",
+        "2309.13111",
+    ),
+    (
+        "Limits with the efficiency that a cut has when it is trained with that much signal in the data",
+        "cms_dijet_anomalies",
+        "{CMS Collaboration}",
+        "Model-agnostic search for dijet resonances with anomalous jet substructure in proton-proton collisions at "
+        r"$\sqrt{s}$ = 13 TeV",
+        "2412.03747",
+    ),
+    (
+        "The test statistics, their asymptotic formulae",
+        "asymptotic_formulae",
+        "Cowan, Glen and Cranmer, Kyle and Gross, Eilam and Vitells, Ofer",
+        "Asymptotic formulae for likelihood-based tests of new physics",
+        "1007.1727",
+    ),
+)
+SOFTWARE = """\
+@software{hepflow,
+  title   = {hepflow: resonant anomaly searches from files to a p-value},
+  author  = {{The hepflow authors}},
+  version = {VERSION},
+  year    = {2026}
+}
+
+% pyhf, the statistical model
+@article{pyhf_joss,
+  author  = {Heinrich, Lukas and Feickert, Matthew and Stark, Giordon and Cranmer, Kyle},
+  title   = {pyhf: pure-Python implementation of HistFactory statistical models},
+  journal = {Journal of Open Source Software},
+  volume  = {6},
+  number  = {58},
+  pages   = {2823},
+  year    = {2021},
+  doi     = {10.21105/joss.02823}
+}"""
+
+
+def citation(version: str) -> str:
+    """Return the BibTeX entries of hepflow, of the statistical model and of every method."""
+    return bibtex(version, [key for _, key, *_ in PAPERS])
+
+
+def bibtex(version: str, keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of hepflow, of the statistical model and of the papers with these keys."""
+    wanted = set(keys)
+    entries = [
+        f"% {what}\n@article{{{key},\n  author  = {{{authors}}},\n  title   = {{{title}}},\n"
+        f"  eprint  = {{{number}}},\n  archivePrefix = {{arXiv}}\n}}"
+        for what, key, authors, title, number in PAPERS
+        if key in wanted
+    ]
+    return "\n\n".join([SOFTWARE.replace("VERSION", version), *entries])

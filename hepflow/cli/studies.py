@@ -1,0 +1,70 @@
+"""What the commands that make a study share: it is run and shown, or what that would do is printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hepflow.cli import console
+
+if TYPE_CHECKING:
+    from hepflow.config import Config
+
+
+def carry_out(
+    name: str,
+    config: Config,
+    out: Path | None,
+    as_json: bool,
+    *,
+    dry_run: bool = False,
+    until: str | None = None,
+    unblind: bool = False,
+    by: str | None = None,
+) -> None:
+    """Run a study and print what came out.
+
+    Parameters
+    ----------
+    name
+        Of the study, as in the catalogue.
+    config
+        The settings.
+    out
+        Run folder; None for the study's own.
+    as_json
+        Print the record as JSON in the place of text.
+    dry_run
+        Print which steps would be made, and why; make none.
+    until, unblind, by
+        As for `Study.run`.
+
+    Raises
+    ------
+    FitError
+        Once the others are printed, if some numbers could not be computed.
+    """
+    from hepflow.studies.known import study as study_named
+
+    study = study_named(name)
+    out = out or study.place(config)
+    if dry_run:
+        console.print_plan(study.dry_run(config, out, until=until, unblind=unblind), out, as_json)
+        return
+    with console.resumable(out):
+        found = study.run(config, out, until=until, unblind=unblind, by=by)
+    if found is None:
+        click.echo(f"stopped after {until!r}; the same command without --until goes on from {out}", err=True)
+        return
+    if as_json:
+        console.print_json(found.to_dict())
+    else:
+        click.echo(study.text(found))
+    written = [study.file, *(one for one in study.beside if until is None)]
+    click.echo(
+        f"{' and '.join([', '.join(written[:-1]), written[-1]] if written[1:] else written)} in {out}",
+        err=True,
+    )
+    console.raise_problems(study.problems(found))

@@ -1,0 +1,31 @@
+"""The configuration of an analysis: one YAML file, whose schema is the models in this folder, joined in `top.py`."""
+
+from hepflow.config import methods
+from hepflow.config.blocks import Fit, Injection, Regions, Selection
+from hepflow.config.classifiers import Classifier, Network, Trees
+from hepflow.config.compare import Compare
+from hepflow.config.inputs import Input, Inputs, Varied
+from hepflow.config.load import load_config
+from hepflow.config.methods import Method
+from hepflow.config.reference import config_reference, example_yaml
+from hepflow.config.top import Config
+
+__all__ = [
+    "Classifier",
+    "Compare",
+    "Config",
+    "Fit",
+    "Injection",
+    "Input",
+    "Inputs",
+    "Method",
+    "Network",
+    "Regions",
+    "Selection",
+    "Trees",
+    "Varied",
+    "config_reference",
+    "example_yaml",
+    "load_config",
+    "methods",
+]

@@ -1,0 +1,190 @@
+"""Config: the blocks of an analysis together, its paths, its hash and its YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from hepflow.catalogue import METHODS, STUDIES
+from hepflow.config.blocks import (
+    FEATURES,
+    Block,
+    Fit,
+    Injection,
+    Regions,
+    Selection,
+    each_once,
+    problem,
+)
+from hepflow.config.classifiers import Classifier, Trees
+from hepflow.config.compare import Compare
+from hepflow.config.executor import Executor, Local, runs_on
+from hepflow.config.inputs import Input, Inputs
+from hepflow.config.limit import Limit
+from hepflow.config.methods import Cathode, Method
+from hepflow.config.scan import Scan
+from hepflow.config.tune import Tune
+from hepflow.demo import config_path
+from hepflow.engine.executors import Chosen
+from hepflow.errors import did_you_mean
+
+# what chooses a study or a place, and no number
+BESIDE_RESULTS: Any = {"executor": True, "tune": True, "task": True, "compare": {"scan"}}
+BUNDLED = "demo:"  # begins the path of a file of the bundled sample, wherever hepflow is installed
+
+
+class Config(Block):
+    """A whole analysis."""
+
+    name: str = Field(
+        "search",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        examples=["search"],
+        description="Name of the analysis: letters, digits, `.`, `_` and `-`.",
+    )
+    seed: int = Field(
+        1, ge=0, lt=2**32, examples=[1], description="Seed of every random draw but the injection's."
+    )
+    task: str = Field(
+        "search",
+        description=f"What `hepflow run` makes: {', '.join(STUDIES)}; other commands make what is theirs.",
+    )
+    inputs: Inputs = Field(examples=[{}], description="The samples of the analysis.")
+    injection: Injection | None = Field(None, description="Signal added to the data, to test the search.")
+    features: tuple[str, ...] = Field(
+        ("m_J1", "dm_J", "tau21_J1", "tau21_J2"),
+        min_length=1,
+        examples=[["m_J1", "dm_J", "tau21_J1", "tau21_J2"]],
+        description=f"What the classifier sees, of {', '.join(FEATURES)}; of files of format `hepflow`, any.",
+    )
+    regions: Regions = Field(examples=[{}], description="Signal region and sidebands.")
+    method: Method = Field(Cathode(), examples=[{}], description="How the background is estimated.")
+    classifier: Classifier = Field(Trees(), examples=[{}], description="How the score is made.")
+    selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
+    fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+    compare: Compare = Field(
+        Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
+    )
+    scan: Scan = Field(
+        Scan(), examples=[{}], description="What `hepflow run --scan` slides over the spectrum."
+    )
+    limit: Limit = Field(Limit(), examples=[{}], description="What `hepflow limit CONFIG --retrain` injects.")
+    tune: Tune = Field(Tune(), examples=[{}], description="What `hepflow tune` searches.")
+    executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @field_validator("task")
+    @classmethod
+    def _task_is_a_study(cls, value: str) -> str:
+        if value not in STUDIES:
+            raise ValueError(f"no task {value!r}; {did_you_mean(value, STUDIES)}")
+        return value
+
+    @field_validator("features")
+    @classmethod
+    def _mass_is_no_feature(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "m_jj" in value:
+            raise ValueError("'m_jj' is the mass that is searched; a classifier that sees it would sculpt it")
+        return each_once(value)
+
+    @model_validator(mode="after")
+    def _injection_has_a_signal(self) -> Config:
+        if self.injection is not None and self.inputs.signal is None:
+            raise problem("injection", "needs a signal sample; give `inputs.signal`, or leave this out")
+        return self
+
+    @model_validator(mode="after")
+    def _method_has_what_it_needs(self) -> Config:
+        needs = METHODS[self.method.name]
+        if needs.needs_truth:
+            raise problem("method", f"{self.method.name!r} is a reference, for `hepflow compare` alone")
+        if needs.needs_simulation and self.inputs.simulation is None:
+            raise problem("method", f"{self.method.name!r} starts from simulation; give `inputs.simulation`")
+        return self
+
+    @model_validator(mode="after")
+    def _features_are_known(self) -> Config:
+        unknown = [name for name in self.features if name not in FEATURES]
+        if unknown and self.inputs.data.format != "hepflow":
+            raise problem("features", f"no feature {unknown[0]!r}; {did_you_mean(unknown[0], FEATURES)}")
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the configuration file; relative paths start there."""
+        return self._folder
+
+    @property
+    def blind(self) -> bool:
+        """Whether the data of the signal region stay hidden behind the cuts."""
+        return self.fit.blind
+
+    @property
+    def runs_on(self) -> Chosen:
+        """Where the steps run, as the engine has it."""
+        return runs_on(self.executor)
+
+    def within(self, folder: Path) -> Config:
+        """Return the same configuration, its relative paths starting from a folder."""
+        found = self.model_copy()
+        found._folder = folder
+        return found
+
+    def opened(self, sample: Input) -> Input:
+        """Return a sample with paths as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
+
+        def opened(path: str) -> str:
+            return _opened_as(path) if _stands_alone(path) else str(self._folder.absolute() / path)
+
+        return Input.model_validate(_with_paths(sample.model_dump(), opened))
+
+    def skipping_bad_files(self) -> Config:
+        """Return the same analysis, in which damaged files are left out."""
+        return self.model_copy(update={"inputs": self.inputs.skipping_bad_files()})
+
+    def hash(self) -> str:
+        """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
+        values = self.model_dump(mode="json", exclude=BESIDE_RESULTS)
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def to_yaml(self, folder: Path | None = None) -> str:
+        """Return the configuration as YAML; with `folder`, relative paths are made to start from there."""
+        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
+        if folder is not None:
+
+            def seen(path: str) -> str:
+                return path if _stands_alone(path) else os.path.relpath(self._folder / path, folder)
+
+            values["inputs"] = _with_paths(values["inputs"], seen)
+        return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)
+
+
+def _with_paths(block: Any, change: Callable[[str], str]) -> Any:
+    """Return a block in which each `path`, however deep, is changed."""
+    if isinstance(block, list | tuple):
+        return [_with_paths(item, change) for item in block]
+    if not isinstance(block, dict):
+        return block
+    return {
+        key: [change(path) for path in value]
+        if key == "path" and value is not None
+        else _with_paths(value, change)
+        for key, value in block.items()
+    }
+
+
+def _stands_alone(path: str) -> bool:
+    return "://" in path or path.startswith(BUNDLED) or Path(path).is_absolute()
+
+
+def _opened_as(path: str) -> str:
+    return str(config_path().parent / path.removeprefix(BUNDLED)) if path.startswith(BUNDLED) else path

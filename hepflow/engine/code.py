@@ -1,0 +1,112 @@
+"""Code: which files of the package a result depends on, so that a changed line remakes that result and no other."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import hepflow
+
+ROOT = Path(hepflow.__file__).parent
+DATA = (".c",)  # files beside a module, which it names, and which are code as well
+
+
+@cache
+def code_of(*modules: str) -> Mapping[str, str]:
+    """Return a hash of each file behind some modules, and behind all of hepflow that they import.
+
+    Parameters
+    ----------
+    *modules
+        Such as ``"hepflow.methods.cathode"``.
+
+    Returns
+    -------
+    Mapping
+        Path within the package -> hash. Of a package, only those modules are there that a name is taken from.
+    """
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += _imports(module)
+    files = sorted({file for module in found for file in _files(module)})
+    return {str(file.relative_to(ROOT)): _hash(file) for file in files}
+
+
+def differing(code: Mapping[str, str]) -> str | None:
+    """Return the first file of an answer of `code_of` that is another here; None where all are the same."""
+    for name, known in code.items():
+        file = ROOT / name
+        if not file.is_file() or _hash(file) != known:
+            return name
+    return None
+
+
+@cache
+def _hash(file: Path) -> str:
+    return hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
+
+
+def _path(module: str) -> Path:
+    """Return the file of a module; of a package, its ``__init__.py``."""
+    place = ROOT.parent.joinpath(*module.split("."))
+    return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+@cache
+def _files(module: str) -> list[Path]:
+    path = _path(module)
+    text = path.read_text(encoding="utf-8")
+    beside = [file for file in path.parent.iterdir() if file.suffix in DATA and file.name in text]
+    return [path, *beside]
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Return the modules of hepflow that one imports, wherever in it."""
+    if _path(module).name == "__init__.py":
+        return tuple(sorted(set(_exports(module).values()) - {module}))
+    return tuple(source for source, _ in _names(module))
+
+
+@cache
+def _exports(package: str) -> dict[str, str]:
+    """Return where a package has its names from."""
+    return {name: source for source, name in _names(package)}
+
+
+@cache
+def _names(module: str) -> tuple[tuple[str, str], ...]:
+    """Return ``(module, name)`` of everything that is imported, but for types alone."""
+    tree = ast.parse(_path(module).read_text(encoding="utf-8"))
+    found = []
+    for node in _walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "hepflow":
+            found += [(_home(str(node.module), one.name), one.asname or one.name) for one in node.names]
+        elif isinstance(node, ast.Import):
+            found += [(one.name, one.name) for one in node.names if one.name.startswith("hepflow.")]
+    return tuple(found)
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """Go through a tree, but not where only types are imported."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from _walk(child)
+
+
+def _home(module: str, name: str) -> str:
+    """Return the module that a name comes from: a submodule, where a package has it from, or the module itself."""
+    if _path(module).name == "__init__.py":
+        if _path(f"{module}.{name}").is_file():
+            return f"{module}.{name}"
+        return _exports(module).get(name, module)
+    return module

@@ -1,0 +1,121 @@
+"""Execution: the steps that are left to do, one after another or several at once."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+
+from tqdm import tqdm
+
+from hepflow.engine.folder import RunFolder
+from hepflow.engine.plan import Plan
+from hepflow.engine.work import Work
+from hepflow.errors import HepflowError
+
+log = logging.getLogger("hepflow.engine")
+
+
+class Workers(Executor):
+    """A pool that is sent no more steps than it can make at once."""
+
+    @abstractmethod
+    def count(self) -> int:
+        """Return how many workers there are now."""
+
+
+def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]:
+    """Return the steps that have to be made for some to be there, each with why, in an order that works.
+
+    Parameters
+    ----------
+    plan, folder
+        The steps, and where their results are kept.
+    wanted
+        The steps whose results are wanted, which are read to see whether they are as they were written. What these
+        no longer need is not made again.
+    """
+    reasons: dict[str, str] = {}
+    seen: set[str] = set()
+    asked = frozenset(wanted)
+    waiting = list(asked)
+    while waiting:
+        step = waiting.pop()
+        if step in seen:
+            continue
+        seen.add(step)
+        why = folder.todo(plan, step)
+        if why is None and step in asked and (broken := folder.damaged(step)) is not None:
+            why = f"{broken} was changed"
+        if why is not None:
+            reasons[step] = why
+            waiting += plan[step].before
+    return {step.name: reasons[step.name] for step in plan if step.name in reasons}
+
+
+def carry_out(
+    work: Work,
+    steps: Mapping[str, str],
+    pool: Executor | None = None,
+    perform: Callable[[str], None] | None = None,
+) -> None:
+    """Make the results of steps.
+
+    Parameters
+    ----------
+    work
+        Its plan says which step comes before which.
+    steps
+        From `todo`.
+    pool
+        Runs several at once; None for one after another here.
+    perform
+        Makes one, wherever a pool sends it, and writes to the same folder.
+
+    Raises
+    ------
+    HepflowError
+        What a step raised. In a pool all others that do not need its result are made first.
+    """
+    if pool is None or perform is None:
+        left = list(steps)
+        while left:
+            work.perform(left.pop(0))
+            work.release(left)
+        return
+    plan = work.plan
+    waiting, running, failed = list(steps), dict[Future[None], str](), dict[str, BaseException]()
+    bar = tqdm(total=len(steps), desc="steps", unit="step", disable=None)
+    while waiting or running:
+        unfinished = {*waiting, *running.values(), *failed}
+        ready = [one for one in waiting if unfinished.isdisjoint(plan[one].before)]
+        if isinstance(pool, Workers):
+            ready = ready[: max(0, max(1, pool.count()) - len(running))]
+        for step in ready:
+            waiting.remove(step)
+            running[pool.submit(perform, step)] = step
+        if not running:  # all that is left needs what failed
+            break
+        for done in wait(running, return_when=FIRST_COMPLETED).done:
+            step = running.pop(done)
+            error = done.exception()
+            if error is None:
+                bar.update()
+            else:
+                failed[step] = error
+                log.warning("%s failed: %s", step, error)
+    bar.close()
+    if failed:
+        raise _together(failed, waiting)
+
+
+def _together(failed: Mapping[str, BaseException], skipped: list[str]) -> BaseException:
+    """Return one error that names every step that failed, and those that were not begun."""
+    first = next(iter(failed.values()))
+    if len(failed) == 1 and not skipped and isinstance(first, HepflowError):
+        return first
+    lines = [f"{step}: {error}" for step, error in failed.items()]
+    lines += [f"not begun, since they need these: {', '.join(skipped)}"] if skipped else []
+    kind = type(first) if isinstance(first, HepflowError) else HepflowError
+    return kind("\n".join(lines))

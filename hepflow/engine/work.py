@@ -1,0 +1,219 @@
+"""Work: the steps of a plan in a run folder, each made once, kept and read again."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hepflow.atomic import write_text
+from hepflow.engine.code import differing
+from hepflow.engine.folder import RunFolder
+from hepflow.engine.job import Kept, Published, UnfinishedError, find
+from hepflow.engine.plan import Failing, Plan, Step
+from hepflow.errors import ConfigError, FitError, HepflowError, InputError
+
+FAILURE = "failure.txt"
+REFUSED = (InputError, FitError, ConfigError)  # what a step may say of its input and settings
+log = logging.getLogger("hepflow.engine")
+
+
+class NoResultError(InputError):
+    """A step that this one needs has no result; the reason was given before."""
+
+
+class Work:
+    """The steps of a plan in a run folder. A result is made where its folder has none from the same settings."""
+
+    def __init__(self, plan: Plan, folder: RunFolder) -> None:
+        self.plan, self.folder = plan, folder
+        self._held: dict[str, Any] = {}
+
+    def perform(self, name: str) -> None:
+        """Make the result of a step and keep it, unless it is there; or what its `failing` says."""
+        step = self.plan[name]
+        try:
+            self.result(name)
+        except UnfinishedError as error:
+            log.info("%s: %s", name, error)
+        except REFUSED as error:
+            if step.failing is Failing.STOPS:
+                raise
+            if not isinstance(error, NoResultError):
+                log.warning("%s: %s", name, error) if step.failing is Failing.KEPT else log.info(
+                    "%s: left to what comes after it: %s", name, error
+                )
+            if step.failing is Failing.KEPT:
+                self._keep_failure(name, str(error))
+
+    def result(self, name: str) -> Any:
+        """Return the result of a step: held from before, read from its folder, or made and kept there.
+
+        Raises
+        ------
+        NoResultError
+            If it was tried, and what stood in the way was kept.
+        HepflowError
+            What the function that makes it raises.
+        """
+        if name not in self._held:
+            if (reason := self.failure(name)) is not None:
+                raise NoResultError(reason)
+            how = find(self.plan[name].made_by)
+            if isinstance(how, Published):
+                self._publish(name, how)
+                return None
+            self._held[name] = self._made(name, how)
+        return self._held[name]
+
+    def failure(self, name: str) -> str | None:
+        """Return why a step has no result; None where it has one, or was not tried."""
+        reason = self.folder.of(name) / FAILURE
+        if reason.is_file() and self.folder.todo(self.plan, name) is None:
+            return reason.read_text(encoding="utf-8")
+        return None
+
+    def peek(self, name: str) -> Any | None:
+        """Read a result that is there and undamaged, without holding it; None for any other."""
+        how = find(self.plan[name].made_by)
+        if not isinstance(how, Kept) or self.folder.todo(self.plan, name) is not None:
+            return None
+        if self.folder.damaged(name) is not None or self.failure(name) is not None:
+            return None
+        return how.load(_Job(self, self.plan[name]), self.folder.of(name))
+
+    def release(self, left: Iterable[str]) -> None:
+        """Forget all results but those that steps which are left start from, so that memory does not grow."""
+        needed = {need for name in left for need in self.plan[name].before}
+        self._held = {name: result for name, result in self._held.items() if name in needed}
+
+    def _made(self, name: str, how: Kept[Any]) -> Any:
+        """Read the result of a step if it is there and undamaged, else make it and keep it in the step's folder."""
+        job, place = _Job(self, self.plan[name]), self.folder.of(name)
+        if self.folder.todo(self.plan, name) is None:
+            broken = self.folder.damaged(name)
+            if broken is None:
+                try:
+                    return how.load(job, place)
+                except (HepflowError, OSError, ValueError, KeyError, TypeError) as error:
+                    broken = str(error)
+            log.warning("%s: not as it was written (%s); it is made anew", place, broken)
+        self._check_code(name)
+        start = time.perf_counter()
+        result = how.make(job)
+        with self.folder.replacing(name) as place:
+            how.save(place, result)
+            self._finish(place, name, start)
+        return result
+
+    def _publish(self, name: str, how: Published) -> None:
+        """Have files written anywhere in the run folder; those of an older result go."""
+        if self.folder.todo(self.plan, name) is None and self.folder.damaged(name) is None:
+            return
+        self._check_code(name)
+        older = self.folder.record(name)
+        start = time.perf_counter()
+        files = list(how.make(_Job(self, self.plan[name])))
+        with self.folder.replacing(name) as place:
+            self._finish(place, name, start, files)
+        known = {str(file.relative_to(self.folder.path)) for file in files}
+        for left in (older.files if older else {}).keys() - known:
+            if (self.folder.path / left).is_file():
+                (self.folder.path / left).unlink()
+
+    def _keep_failure(self, name: str, reason: str) -> None:
+        if self.failure(name) is None:
+            with self.folder.replacing(name) as place:
+                write_text(place / FAILURE, reason)
+                self._finish(place, name, time.perf_counter())
+
+    def _finish(self, place: Path, name: str, start: float, files: Iterable[Path] | None = None) -> None:
+        """Write the record of a step; without `files`, all in its folder are its result."""
+        seconds = time.perf_counter() - start
+        found = [file for file in place.rglob("*") if file.is_file()] if files is None else files
+        self.folder.finish(place, self.plan, name, seconds, found)
+        log.info("%s: done in %.1f s", name, seconds)
+
+    def _check_code(self, name: str) -> None:
+        """Refuse to make the result of a step with code of another version than its key says.
+
+        Raises
+        ------
+        InputError
+            As in a worker with another hepflow.
+        """
+        file = differing(self.plan[name].code)
+        if file is not None:
+            raise InputError(
+                f"{name}: hepflow/{file} on {platform.node()} is not that of the command; install the same hepflow "
+                "for all workers, and leave it as it is while they work"
+            )
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A step that is being made (see `hepflow.engine.job.Job`)."""
+
+    work: Work
+    step: Step
+
+    @property
+    def name(self) -> str:
+        return self.step.name
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        return self.step.settings
+
+    @property
+    def out(self) -> Path:
+        return self.work.folder.path
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.step.needs)
+
+    def __contains__(self, need: str) -> bool:
+        return need in self.step.needs
+
+    def __getitem__(self, need: str) -> Any:
+        return self.work.result(self.step.needs[need])
+
+    def get(self, need: str, default: Any = None) -> Any:
+        return default if need not in self.step.needs else self[need]
+
+    def failure(self, need: str) -> str | None:
+        return self.work.failure(self.step.needs[need])
+
+    def seconds(self, need: str) -> float:
+        record = self.work.folder.record(self.step.needs[need])
+        return 0.0 if record is None else record.seconds
+
+    def chosen(self, role: str) -> Any:
+        return find(self.step.chosen[role])
+
+    def helpers(self) -> Iterator[tuple[Mapping[str, Any], Callable[[], Any]]]:
+        for name in self.step.after:
+            yield self.work.plan[name].settings, partial(self.work.peek, name)
+
+    def checkpoint(self, need: str | None = None) -> Path:
+        step = self.name if need is None else self.step.needs[need]
+        name = step.replace("/", "-")
+        path = self.out / "checkpoints" / f"{name}-{self.work.plan.key(step)[:12]}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        for other in path.parent.glob(f"{name}-*.safetensors"):
+            if not other.stem.startswith(path.stem):  # a method may keep a second training beside it
+                other.unlink()
+        return path
+
+    def timing(self) -> dict[str, float]:
+        spent: dict[str, float] = {}
+        for step in self.work.plan:
+            record = self.work.folder.record(step.name)
+            if record is not None and step.name != self.name and self.name not in step.before:
+                spent[step.stage] = spent.get(step.stage, 0.0) + record.seconds
+        return {stage: round(seconds, 3) for stage, seconds in spent.items() if seconds}

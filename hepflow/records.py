@@ -1,0 +1,139 @@
+"""Records: frozen dataclasses as JSON files, with the one way to write them and the one way to read them."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, is_dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from hepflow.atomic import write_text
+from hepflow.errors import ConfigError, InputError
+
+T = TypeVar("T")
+SHOWN = 3  # problems of a damaged file that its error tells
+
+
+class Record:
+    """A frozen dataclass that is a file of its own: JSON that carries the name of its schema.
+
+    Keys may be added to a schema, not renamed: a reader ignores those that it does not know.
+    """
+
+    schema: ClassVar[str]
+    remedy: ClassVar[str] = "the command that made it writes it anew"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries and lists, in the layout of the file."""
+        return {"schema": self.schema, **asdict(self)}  # type: ignore[call-overload]
+
+    def write(self, path: str | Path) -> None:
+        """Write the file, whole or not at all."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Self:
+        """Read the file.
+
+        Raises
+        ------
+        InputError
+            If it is missing, is not JSON, is of another schema, or a key lacks or holds what it should not.
+        """
+        content = read_json(path, cls.schema)
+        found = content.pop("schema", None) if isinstance(content, dict) else type(content).__name__
+        if found != cls.schema:
+            raise InputError(f"{path}: expected schema {cls.schema!r}, found {found!r}")
+        return _checked(path, cls, content, cls.remedy)
+
+
+def read_record(path: str | Path, kind: type[T]) -> T:
+    """Read what `write_json` wrote of a value: a dataclass, or tuples and mappings of them.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        The type of the value, such as ``WindowResult`` or ``tuple[Matrix, ...]``.
+
+    Raises
+    ------
+    InputError
+        If it is missing, is not JSON, or a key lacks or holds what it should not.
+    """
+    return _checked(path, kind, read_json(path), Record.remedy)
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a value as JSON, whole or not at all; numpy values, dataclasses and paths are written plainly.
+
+    Raises
+    ------
+    ConfigError
+        If it holds what JSON cannot say, such as NaN; the message says where.
+    """
+    write_text(path, json.dumps(_plain(value, "$"), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path, kind: str = "JSON") -> Any:
+    """Read a JSON file; an error says what `kind` of record was expected there.
+
+    Raises
+    ------
+    InputError
+        If it is missing, cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+    except RecursionError:
+        raise InputError(f"{path}: cannot be read as {kind} (nested hundreds of levels deep)") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _checked(path: str | Path, kind: type[T], content: Any, remedy: str) -> T:
+    """Return content as a value of a type, strictly: no text for a number, but a list for a tuple."""
+    try:
+        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(content), strict=True)
+        return value
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(map(str, one['loc'])) or '$'}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise InputError(
+            f"{path}: damaged: not as hepflow writes it ({'; '.join(problems[:SHOWN])}{more}); {remedy}"
+        ) from None
+
+
+def _plain(value: Any, where: str) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if hasattr(value, "tolist"):  # of numpy, which need not be loaded for this
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(entry, f"{where}.{key}") for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry, f"{where}[{index}]") for index, entry in enumerate(value)]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{where} is {value}, which JSON cannot hold; write None where there is no number")
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ConfigError(f"{where} is {value!r} ({type(value).__name__}), which JSON cannot hold")

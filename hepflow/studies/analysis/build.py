@@ -1,0 +1,34 @@
+"""A configuration to objects, for what looks at a method or classifier outside of any step."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from hepflow.catalogue import CLASSIFIERS, METHODS
+from hepflow.classifiers import Classifier
+from hepflow.config import Config, methods
+from hepflow.engine.job import find
+from hepflow.flows import Density
+from hepflow.flows.density import spline_density
+from hepflow.methods import Method
+from hepflow.sample import Sample
+from hepflow.studies.analysis.objects import made
+
+
+def build_method(config: Config, reference: Sample | None = None) -> Method:
+    """Return the method of background estimation, untrained; `reference` is true background, for references alone."""
+    row, fit = METHODS[config.method.name], config.fit
+    more = {"reference": reference} if row.needs_truth else {}
+    settings = config.method.model_dump()
+    return cast(Method, made(find(row.where), settings, bin_width=fit.bin_width, sqrt_s=fit.sqrt_s, **more))
+
+
+def build_classifier(config: Config) -> Classifier:
+    """Return the classifier, untrained."""
+    row = CLASSIFIERS[config.classifier.name]
+    return cast(Classifier, made(find(row.where), config.classifier.model_dump()))
+
+
+def build_density(chosen: methods.Splines) -> Density:
+    """Return the density of the sidebands, untrained, on which several methods build."""
+    return spline_density(**methods.density_settings(chosen))

@@ -1,0 +1,92 @@
+"""Files of an input: what tells whether they have changed, and the pieces that large ones are read in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from hepflow.config.inputs import Input
+from hepflow.readers.files import find_files, is_url
+from hepflow.readers.source import Share
+from hepflow.studies.analysis.inputs import side_of
+
+BLOCK, BLOCKS = 1 << 16, 16  # bytes, and how many of such, that stand for a file
+SIZE = 256_000_000  # bytes of a piece: seconds to minutes of work, lost where a worker is killed
+MOST = 256  # pieces of an input, about: each is a task and a folder
+
+Fingerprints = dict[str, tuple[int, int, str]]
+
+
+def whole_files(entry: Input) -> list[str]:
+    """Return the files of an input, those of its samples and systematic effects too."""
+    return find_files(list(entry.paths))
+
+
+def fingerprint(paths: Iterable[str]) -> Fingerprints:
+    """Return size, time and a hash of blocks of each local file; of a URL nothing but its name is known."""
+    found = {}
+    for path in paths:
+        if is_url(path):
+            found[path] = (0, 0, "")
+            continue
+        stat = Path(path).stat()
+        whole = str(Path(path).resolve())  # the same from wherever the command is given
+        found[whole] = (stat.st_size, stat.st_mtime_ns, _sampled(Path(path), stat.st_size))
+    return found
+
+
+def _sampled(path: Path, size: int) -> str:
+    """Return a hash of a file's beginning, end and blocks between: a terabyte is not read to know a file again."""
+    hashed = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as stream:
+        for block in range(BLOCKS):
+            stream.seek(max(0, size - BLOCK) * block // (BLOCKS - 1))
+            hashed.update(stream.read(BLOCK))
+    return hashed.hexdigest()
+
+
+def pieces(entry: Input, effect: str | None, known: Mapping[str, Any]) -> list[dict[str, Share]]:
+    """Return the pieces of an input, with a systematic effect or without; none where it is small.
+
+    Sizes of files decide on the pieces, nothing is opened; a file on a server, whose size is not asked for, counts as
+    one piece.
+    """
+    paths = [path for _, one in entry.each(side_of(entry, effect)) for path in find_files(list(one.path))]
+    found = split({path: SIZE if is_url(path) else _size(path, known) for path in paths}, SIZE, MOST)
+    return found if len(found) > 1 else []
+
+
+def _size(path: str, known: Mapping[str, Any]) -> int:
+    return int(known[str(Path(path).resolve())][0])
+
+
+def split(sizes: Mapping[str, int], size: int, most: int) -> list[dict[str, Share]]:
+    """Return the pieces of files: of each piece, the share of every file in it.
+
+    Parameters
+    ----------
+    sizes
+        Of the files, in bytes.
+    size
+        Of a piece, about. Larger files are cut, smaller ones stand together.
+    most
+        Pieces; with more bytes than these hold, each is larger.
+    """
+    size = max(size, math.ceil(sum(sizes.values()) / most))
+    pieces: list[dict[str, Share]] = []
+    room = -1  # bytes left in the last piece
+    for file, needed in sizes.items():
+        if needed > size:
+            of = math.ceil(needed / size)
+            pieces += [{file: (number, of)} for number in range(of)]
+            room = -1
+            continue
+        if needed > room:
+            pieces.append({})
+            room = size
+        pieces[-1][file] = (0, 1)
+        room -= needed
+    return pieces

@@ -1,0 +1,244 @@
+"""The steps of one analysis, each with the settings and files that it is made from; nothing heavy is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hepflow.catalogue import CLASSIFIERS, METHODS
+from hepflow.config import Config
+from hepflow.config.methods import MethodBlock
+from hepflow.engine.plan import HELPERS, Failing, Step, by_name
+from hepflow.results import cut_name
+from hepflow.studies.analysis.inputs import effects_of
+from hepflow.studies.analysis.pieces import fingerprint, pieces, whole_files
+
+HERE = "hepflow.studies.analysis"
+EVENTS = "features"  # the stage that reads
+FITTED = ("background", "scores", "validation", "fit")  # the others, in their order
+Chosen = dict[str, str]
+
+
+def method_class(method: MethodBlock) -> Chosen:
+    """Return the class of a method, for a step whose settings have it."""
+    return {"method": METHODS[method.name].where}
+
+
+def classifier_class(config: Config) -> Chosen:
+    """Return the class of the classifier, for a step whose settings have it."""
+    return {"classifier": CLASSIFIERS[config.classifier.name].where}
+
+
+def spectrum_of(config: Config) -> dict[str, float]:
+    """Return all settings of the fit that are learned from."""
+    return {"bin_width": config.fit.bin_width, "sqrt_s": config.fit.sqrt_s}
+
+
+def reading(
+    config: Config, name: str, made_by: str, *inputs: str, varied: bool = False, **more: Any
+) -> list[Step]:
+    """Return the step that reads some inputs, and before it those that read large ones in pieces.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    name, made_by
+        Of the step.
+    *inputs
+        Those that are not given are passed over.
+    varied
+        Whether the systematic effects on them are read as well.
+    **more
+        Other settings of the step.
+    """
+    entries = {
+        what: config.opened(config.inputs.given[what]) for what in inputs if what in config.inputs.given
+    }
+    if not varied:
+        entries = {what: entry.model_copy(update={"variations": {}}) for what, entry in entries.items()}
+    files = {what: whole_files(entry) for what, entry in entries.items()}
+    known = {path: found for each in files.values() for path, found in fingerprint(each).items()}
+    common = {"luminosity": config.inputs.model_dump(mode="json")["luminosity"], "features": config.features}
+    helpers = (
+        []
+        if config.executor.name == "local"
+        else [
+            Step(
+                f"{HELPERS}/reading/{'/'.join(filter(None, (what, effect)))}/{number:03d}",
+                EVENTS,
+                f"{HERE}.reading:piece",
+                {
+                    **common,
+                    "name": what,
+                    "effect": effect,
+                    "input": entry.model_copy(update={"skip_bad_files": True}).model_dump(mode="json"),
+                    "shares": shares,
+                },
+                files={file: known[file] for file in shares if file in known},
+                failing=Failing.LEFT,
+            )
+            for what, entry in entries.items()
+            for effect in (None, *effects_of(entry))
+            for number, shares in enumerate(pieces(entry, effect, known))
+        ]
+    )
+    settings = {
+        **common,
+        "inputs": {what: entry.model_dump(mode="json") for what, entry in entries.items()},
+        **more,
+    }
+    after = tuple(helper.name for helper in helpers)
+    return [*helpers, Step(name, EVENTS, made_by, settings, files=known, after=after)]
+
+
+def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Iterator[Step]:
+    """Yield the steps of one analysis, from events to fits.
+
+    Parameters
+    ----------
+    config
+        The analysis.
+    blind
+        Whether the data of the signal region stay hidden behind the cuts.
+    limits
+        Whether limits are part of what a fit says.
+    """
+    settings = config.model_dump(mode="json")
+    row, regions = METHODS[config.method.name], settings["regions"]
+    signal = config.inputs.signal
+    injection = {"injection": settings["injection"]}
+    yield from reading(config, "features", f"{HERE}.reading:events", "data", "signal", **injection)
+    simulated = config.inputs.simulation is not None
+    if simulated:
+        yield from reading(config, "simulation", f"{HERE}.reading:simulation", "simulation")
+    varied = ("variations",) if signal is not None and signal.variations else ()
+    if varied:
+        yield from reading(
+            config, "variations", f"{HERE}.reading:variations", "signal", varied=True, **injection
+        )
+
+    given = ("simulation",) if row.needs_simulation else ()
+    learned = {
+        "regions": {name: regions[name] for name in ("signal", "sidebands")},
+        "method": settings["method"],
+        "spectrum": spectrum_of(config),
+        "seed": config.seed,
+    }
+    chosen = method_class(config.method)
+    yield Step(
+        "background",
+        "background",
+        f"{HERE}.background:background",
+        learned,
+        by_name("features", *given),
+        chosen=chosen,
+    )
+    judged = {**learned, "classifier": settings["classifier"]}
+    both = {**chosen, **classifier_class(config)}
+    folds = []
+    if config.executor.name != "local" and not row.own_score:
+        folds = [
+            Step(
+                f"{HELPERS}/folds/{fold}",
+                "scores",
+                f"{HERE}.scores:fold",
+                {**judged, "fold": fold},
+                by_name("features", "background"),
+                chosen=both,
+                failing=Failing.LEFT,
+            )
+            for fold in range(config.classifier.folds)
+        ]
+    yield from folds
+    yield Step(
+        "scores",
+        "scores",
+        f"{HERE}.scores:scores",
+        {**judged, "own_score": row.own_score},
+        by_name("features", "background", *given, *varied),
+        chosen=both,
+        after=tuple(fold.name for fold in folds),
+    )
+    tried = []
+    if config.regions.validation != 0:
+        tried.append("validation/bands")
+        yield Step(
+            tried[-1],
+            "validation",
+            f"{HERE}.validation:bands",
+            {**judged, "regions": {**learned["regions"], "validation": regions["validation"]}},
+            by_name("features", *given),
+            chosen=both,
+        )
+    if simulated and not row.needs_simulation:  # else it would stand on both sides
+        tried.append("validation/simulation")
+        yield Step(
+            tried[-1],
+            "validation",
+            f"{HERE}.validation:simulation",
+            judged,
+            by_name("features", "simulation"),
+            chosen=both,
+        )
+    for name, efficiency in fits(config).items():
+        yield Step(
+            name,
+            "fit",
+            f"{HERE}.fits:fit",
+            {
+                "fit": {**settings["fit"], "blind": blind},
+                "limits": limits,
+                "seed": config.seed,
+                "efficiency": efficiency,
+            },
+            by_name("features", "background", "scores", *(tried if efficiency != 1 else ())),
+        )
+
+
+def fits(config: Config) -> dict[str, float]:
+    """Return the background efficiency of each fit, by the name of its step; the inclusive one comes first."""
+    return {"fit/inclusive": 1.0} | {
+        f"fit/{cut_name(efficiency)}": efficiency for efficiency in config.selection.background_efficiency
+    }
+
+
+def one_of_many(
+    steps: Iterable[Step],
+    place: str,
+    stages: Iterable[str],
+    elsewhere: Mapping[str, str],
+    without: Iterable[str] = (),
+) -> Iterator[Step]:
+    """Yield steps of one analysis among others in the same folder.
+
+    One that cannot be made keeps the reason in place of a result, and so do all that need it; other analyses go on.
+
+    Parameters
+    ----------
+    steps
+        Of the analysis with its own settings.
+    place
+        Where they stand: it comes before their names.
+    stages
+        Those that it goes through, the reading of events not among them.
+    elsewhere
+        What else these steps need, by its name in the analysis: the name of the step that has it here.
+    without
+        What they are to do without, though they needed it.
+    """
+    helpers = f"{HELPERS}/"  # analyses are enough to keep all workers busy
+    own = [step for step in steps if step.stage in stages and not step.name.startswith(helpers)]
+    names = {step.name: f"{place}/{step.name}" for step in own} | dict(elsewhere)
+    for step in own:
+        needs = {need: names.get(other, other) for need, other in step.needs.items() if need not in without}
+        yield replace(step, name=names[step.name], needs=needs, after=(), failing=Failing.KEPT)
+
+
+def shown(record: str, figures: str, report: str) -> tuple[Step, Step]:
+    """Return the steps that draw a record and report it, by its step and the functions that do so."""
+    return (
+        Step("figures", "figures", figures, needs=by_name(record)),
+        Step("report", "figures", report, needs=by_name(record), last=True),
+    )

@@ -1,0 +1,176 @@
+"""The report of a run, from its folder: what was found first, how it was made last."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from hepflow.catalogue import method_title
+from hepflow.engine.job import Job, published
+from hepflow.report import made, numbers, paper
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
+from hepflow.report.page import write_page
+from hepflow.report.pictures import gallery, picture
+from hepflow.report.texts import behind, cut_name, largest, seen, selections
+from hepflow.results import Results
+from hepflow.studies.search import tables
+from hepflow.studies.search.captions import words
+from hepflow.studies.search.figures import figures
+
+
+@published
+def report(job: Job) -> list[Path]:
+    """Write the report."""
+    return [write_page(page(job.out), job.out / "report.html")]
+
+
+def page(folder: Path) -> Page:
+    """Return the report of a run.
+
+    Parameters
+    ----------
+    folder
+        With its ``results.json``.
+
+    Raises
+    ------
+    InputError
+        If the file is not JSON, or is of another schema.
+    """
+    results = Results.from_json(folder / "results.json")
+    drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results)}
+
+    shown = partial(gallery, drawn)
+    return Page(
+        title=results.name,
+        about=f"{method_title(results.method)}, signal region "
+        f"{numbers.window(results.regions['signal'])}, seed {results.seed}",
+        sections=(
+            Section.of(
+                "found",
+                "What was found",
+                *_found(results),
+                tables.found(results),
+                shown("significance", "spectra"),
+            ),
+            Section.of("spectra", "Spectra", shown("spectrum")),
+            Section.of("limits", "Limits", tables.limits(results), shown("limits")),
+            Section.of(
+                "closure",
+                "Closure and validation",
+                _closure(results),
+                tables.validation(results),
+                tables.sideband_fit(results),
+            ),
+            Section.of("features", "Features and score", shown("closure", "scores", "losses")),
+            Section.of("truth", "By truth labels", tables.truth(results), shown("sic", "rejection")),
+            Section.of(
+                "cutflow",
+                "Cutflow",
+                tables.cutflow(results),
+                tables.counts(results),
+                tables.skipped(results),
+            ),
+            Section.of("blinding", "Blinding", *_blinding(results)),
+            Section.of("warnings", "Warnings and problems", *_warnings(results)),
+            Section.of(
+                "made",
+                "How it was made",
+                Text(f"Configuration {results.config_hash}, seed {results.seed}."),
+                made.timing(results.timing),
+                made.versions(results.versions),
+                *made.listings(folder),
+            ),
+            Section.of("paper", "To paste in a paper", *_paper(results, folder)),
+        ),
+    )
+
+
+def _found(results: Results) -> list[Block]:
+    """Return the numbers that the reader came for, and the sentence that goes with them."""
+    best = largest(results)
+    if results.blind:
+        facts = [
+            Fact(f"Expected events, {cut_name(cut)}", numbers.measured(cut.n_exp, cut.n_exp_error))
+            for cut in results.cuts
+        ]
+        return [
+            Text(
+                "The data of the signal region are blinded behind the cuts: of these, only what is expected is shown."
+            ),
+            Facts(tuple(facts)),
+        ]
+    if best is None:
+        return [Text("No selection could be fitted; the section on warnings and problems says why.")]
+    facts = [Fact("Largest local significance", numbers.sigma(best.z), f"p₀ = {numbers.p_value(best.p0)}")]
+    trials = results.trials
+    if trials is not None:
+        p = numbers.p_value(trials["p"], trials["p_error"])
+        extrapolated = ", extrapolated from toys" if trials["extrapolated"] else ""
+        facts.append(Fact("Global significance", numbers.sigma(trials["z"]), f"p = {p}{extrapolated}"))
+    expected = numbers.measured(best.n_exp, best.n_exp_error)
+    facts.append(Fact("Observed events", numbers.count(best.n_obs), f"{expected} expected"))
+    if best.mu_up_obs is not None:
+        median = f"{numbers.plain(best.mu_up_exp[2])} expected"
+        facts.append(Fact("95% CLs limit on μ", f"μ < {numbers.plain(best.mu_up_obs)}", median))
+    sentences = f"The largest local excess is found {behind(best)}: {seen(best)}."
+    if trials is not None:
+        sentences += (
+            f" The global significance counts the trials of all {len(selections(results))} selections "
+            f"(factor {numbers.plain(trials['factor'], 2)}, {numbers.count(trials['toys'])} toys)."
+        )
+    return [Facts(tuple(facts)), Text(sentences), *_by_toys(results)]
+
+
+def _by_toys(results: Results) -> list[Block]:
+    named = [
+        f"{cut_name(cut)} ({cut.calculator_reason})"
+        for cut in selections(results)
+        if cut.calculator == "toys"
+    ]
+    return [Text(f"Z, p₀ and limits come from toys: {'; '.join(named)}.")] if named else []
+
+
+def _closure(results: Results) -> Text:
+    told = numbers.measured(results.closure.get("auc"), results.closure.get("auc_error"))
+    sentences = (
+        f"In the sidebands, a classifier tells template from data with an AUC of {told} (0.5 is perfect)"
+    )
+    if results.closure.get("auc_signal_region") is not None:
+        told = numbers.measured(
+            results.closure["auc_signal_region"], results.closure.get("auc_signal_region_error")
+        )
+        sentences += f"; in the signal region, from true background, {told}"
+    return Text(f"{sentences}.")
+
+
+def _blinding(results: Results) -> list[Block]:
+    hidden = [cut_name(cut) for cut in selections(results) if cut.blind]
+    looks = made.unblindings(results.unblinded)
+    found: list[Block] = [] if looks is None else [looks]
+    if hidden:
+        told = f"Blinded: no data of the signal region were looked at behind the cuts {', '.join(hidden)}."
+        return [Text(told), *found]
+    return found or [
+        Text("This run was not blinded: the data of the signal region were shown from the start.")
+    ]
+
+
+def _warnings(results: Results) -> list[Block]:
+    problems = [(cut, problem) for cut in selections(results) for problem in cut.problems]
+    untold = [
+        f"{cut_name(cut)}: {problem}"
+        for cut, problem in problems
+        if not any(problem in warning for warning in results.warnings)
+    ]
+    notes = Notes((*results.warnings, *untold), grave=True) if results.warnings or untold else None
+    return [notes or Text("None.")]
+
+
+def _paper(results: Results, folder: Path) -> list[Block]:
+    classifier = paper.classifier(folder)
+    version = results.versions.get("hepflow", "")
+    return [
+        Listing("LaTeX", paper.paragraph(results, classifier), folded=False),
+        Listing("BibTeX", paper.references(version, results.method, classifier)),
+    ]

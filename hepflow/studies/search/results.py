@@ -1,0 +1,280 @@
+"""From samples, scores and fits to the record that is written, drawn and reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hepflow.engine.job import Job, published
+from hepflow.engine.unblinding import Unblinding
+from hepflow.features import LABELS
+from hepflow.records import write_json
+from hepflow.results import (
+    CutResult,
+    Histogram,
+    Numbers,
+    Results,
+    SpectrumRecord,
+    TruthCurve,
+    cut_name,
+)
+from hepflow.sample import FloatArray, Sample
+from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
+from hepflow.spectrum import Spectrum
+from hepflow.stats import BumpHunt, SignalTemplate, Trials, trials_of_cuts
+from hepflow.stats.trials import TOYS
+from hepflow.studies.analysis.fits import Fitted
+from hepflow.studies.analysis.signal import peak
+from hepflow.version import versions
+
+BINS = 40
+
+
+@published
+def results(job: Job) -> Iterator[Path]:
+    """Write the workspaces and ``results.json``."""
+    settings = job.settings
+    fitted: list[Fitted] = [job[name] for name in settings["fits"]]
+    trials = None
+    if not settings["blind"]:
+        toys, seed = settings["toys"] or TOYS, settings["seed"]
+        trials = trials_of_cuts([one.hunt for one in fitted], toys=toys, seed=seed)
+    found = summarise(settings, job["features"][0], job["scores"].scores, fitted, trials, job.timing())
+    (job.out / "workspaces").mkdir(exist_ok=True)
+    for one in fitted:
+        path = job.out / "workspaces" / f"{cut_name(one.cut.background_efficiency)}.json"
+        write_json(path, one.hunt.workspace)
+        yield path
+    found.write(job.out / "results.json")
+    yield job.out / "results.json"
+
+
+def summarise(
+    settings: Mapping[str, Any],
+    data: Sample,
+    scores: Scores,
+    fitted: Sequence[Fitted],
+    trials: Trials | None,
+    timing: Mapping[str, float],
+) -> Results:
+    """Return the results of a run; of `fitted`, the inclusive selection comes first.
+
+    `trials` are those of all selections, None where some are blinded.
+    """
+    selections, hunts = [one.cut for one in fitted], [one.hunt for one in fitted]
+    blind = any(hunt.blind for hunt in hunts)
+    scores = _blinded(scores) if blind else scores
+    truth = Truth.of(scores)
+    sampled = settings["resonance"] is None
+    records = [_cut_result(cut, hunt, truth, sampled) for cut, hunt in zip(selections, hunts, strict=True)]
+    sidebands = closure(scores.sidebands.sample, scores.validation.sample, settings["seed"])
+    background = scores.background
+    expected, error = background.expected
+    smooth = background.smooth
+    injected = settings["injected"]
+    return Results(
+        name=settings["name"],
+        seed=settings["seed"],
+        method=settings["method"],
+        versions=versions(),
+        config_hash=settings["config_hash"],
+        cutflow=data.cutflow,
+        regions={"signal": background.windows.signal, "sidebands": background.windows.sidebands},
+        counts={
+            "data": len(data),
+            "data_signal_region": len(scores.data.sample),
+            "data_sidebands": len(scores.sidebands.sample),
+            "expected_background_signal_region": expected,
+            "expected_background_signal_region_error": error,
+            "template_signal_region": len(scores.template.sample),
+            "template_sidebands": len(scores.validation.sample),
+            "injected": injected,
+            **_true_counts(scores),
+        },
+        closure={
+            "auc": sidebands.auc,
+            "auc_error": sidebands.error,
+            **_true_closure(scores, settings["seed"]),
+        },
+        inclusive=records[0],
+        cuts=tuple(records[1:]),
+        features=tuple(_feature_histograms(scores)),
+        scores=_score_histogram(scores, "sidebands" if blind else "signal region"),
+        losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
+        truth=None if truth is None else _curve(truth),
+        signal_unit=_signal_unit(settings["resonance"], scores, injected),
+        smooth={
+            "shape_parameters": smooth.n_shape,
+            "chi2": smooth.chi2,
+            "ndf": smooth.ndf,
+            "p_value": smooth.p_value,
+            "tests": [vars(test) for test in smooth.tests],
+        },
+        timing=dict(timing),
+        warnings=(
+            *_warnings(settings["tries_simulation"], scores, selections),
+            *_problems(hunts, selections),
+        ),
+        trials=None if trials is None else _trials(trials, selections),
+        unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
+        skipped_files=(*data.skipped, *(() if scores.signal is None else scores.signal.sample.skipped)),
+    )
+
+
+def _trials(trials: Trials, selections: Sequence[Cut]) -> dict[str, Any]:
+    numbers = trials.to_dict()
+    return {"background_efficiency": selections[numbers.pop("largest")].background_efficiency, **numbers}
+
+
+def _problems(hunts: Sequence[BumpHunt], selections: Sequence[Cut]) -> list[str]:
+    return [
+        f"{cut_name(cut.background_efficiency)}: {problem}"
+        for cut, hunt in zip(selections, hunts, strict=True)
+        for problem in hunt.problems
+    ]
+
+
+def _blinded(scores: Scores) -> Scores:
+    """Return the scores without those of data in the signal region, and without what labels know of these data."""
+    hidden = Scored(scores.data.sample.without_truth(), np.full(len(scores.data.score), np.nan))
+    return replace(scores, data=hidden)
+
+
+def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) -> CutResult:
+    fitted = cut.spectrum if hunt.spectrum is None else hunt.spectrum
+    after = fitted.sidebands_in_fit
+    factor, factor_error = fitted.sideband_factor() if after else (None, None)
+    signal_efficiency = background_efficiency = sic = None
+    if truth is not None:
+        signal_efficiency, background_efficiency = truth.efficiencies(
+            -np.inf if cut.threshold is None else cut.threshold
+        )
+        sic = significance_improvement(signal_efficiency, background_efficiency)
+    simulated = cut.non_closure_simulation
+    numbers = hunt.to_dict()
+    numbers["problems"] = tuple(numbers["problems"])
+    lost = sampled and cut.signal is not None and not cut.signal_passes
+    if lost:  # a strength in units of events would be misread
+        numbers |= {"mu_hat": None, "mu_hat_error": None, "mu_up_obs": None, "mu_up_exp": (None,) * 5}
+    return CutResult(
+        background_efficiency=cut.background_efficiency,
+        threshold=cut.threshold,
+        **numbers,
+        spectrum=_spectrum_record(fitted, None if lost else hunt.signal),
+        sideband_factor=factor,
+        sideband_factor_error=factor_error,
+        non_closure=None if cut.non_closure is None else cut.non_closure.value,
+        non_closure_error=None if cut.non_closure is None else cut.non_closure.error,
+        non_closure_simulation=None if simulated is None else simulated.value,
+        non_closure_simulation_error=None if simulated is None else simulated.error,
+        sculpting_p=cut.sculpting_p if after else None,
+        signal_efficiency=signal_efficiency,
+        true_background_efficiency=background_efficiency,
+        sic=sic,
+    )
+
+
+def _spectrum_record(spectrum: Spectrum, signal: SignalTemplate | None) -> SpectrumRecord:
+    expected, error = spectrum.corrected()
+    return SpectrumRecord(
+        edges=_numbers(spectrum.edges),
+        observed=tuple(None if np.isnan(events) else float(events) for events in spectrum.data),
+        expected=_numbers(expected),
+        expected_error=_numbers(error),
+        signal=None if signal is None else _numbers(signal.counts),
+    )
+
+
+def _feature_histograms(scores: Scores) -> list[Histogram]:
+    """Histogram each feature of data and template; in the signal region only where truth tells the background."""
+    places = [("sidebands", scores.sidebands.sample, scores.validation.sample)]
+    inside = scores.data.sample
+    if inside.label is not None:
+        places.append(("signal region", inside.select(inside.label == 0), scores.template.sample))
+    histograms = []
+    for where, data, template in places:
+        name = "data" if where == "sidebands" else "background"
+        for feature in data.names:
+            values, drawn = data.feature(feature), template.feature(feature)
+            low, high = np.quantile(values, [0.0005, 0.9995])
+            edges = np.linspace(float(low), float(high), BINS + 1)
+            counts = np.histogram(drawn, edges, weights=template.weight)[0]
+            counts *= len(data) / template.weight.sum()
+            series = {name: _numbers(np.histogram(values, edges)[0]), "template": _numbers(counts)}
+            histograms.append(Histogram(_numbers(edges), series, LABELS.get(feature, feature), where))
+    return histograms
+
+
+def _score_histogram(scores: Scores, where: str) -> Histogram:
+    windows = scores.background.windows
+    data, drawn, inside = {
+        "signal region": (scores.data, scores.template, windows.in_signal),
+        "sidebands": (scores.sidebands, scores.validation, windows.in_sidebands),
+    }[where]
+    both = np.concatenate([data.score, drawn.score])
+    edges = np.linspace(float(np.quantile(both, 0.0005)), float(both.max()), BINS + 1)
+    template = np.histogram(drawn.score, edges, weights=drawn.sample.weight)[0]
+    series = {"data": _numbers(np.histogram(data.score, edges)[0]), "template": _numbers(template)}
+    if scores.signal is not None:
+        here = inside(scores.signal.sample.mass)
+        score, weight = scores.signal.score[here], scores.signal.sample.weight[here]
+        series["signal"] = _numbers(np.histogram(score, edges, weights=weight)[0])
+    return Histogram(_numbers(edges), series, "log density ratio, data to template", where)
+
+
+def _true_counts(scores: Scores) -> dict[str, float]:
+    label = scores.data.sample.label
+    if label is None:
+        return {}
+    return {
+        "true_background_signal_region": float((label == 0).sum()),
+        "true_signal_signal_region": float((label == 1).sum()),
+    }
+
+
+def _true_closure(scores: Scores, seed: int) -> dict[str, float | None]:
+    inside = scores.data.sample
+    if inside.label is None:
+        return {"auc_signal_region": None, "auc_signal_region_error": None}
+    measured: Closure = closure(inside.select(inside.label == 0), scores.template.sample, seed)
+    return {"auc_signal_region": measured.auc, "auc_signal_region_error": measured.error}
+
+
+def _curve(truth: Truth) -> TruthCurve:
+    background, signal = truth.curve()
+    return TruthCurve(_numbers(background), _numbers(signal), truth.auc, truth.minimum_background_efficiency)
+
+
+def _signal_unit(resonance: float | None, scores: Scores, injected: int) -> str:
+    if resonance is not None:
+        mass, width = peak(resonance, scores.background.windows.signal)
+        return f"one event of a Gaussian peak at {mass:g} GeV, {width:g} GeV wide, behind the cut"
+    if scores.signal is None:
+        return "one signal event in the signal region behind the cut"
+    if injected:
+        return f"the injected signal, {injected} events"
+    return f"the signal sample's own yield, {scores.signal.sample.weight.sum():.6g} events"
+
+
+def _warnings(tried: bool, scores: Scores, selections: Sequence[Cut]) -> list[str]:
+    warnings = []
+    smooth = scores.background.smooth
+    if not smooth.adequate:
+        warnings.append(
+            f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the "
+            "expected yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
+        )
+    if tried and selections[-1].non_closure_simulation is None:
+        warnings.append(
+            "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "
+            "non_closure comes from data alone; give more simulation"
+        )
+    return warnings
+
+
+def _numbers(values: FloatArray) -> Numbers:
+    return tuple(float(value) for value in values)

@@ -1,0 +1,68 @@
+"""What a search is: one analysis, from files to p-value, limit and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hepflow.config import Config
+from hepflow.engine.plan import Plan, Step, by_name
+from hepflow.engine.study import Blinding, Study
+from hepflow.report.blocks import Page
+from hepflow.results import Results
+from hepflow.studies.analysis.steps import analysis_steps, fits, shown
+from hepflow.studies.search.stages import STAGES
+
+HERE = "hepflow.studies.search"
+
+
+class Search(Study[Config, Results]):
+    """One analysis. Its record is ``results.json``; pyhf workspaces stand in ``workspaces/``."""
+
+    command = "hepflow run CONFIG"
+    record = "hepflow.results:Results"
+    file = "results.json"
+    final = "results"
+    stages: ClassVar[tuple[str, ...]] = STAGES
+    loads = ("hepflow.studies.analysis.scores",)
+    unblinds = "hepflow run CONFIG --unblind"
+
+    def identity(self, config: Config) -> dict[str, Any]:
+        """Return name, seed, inputs and injection."""
+        return config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})
+
+    def plan(self, config: Config, blinding: Blinding) -> Plan:
+        """Return the steps of the analysis, its record and what shows that."""
+        steps = [*analysis_steps(config, blind=blinding.hidden)]
+        validations = [step.name for step in steps if step.stage == "validation"]
+        told = {
+            "name": config.name,
+            "method": config.method.name,
+            "config_hash": config.hash(),
+            "seed": config.seed,
+            "injected": config.injection.events if config.injection else 0,
+            "fits": list(fits(config)),
+            "toys": config.fit.toys,
+            "resonance": config.fit.resonance,
+            "tries_simulation": "validation/simulation" in validations,
+            "blind": blinding.hidden,
+            "unblinded": [vars(one) for one in blinding.looked],
+        }
+        needs = by_name("features", "background", "scores", *validations, *fits(config))
+        steps.append(Step(self.final, "fit", f"{HERE}.results:results", told, needs))
+        return Plan.of([*steps, *shown(self.final, f"{HERE}.figures:figures_of_run", f"{HERE}.page:report")])
+
+    def text(self, record: Results) -> str:
+        """Return a table of all selections."""
+        from hepflow.studies.search.text import summary
+
+        return summary(record.to_dict())
+
+    def page(self, folder: Path) -> Page:
+        """Return the report."""
+        from hepflow.studies.search.page import page
+
+        return page(folder)
+
+
+STUDY = Search()

@@ -1,0 +1,161 @@
+"""The tables of a run's report, from its record."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup
+
+from hepflow.report import numbers
+from hepflow.report.blocks import Table
+from hepflow.report.texts import CUT, EXPECTED, OBSERVED, P0, QUANTILES, Z_EXPECTED, Z, cut_name, selections
+from hepflow.results import CutResult, Results
+
+MU, MU_OBSERVED = Markup("<i>μ̂</i>"), Markup("<i>μ</i><sub>up</sub> obs")
+MU_EXPECTED = Markup("<i>μ</i><sub>up</sub> exp (68%)")
+FEW = "*"
+
+
+def found(results: Results) -> Table:
+    """Return the numbers of every selection: events, significance, strength and limits."""
+    cuts = selections(results)
+    aims = any(cut.z_expected is not None for cut in cuts)
+    headings = [CUT, OBSERVED, EXPECTED, Z, *([Z_EXPECTED] if aims else ()), P0, MU, MU_OBSERVED, MU_EXPECTED]
+    return Table(
+        caption="Signal region, selection by selection",
+        headings=tuple(headings),
+        rows=tuple(_found(cut, aims) for cut in cuts),
+        note=f"Local significance and p-value; 95% CLs limits; μ = 1: {results.signal_unit}.",
+    )
+
+
+def _found(cut: CutResult, aims: bool) -> tuple[str, ...]:
+    return (
+        cut_name(cut),
+        "blinded" if cut.blind else numbers.count(cut.n_obs),
+        numbers.measured(cut.n_exp, cut.n_exp_error),
+        numbers.sigma(cut.z),
+        *([numbers.sigma(cut.z_expected)] if aims else ()),
+        numbers.p_value(cut.p0, cut.p0_error),
+        numbers.measured(cut.mu_hat, cut.mu_hat_error),
+        numbers.plain(cut.mu_up_obs),
+        numbers.band(cut.mu_up_exp),
+    )
+
+
+def limits(results: Results) -> Table:
+    """Return observed and expected limits with their bands."""
+    return Table(
+        caption="95% CLs upper limits on the signal strength μ",
+        headings=(CUT, "observed", *QUANTILES),
+        rows=tuple(
+            (cut_name(cut), numbers.plain(cut.mu_up_obs), *map(numbers.plain, cut.mu_up_exp))
+            for cut in selections(results)
+        ),
+        note=f"μ = 1: {results.signal_unit}.",
+    )
+
+
+def validation(results: Results) -> Table | None:
+    """Return what sidebands, validation bands and simulation say of each cut, as far as there are any."""
+    columns: dict[str, list[str]] = {
+        "data / template, sidebands": [
+            numbers.measured(cut.sideband_factor, cut.sideband_factor_error) for cut in results.cuts
+        ],
+        "non-closure, validation bands": [
+            numbers.measured(cut.non_closure, cut.non_closure_error) for cut in results.cuts
+        ],
+        "non-closure, simulation": [
+            numbers.measured(cut.non_closure_simulation, cut.non_closure_simulation_error)
+            for cut in results.cuts
+        ],
+        "p of no sculpting": [numbers.p_value(cut.sculpting_p) for cut in results.cuts],
+    }
+    shown = {name: cells for name, cells in columns.items() if any(cell != numbers.MISSING for cell in cells)}
+    if not shown:
+        return None
+    return Table(
+        caption="The method, tried where there is no signal",
+        headings=(CUT, *shown),
+        rows=tuple(zip(map(cut_name, results.cuts), *shown.values(), strict=True)),
+        note="Non-closure: relative difference of data and expectation; it is part of the error of what is expected.",
+    )
+
+
+def sideband_fit(results: Results) -> Table | None:
+    """Return the orders of the dijet function that were tried."""
+    tests, taken = results.smooth.get("tests") or (), results.smooth.get("shape_parameters")
+    if not tests:
+        return None
+    return Table(
+        caption="Dijet function in the sidebands: how many parameters",
+        headings=("shape parameters", "χ² / ndf", "p", "p of the F-test", ""),
+        rows=tuple(
+            (
+                f"{test['n_shape']}",
+                f"{test['chi2']:.1f} / {test['ndf']}",
+                numbers.p_value(test["p_value"]),
+                numbers.p_value(test.get("f_p_value")),
+                "taken" if test["n_shape"] == taken else "",
+            )
+            for test in tests
+        ),
+    )
+
+
+def truth(results: Results) -> Table | None:
+    """Return efficiencies and significance improvement by truth labels."""
+    judged = [cut for cut in results.cuts if cut.signal_efficiency is not None]
+    if results.truth is None or not judged:
+        return None
+    least = results.truth.minimum_background_efficiency
+    few = [(cut.true_background_efficiency or 0.0) < least for cut in judged]
+    return Table(
+        caption="By truth labels, in the signal region",
+        headings=(CUT, Markup("true <i>ε<sub>B</sub></i>"), Markup("<i>ε<sub>S</sub></i>"), "SIC"),
+        rows=tuple(
+            (
+                cut_name(cut),
+                numbers.percent(cut.true_background_efficiency),
+                numbers.percent(cut.signal_efficiency),
+                numbers.plain(cut.sic) + (FEW if noisy else ""),
+            )
+            for cut, noisy in zip(judged, few, strict=True)
+        ),
+        note=f"{FEW} fewer than 25 background events pass: mostly chance." if any(few) else "",
+    )
+
+
+def cutflow(results: Results) -> Table:
+    """Return what became of the events that were read."""
+    read = results.cutflow[0][1] if results.cutflow else 0
+    return Table(
+        caption="Cutflow of the data",
+        headings=("", "events", "share"),
+        rows=tuple(
+            (cause, numbers.count(events), numbers.percent(events / read if read else None))
+            for cause, events in results.cutflow
+        ),
+    )
+
+
+def counts(results: Results) -> Table:
+    """Return the numbers of events that the analysis worked with."""
+    rows = []
+    for name, events in results.counts.items():
+        if not name.endswith("_error"):
+            shown = re.sub(" (signal region|sidebands)$", r", \1", name.replace("_", " "))
+            error = results.counts.get(f"{name}_error")
+            rows.append((shown, numbers.count(events) if error is None else numbers.measured(events, error)))
+    return Table("Events in the analysis", ("", "events"), tuple(rows))
+
+
+def skipped(results: Results) -> Table | None:
+    """Return the input files that were left out, and why."""
+    if not results.skipped_files:
+        return None
+    return Table(
+        caption=f"Damaged files that were skipped ({len(results.skipped_files)})",
+        headings=("file", "cause", "events"),
+        rows=tuple((one.file, one.cause, numbers.count(one.events)) for one in results.skipped_files),
+    )

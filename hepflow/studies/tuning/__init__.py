@@ -1,0 +1,1 @@
+"""The search for good settings, beside the signal region alone (`hepflow tune`)."""

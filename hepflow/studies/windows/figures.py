@@ -1,0 +1,99 @@
+"""Local p-values of a search in many windows, one curve for each cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from hepflow.engine.job import Job, published
+from hepflow.errors import ConfigError
+from hepflow.plots.artists import numbers, percent
+from hepflow.plots.figure import Figure, canvas, finished, header, save_all
+from hepflow.plots.p_scan import MARK
+from hepflow.plots.p_values import SMALLEST, p_text, set_p_axis, z_text
+from hepflow.plots.style import WIDTH, sequence, styled
+from hepflow.studies.windows.record import WindowScan
+
+FILLED = 0.62  # share of the height above the lowest line; text and legend stand below
+THIN: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.6, "zorder": 2}
+
+
+@published
+def figures_of_scan(job: Job) -> list[Path]:
+    """Draw the local p-values, where there are any."""
+    return save_all(figures(WindowScan.from_json(job.out / "scan.json")), job.out / "figures")
+
+
+def figures(scan: WindowScan, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+    """Yield the name and the drawing of each figure that the scan holds the numbers for."""
+    if any(one.best is not None for one in scan.windows):
+        yield "p_values", window_scan(scan, label=label)
+
+
+@styled
+def window_scan(scan: WindowScan, *, label: str = "hepflow") -> Figure:
+    """Draw the local p-value of every window and cut, a horizontal bar as wide as the window, and the largest excess.
+
+    Below stand its local p-value and the bounds of the global one. Windows without a p-value are left out.
+
+    Parameters
+    ----------
+    scan
+        What `hepflow run --scan` wrote.
+    label
+        Text above the left corner.
+
+    Raises
+    ------
+    ConfigError
+        If no window has a p-value.
+    """
+    shown = [one for one in scan.windows if one.best is not None]
+    if not shown:
+        raise ConfigError("this scan holds no p-value to draw: it is blinded, or its windows have problems")
+    figure = canvas(WIDTH, 3.9, right=0.38)
+    ax = figure.subplots()
+    edges = np.array([one.signal for one in shown])
+    middle = edges.mean(axis=1)
+    efficiencies = scan.background_efficiencies
+    entries, smallest = {}, 1.0
+    for efficiency, (colour, marker) in zip(efficiencies, sequence(len(efficiencies)), strict=True):
+        cuts = [{cut.background_efficiency: cut for cut in one.cuts}.get(efficiency) for one in shown]
+        p = numbers(None if cut is None else cut.p0 for cut in cuts)
+        if not np.any(np.isfinite(p)):  # blinded
+            continue
+        p = np.maximum(p, SMALLEST)
+        smallest = min(smallest, float(np.nanmin(p)))
+        look: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 3.5}
+        ax.plot(middle, p, zorder=4, clip_on=False, **look)
+        ax.hlines(p, edges[:, 0], edges[:, 1], color=colour, **THIN)
+        name = "No cut" if efficiency == 1 else rf"$\epsilon_B$ = {percent(efficiency)}"
+        entries[name] = Line2D([], [], **look)
+    set_p_axis(ax, smallest, FILLED)
+    if scan.excess is not None:
+        found = scan.excess
+        ax.plot(np.mean(found.signal), max(found.p0, SMALLEST), zorder=7, clip_on=False, **MARK)
+        lines = [
+            f"Largest excess in {found.signal[0]:g}–{found.signal[1]:g} GeV",
+            rf"Local $p$ = {p_text(found.p0)}, {z_text(found.z)}",
+            rf"Global $p$ $\leq$ {p_text(found.p_global)}, at least {z_text(found.z_global)}",
+        ]
+        ax.text(0.035, 0.035, "\n".join(lines), transform=ax.transAxes, va="bottom", size=9, linespacing=1.35)
+    ax.legend(
+        entries.values(),
+        entries.keys(),
+        loc="upper left",
+        bbox_to_anchor=(0, 1 - FILLED),
+        ncols=min(len(entries), 4),
+        columnspacing=0.8,
+        handletextpad=0.5,
+    )
+    ax.set_xlim(edges.min(), edges.max())
+    ax.set_xlabel(r"$m_{jj}$ of the signal region [GeV]")
+    ax.set_ylabel(r"Local $p_0$")
+    header(ax, label, f"{scan.name}, {scan.method}")
+    return finished(figure)

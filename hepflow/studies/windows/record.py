@@ -1,0 +1,157 @@
+"""A search in many windows of the spectrum, which becomes ``scan.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from hepflow.engine.unblinding import Unblinding
+from hepflow.records import Record
+
+Window = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class WindowCut:
+    """One cut in one window.
+
+    Parameters
+    ----------
+    background_efficiency
+        Share of the background template that passes; 1 for no cut.
+    n_exp, n_exp_error
+        Background expected in the signal region, with its full error.
+    n_obs, z, p0, p0_error
+        Events observed there, local significance and p-value, with its error where toys gave it; None where blinded.
+    calculator
+        "asymptotic" or "toys".
+    """
+
+    background_efficiency: float
+    n_exp: float
+    n_exp_error: float
+    n_obs: float | None
+    z: float | None
+    p0: float | None
+    p0_error: float | None
+    calculator: str
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """One window.
+
+    Parameters
+    ----------
+    signal, sidebands
+        Its regions, GeV; no sidebands where there is no room for them.
+    cuts
+        From loose to tight, first the one of everything.
+    factor
+        How many times likelier an excess is behind any of the cuts than behind one; None where it is not known.
+    problems
+        What could not be computed, and why.
+    """
+
+    signal: Window
+    sidebands: tuple[Window, ...]
+    cuts: tuple[WindowCut, ...] = ()
+    factor: float | None = None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> WindowCut | None:
+        """The cut with the smallest p-value; None where there is none."""
+        return min((cut for cut in self.cuts if cut.p0 is not None), key=_p0, default=None)
+
+    @property
+    def p(self) -> float | None:
+        """The smallest p-value, with the trials of the cuts; None where either is not known."""
+        best = self.best
+        return None if best is None or self.factor is None else min(self.factor * _p0(best), 1.0)
+
+
+@dataclass(frozen=True)
+class Excess:
+    """The largest excess of all windows.
+
+    Parameters
+    ----------
+    signal, background_efficiency
+        Where, GeV, and behind which cut.
+    z, p0
+        Local significance and p-value.
+    p_window
+        With the trials of the cuts in its window.
+    windows, disjoint
+        Number of windows with a p-value, and of those that can be chosen among them without a shared event.
+    p_global, z_global
+        Upper bound on the global p-value, and its significance.
+    p_least, z_least
+        Lower bound, and its significance.
+    """
+
+    signal: Window
+    background_efficiency: float
+    z: float
+    p0: float
+    p_window: float
+    windows: int
+    disjoint: int
+    p_global: float
+    z_global: float
+    p_least: float
+    z_least: float
+
+
+@dataclass(frozen=True)
+class WindowScan(Record):
+    """A search in many windows, schema ``hepflow-window-scan-1``.
+
+    Parameters
+    ----------
+    name, method, seed, config_hash, versions
+        Which search this is.
+    windows
+        From low to high mass.
+    excess
+        The largest excess; None where the data are blinded, or no window has a p-value.
+    blind
+        Whether data of the signal regions were hidden behind the cuts.
+    unblinded
+        Who looked at them, when, and with which configuration.
+    """
+
+    schema: ClassVar[str] = "hepflow-window-scan-1"
+    remedy: ClassVar[str] = "`hepflow run CONFIG --scan` writes it anew"
+
+    name: str
+    method: str
+    seed: int
+    config_hash: str
+    versions: Mapping[str, str]
+    windows: tuple[WindowResult, ...]
+    excess: Excess | None = None
+    blind: bool = False
+    unblinded: tuple[Unblinding, ...] = ()
+
+    @property
+    def background_efficiencies(self) -> tuple[float, ...]:
+        """The cuts, from loose to tight."""
+        return tuple(
+            sorted({cut.background_efficiency for one in self.windows for cut in one.cuts}, reverse=True)
+        )
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be computed, each with its window."""
+        return tuple(
+            f"{one.signal[0]:g}-{one.signal[1]:g} GeV: {problem}"
+            for one in self.windows
+            for problem in one.problems
+        )
+
+
+def _p0(cut: WindowCut) -> float:
+    return 1.0 if cut.p0 is None else cut.p0

@@ -1,0 +1,49 @@
+"""A search in many windows as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hepflow.text import aligned, number
+
+if TYPE_CHECKING:
+    from hepflow.studies.windows.record import WindowScan
+
+
+def window_scan_text(scan: WindowScan) -> str:
+    """Return a table of p-values, a window a line and two columns for each cut, and the largest excess below."""
+    lines = [f"{scan.name}: {scan.method}, {len(scan.windows)} windows, seed {scan.seed}", ""]
+    efficiencies = scan.background_efficiencies
+    names = ["inclusive" if efficiency == 1 else f"eps_B {efficiency:g}" for efficiency in efficiencies]
+    rows = [["window [GeV]", *(f"{name} {what}" for name in names for what in ("p0", "Z"))]]
+    for one in scan.windows:
+        cuts = {cut.background_efficiency: cut for cut in one.cuts}
+        found = [cuts.get(efficiency) for efficiency in efficiencies]
+        numbers = [
+            text
+            for cut in found
+            for text in (("-", "-") if cut is None else (number(cut.p0, ".2g"), number(cut.z, ".2f")))
+        ]
+        rows.append([f"{one.signal[0]:g}-{one.signal[1]:g}", *numbers])
+    lines += aligned(rows)
+    if scan.excess is not None:
+        best = scan.excess
+        behind = "inclusive" if best.background_efficiency == 1 else f"eps_B {best.background_efficiency:g}"
+        lines += [
+            "",
+            f"largest local significance: Z = {best.z:.2f}, p0 = {best.p0:.2g} "
+            f"({best.signal[0]:g}-{best.signal[1]:g} GeV, {behind})",
+            f"with the trials of its cuts: p = {best.p_window:.2g}",
+            f"with those of {best.windows} windows: p <= {best.p_global:.2g}, Z >= {best.z_global:.2f}; "
+            f"of the {best.disjoint} without overlap alone: p >= {best.p_least:.2g}",
+        ]
+    for entry in scan.unblinded:
+        lines += ["", f"unblinded by {entry.by}, {entry.at}, configuration {entry.config_hash}"]
+    if scan.blind:
+        lines += [
+            "",
+            "blinded: no data of the signal regions behind a cut; --unblind shows them, and records who asked",
+        ]
+    if scan.problems:
+        lines += ["", "not computed:", *(f"  {problem}" for problem in scan.problems)]
+    return "\n".join(lines)

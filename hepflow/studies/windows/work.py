@@ -1,0 +1,111 @@
+"""The steps of a search in many windows: what was found in each, and the record that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hepflow.engine.job import Job, kept, published
+from hepflow.engine.unblinding import Unblinding
+from hepflow.records import read_record, write_json
+from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
+from hepflow.stats.trials import TOYS
+from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
+from hepflow.version import versions
+
+FILE = "window.json"
+
+
+@kept(
+    lambda folder, found: write_json(folder / FILE, found),
+    lambda _, folder: read_record(folder / FILE, WindowResult),
+)
+def window(job: Job) -> WindowResult:
+    """Return what was found in one window, and what could not be."""
+    settings = job.settings
+    found: list[BumpHunt] = []
+    cuts: list[WindowCut] = []
+    problems: dict[str, None] = {}  # a failure that all cuts share is told once
+    for fit in settings["fits"]:
+        reason = job.failure(fit)
+        if reason is not None:
+            problems[reason] = None
+            continue
+        cut, one = job[fit].cut, job[fit].hunt
+        found.append(one)
+        cuts.append(
+            WindowCut(
+                cut.background_efficiency,
+                one.n_exp,
+                one.n_exp_error,
+                n_obs=one.n_obs,
+                z=one.z,
+                p0=one.p0,
+                p0_error=one.p0_error,
+                calculator=one.calculator,
+            )
+        )
+    factor = None
+    if found and not settings["blind"]:
+        factor = trials_of_cuts(found, toys=settings["toys"] or TOYS, seed=settings["seed"]).factor
+    signal, sidebands = settings["regions"]["signal"], settings["regions"]["sidebands"]
+    return WindowResult(
+        tuple(signal), tuple(tuple(band) for band in sidebands), tuple(cuts), factor, tuple(problems)
+    )
+
+
+@published
+def scan(job: Job) -> list[Path]:
+    """Write ``scan.json``."""
+    settings, path = job.settings, job.out / "scan.json"
+    windows = []
+    for (low, high), beside in settings["windows"]:
+        if isinstance(beside, str):
+            windows.append(WindowResult((low, high), (), problems=(beside,)))
+            continue
+        result = f"windows/{low:g}-{high:g}/result"
+        reason = job.failure(result)
+        if reason is None:
+            windows.append(job[result])
+        else:
+            sidebands = tuple(tuple(band) for band in beside)
+            windows.append(WindowResult((low, high), sidebands, problems=(reason,)))
+    WindowScan(
+        name=settings["name"],
+        method=settings["method"],
+        seed=settings["seed"],
+        config_hash=settings["config_hash"],
+        versions=versions(),
+        windows=tuple(windows),
+        excess=None if settings["blind"] else largest(windows),
+        blind=settings["blind"],
+        unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
+    ).write(path)
+    return [path]
+
+
+def largest(windows: Sequence[WindowResult]) -> Excess | None:
+    """Return the window with the smallest p-value, and what it is worth among all."""
+    tested = [(one, one.best, one.p) for one in windows]
+    known = [(one, best, p) for one, best, p in tested if best is not None and p is not None]
+    if not known:
+        return None
+    trials = trials_of_windows([one.signal for one, _, _ in known], np.array([p for _, _, p in known]))
+    window, best, p = known[trials.largest]
+    if best.z is None or best.p0 is None:
+        return None
+    return Excess(
+        signal=window.signal,
+        background_efficiency=best.background_efficiency,
+        z=best.z,
+        p0=best.p0,
+        p_window=p,
+        windows=trials.windows,
+        disjoint=trials.disjoint,
+        p_global=trials.p,
+        z_global=trials.z,
+        p_least=trials.p_least,
+        z_least=trials.z_least,
+    )

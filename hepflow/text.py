@@ -1,0 +1,41 @@
+"""Numbers as plain text, and tables of them: the same in every room."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows with their columns aligned: the first to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def number(value: float | None, style: str = ".3g") -> str:
+    """Return a number as text, "-" where there is none."""
+    return "-" if value is None or not math.isfinite(value) else format(value, style)
+
+
+def decimals(error: float) -> int:
+    """Return the digits behind the point with which an error has two that count."""
+    return min(max(1 - math.floor(math.log10(error)), 0), 12)
+
+
+def with_error(value: float, error: float | None) -> str:
+    """Return a number with its error to two digits, where it has one."""
+    if error is None or not math.isfinite(value) or not 0 < error < math.inf:
+        return number(value)
+    digits = decimals(error)
+    return f"{value:,.{digits}f} +- {error:,.{digits}f}"
+
+
+def band(expected: Sequence[float]) -> str:
+    """Return the median and the 68 % band of values at -2, -1, 0, 1, 2 sigma."""
+    return f"{number(expected[2])} ({number(expected[1])}-{number(expected[3])})"

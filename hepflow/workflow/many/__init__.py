@@ -1,1 +1,0 @@
-"""Searches made of many analyses: sliding windows, and limits with retraining."""

@@ -1,1 +1,0 @@
-"""The search for good settings, beside the signal region alone."""
