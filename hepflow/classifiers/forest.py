@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from joblib import cpu_count  # it and threadpoolctl come with scikit-learn
 from sklearn.ensemble import HistGradientBoostingClassifier
+
+# scikit-learn evaluates tables of nodes, but has no public name for it. All that is private is used in this file:
+# these two, and of a trained classifier `_predictors` and `_baseline_prediction`. Hence the upper end of its range.
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
-from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+from threadpoolctl import threadpool_info
 
 from hepflow.errors import InputError
 from hepflow.progress import progress
@@ -17,7 +21,6 @@ from hepflow.sample import FloatArray
 from hepflow.weights import Array, State, storable
 
 # what a prediction needs of a node (the rest is what the training counted), and the type it has in a file
-# (scikit-learn evaluates such tables, but has no public name for it: the tests hold ours to its own scores)
 COLUMNS: dict[str, type[np.generic]] = {
     "value": np.float64,
     "num_threshold": np.float64,
@@ -61,7 +64,7 @@ class Forest:
 
     def score(self, x: FloatArray) -> FloatArray:
         """Return the mean log-odds (N,) of features (N, D)."""
-        total, threads = np.zeros(len(x)), _openmp_effective_n_threads()
+        total, threads = np.zeros(len(x)), _threads()
         rows = np.zeros(self.features, dtype=np.uint32)  # of each feature in the table of categories
         for baseline, trees in zip(self.baselines, progress(self.members, "trees", "member"), strict=True):
             raw = np.full(len(x), baseline)
@@ -119,6 +122,12 @@ class Forest:
             tuple(trees[end - count : end]) for end, count in zip(ends, trees_of_member, strict=True)
         )
         return cls(features, baselines, members)
+
+
+def _threads() -> int:
+    """Return how many threads OpenMP may take here, but no more than there are cores."""
+    pools = (pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "openmp")
+    return int(min([*pools, cpu_count(only_physical_cores=True)]))
 
 
 def _check_nodes(columns: dict[str, Array], starts: Array, sizes: Array, features: int) -> None:

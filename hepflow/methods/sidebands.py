@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.importance import effective_size
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.smooth import SQRT_S, SmoothFit, fit_smooth
@@ -123,8 +124,7 @@ def check_effective_size(template: Sample, what: str) -> None:
     InputError
         With that number.
     """
-    squares = np.sum(template.weight**2)
-    worth = float(template.weight.sum() ** 2 / squares) if squares > 0 else 0.0
+    worth = effective_size(template.weight)
     if worth < LEAST_EFFECTIVE:
         raise InputError(
             f"{what}: the {len(template):,} events in the signal region are worth {worth:,.0f} of equal weight; "

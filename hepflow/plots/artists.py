@@ -7,17 +7,16 @@ from typing import Any
 
 import mplhep
 import numpy as np
+from hist.intervals import poisson_interval
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from scipy.special import gammaincinv
 
 from hepflow import text
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
 
-ONE_SIGMA = 0.6826894921370859
 LOG_FROM = 30.0  # a ratio of largest to smallest value that a linear axis no longer shows
 
 
@@ -31,10 +30,8 @@ def garwood(counts: FloatArray) -> FloatArray:
 
     F. Garwood, Biometrika 28 (1936) 437.
     """
-    tail = 0.5 * (1 - ONE_SIGMA)
     known = np.where(np.isfinite(counts) & (counts >= 0), counts, 0.0)
-    low = np.where(known > 0, gammaincinv(np.maximum(known, 1e-9), tail), 0.0)
-    high = gammaincinv(known + 1, 1 - tail)
+    low, high = poisson_interval(known)
     distances: FloatArray = np.maximum(np.stack([known - low, high - known]), 0.0)
     return distances
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +13,6 @@ import h5py
 import numpy as np
 
 from hepflow.errors import InputError, did_you_mean
-from hepflow.readers import blosc
 from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
 from hepflow.readers.table import Columns, Table, events_per_chunk
@@ -148,23 +146,20 @@ def _text(value: Any) -> str:
 
 
 def _rows(dataset: Any, start: int = 0, stop: int | None = None) -> Any:
-    """Return ``dataset[start:stop]``, also where this HDF5 library alone cannot undo the compression."""
+    """Return ``dataset[start:stop]``, also where the compression is none of those that HDF5 brings itself."""
     properties = dataset.id.get_create_plist()
     filters = {
         code: _text(name) for code, _, _, name in map(properties.get_filter, range(properties.get_nfilters()))
     }
     if not all(map(h5py.h5z.filter_avail, filters)):
-        with suppress(ImportError):
-            importlib.import_module("hdf5plugin")  # registers the usual filters
-    if all(map(h5py.h5z.filter_avail, filters)):
-        return dataset[start:stop]
-    if list(filters) == [blosc.FILTER]:
-        return blosc.read_rows(dataset, start, len(dataset) if stop is None else stop)
-    raise InputError(
-        f"{dataset.file.filename}: dataset {dataset.name!r} is compressed with "
-        f"{', '.join(filters.values())}, which "
-        "this HDF5 library cannot undo; pip install hdf5plugin"
-    )
+        import hdf5plugin  # noqa: F401  (makes Blosc known, which pandas writes, and others)
+    missing = [name for code, name in filters.items() if not h5py.h5z.filter_avail(code)]
+    if missing:
+        raise InputError(
+            f"{dataset.file.filename}: dataset {dataset.name!r} is compressed with {', '.join(missing)}, which "
+            "neither HDF5 nor hdf5plugin can undo; write it anew with gzip or Blosc"
+        )
+    return dataset[start:stop]
 
 
 def _stream(

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from hepflow.classifiers import BoostedTrees, Folds, crossfit, deal
 from hepflow.errors import InputError
+from hepflow.importance import effective_size
 from hepflow.regions import Window
 from hepflow.sample import Sample
 
@@ -47,8 +48,7 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     weights = np.concatenate([data.weight, template.weight])
     scores = np.concatenate([fit.numerator, fit.denominator])
     auc = float(roc_auc_score(halves, scores, sample_weight=weights))
-    worth = (sample.weight.sum() ** 2 / np.sum(sample.weight**2) for sample in (data, template))
-    return Closure(auc, auc_error(auc, *worth))
+    return Closure(auc, auc_error(auc, effective_size(data.weight), effective_size(template.weight)))
 
 
 def _dealt(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:

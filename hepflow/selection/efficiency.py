@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hepflow.errors import InputError
+from hepflow.importance import effective_size
 from hepflow.selection.scores import Scores
 
 
@@ -21,9 +22,9 @@ def signal_efficiency(scores: Scores, background_efficiency: float) -> tuple[flo
     Raises
     ------
     InputError
-        If there is no signal.
+        If there is no signal, or none of any weight.
     """
-    if scores.signal is None or not len(scores.signal.sample):
+    if scores.signal is None or not np.any(scores.signal.sample.weight):
         raise InputError(
             "no signal events are left to measure an efficiency with; give a larger `inputs.signal`"
         )
@@ -32,5 +33,4 @@ def signal_efficiency(scores: Scores, background_efficiency: float) -> tuple[flo
     passing = signal.above(threshold)
     weight, total = passing.weight[windows.in_signal(passing.mass)], signal.sample.weight
     value = float(weight.sum() / total.sum())
-    effective = float(total.sum() ** 2 / (total**2).sum())
-    return value, float(np.sqrt(max(value * (1 - value), 0.0) / effective))
+    return value, float(np.sqrt(max(value * (1 - value), 0.0) / effective_size(total)))

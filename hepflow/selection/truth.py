@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from hepflow.importance import effective_size
 from hepflow.sample import FloatArray
 from hepflow.selection.scores import Scores
 
@@ -51,8 +52,8 @@ class Truth:
 
     @property
     def signal_events(self) -> float:
-        """Number of signal events of equal weight that these are worth, ``sum(w)^2 / sum(w^2)``."""
-        return float(self.signal_weight.sum() ** 2 / np.sum(self.signal_weight**2))
+        """Number of signal events of equal weight that these are worth."""
+        return effective_size(self.signal_weight)
 
     @property
     def auc(self) -> float:

@@ -7,7 +7,19 @@ import pytest
 
 import hepflow
 
-HEAVY = ("numpy", "torch", "pyhf", "awkward", "uproot", "h5py", "sklearn", "scipy", "matplotlib", "pydantic")
+HEAVY = (
+    "numpy",
+    "torch",
+    "pyhf",
+    "awkward",
+    "uproot",
+    "h5py",
+    "hdf5plugin",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "pydantic",
+)
 
 
 def loaded_after(code):

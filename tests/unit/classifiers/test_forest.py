@@ -1,10 +1,13 @@
 """Trees as tables of nodes: the sums of scikit-learn's own objects, to the last bit."""
 
+import inspect
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
-from hepflow.classifiers.forest import Forest
+from hepflow.classifiers.forest import COLUMNS, PREDICTOR_RECORD_DTYPE, Forest, TreePredictor, _threads
 
 
 def trained(seed, events=2000, **options):
@@ -43,3 +46,28 @@ def test_a_forest_of_stumps_that_found_no_split():
 
 def test_no_events():
     assert Forest.of([trained(1, max_iter=2)]).score(np.empty((0, 3))).shape == (0,)
+
+
+def test_what_is_private_in_scikit_learn_is_as_it_was():
+    """Where a new scikit-learn fails here, look at its ensemble/_hist_gradient_boosting.
+
+    ``_predict_iterations`` in gradient_boosting.py does what `Forest.score` does, ``_predict_one_from_raw_data`` in
+    _predictor.pyx reads the fields of a node: those that it asks for belong in `COLUMNS`. Trees in files of older
+    versions must still score the same. Then the upper end of the range in pyproject.toml may rise.
+    """
+    model = trained(1, max_iter=2)
+    assert [type(tree) for (tree,) in model._predictors] == [TreePredictor] * 2
+    assert model._baseline_prediction.size == 1
+    counted = {"count", "gain", "depth", "bin_threshold"}
+    categories = {"is_categorical", "bitset_idx"}  # zero: there are none
+    assert set(PREDICTOR_RECORD_DTYPE.names) == set(COLUMNS) | counted | categories
+    nodes, *bitsets = inspect.signature(TreePredictor).parameters
+    assert (nodes, len(bitsets)) == ("nodes", 2)
+    arguments = ["self", "X", "known_cat_bitsets", "f_idx_map", "n_threads"]
+    assert list(inspect.signature(TreePredictor.predict).parameters) == arguments
+
+
+def test_threads_are_as_many_as_a_worker_may_take():
+    with threadpool_limits(1):
+        assert _threads() == 1
+    assert _threads() >= 1

@@ -14,6 +14,12 @@ def test_garwood_interval(count, low, high):
     np.testing.assert_allclose(artists.garwood(np.array([float(count)]))[:, 0], (low, high), atol=1e-3)
 
 
+def test_a_bin_without_a_count_has_the_interval_of_none_seen():
+    distances = artists.garwood(np.array([np.nan, -1.0, 0.0]))
+    np.testing.assert_array_equal(distances, np.tile(distances[:, -1:], 3))
+    assert distances[0, -1] == 0.0
+
+
 @pytest.mark.parametrize(
     ("value", "error", "text"),
     [

@@ -1,112 +1,104 @@
-"""Blosc chunks, packed here by hand and as they come in real files."""
+"""Compressed HDF5: what pandas and PyTables write with Blosc, and filters that nothing here can undo."""
 
-import struct
-import zlib
+import subprocess
+import sys
 
+import awkward as ak
 import h5py
+import hdf5plugin
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from hepflow.errors import InputError
 from hepflow.features import features
-from hepflow.readers import blosc, read
+from hepflow.readers import read
+from hepflow.readers.hdf5 import PARTICLES, open_hdf5
+
+CODECS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
+NAMES = [f"{quantity}j{jet}" for jet in (1, 2) for quantity in ("px", "py", "pz", "m", "tau1", "tau2")]
 
 
-def literal(stream):
-    """Pack bytes as BloscLZ does where nothing repeats: runs of up to 32."""
-    runs = [stream[i : i + 32] for i in range(0, len(stream), 32)]
-    return b"".join(bytes([len(run) - 1]) + run for run in runs)
+@pytest.fixture
+def table():
+    """500 dijets, float64, shape (500, 12): half of the bytes repeat, so that every codec has something to do."""
+    return np.random.default_rng(2).integers(100, 900, (500, 12)) + 0.5
 
 
-def pack(array, blocksize, codec):
-    """Make a Blosc chunk: shuffled, one stream per byte of an element where the format splits, else one."""
-    data, size = array.tobytes(), array.itemsize
-    blocks = [data[i : i + blocksize] for i in range(0, len(data), blocksize)]
-    body, starts = b"", []
-    for block in blocks:
-        starts.append(16 + 4 * len(blocks) + len(body))
-        shuffled = np.frombuffer(block, dtype=np.uint8).reshape(-1, size).T.tobytes()
-        splits = size if len(block) == blocksize and blocksize // size >= 128 else 1
-        part = len(block) // splits
-        for stream in (shuffled[i * part : (i + 1) * part] for i in range(splits)):
-            packed = {0: literal, 3: zlib.compress}[codec](stream)
-            packed = packed if len(packed) < part else stream  # what does not shrink is stored as it is
-            body += struct.pack("<i", len(packed)) + packed
-    starts = struct.pack(f"<{len(blocks)}i", *starts)
-    header = struct.pack(
-        "<BBBBiii", 2, 1, codec << 5 | 1, size, len(data), blocksize, 16 + len(starts + body)
+def write_frame(path, table, compression, chunks=(70, 12)):
+    """Write a frame as ``DataFrame.to_hdf(format="fixed", complevel=...)`` does, which compresses every array."""
+    with h5py.File(path, "w") as file:
+        frame = file.create_group("df")
+        frame.attrs["pandas_type"], frame.attrs["nblocks"] = np.bytes_("frame"), 1
+        for name in ("axis0", "block0_items"):
+            frame.create_dataset(name, data=np.array(NAMES, dtype="S"), chunks=(12,), **compression)
+        frame.create_dataset("axis1", data=np.arange(len(table)), chunks=(70,), **compression)
+        frame.create_dataset("block0_values", data=table, chunks=chunks, **compression)
+    return path
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("shuffle", [0, 1, 2])
+@pytest.mark.parametrize("chunks", [(70, 12), (7, 5)])
+def test_codecs_of_blosc(tmp_path, table, codec, shuffle, chunks):
+    path = write_frame(tmp_path / "e.h5", table, hdf5plugin.Blosc(codec, 5, shuffle), chunks)
+    sample = features(read(path, "lhco", chunk=33), ["m_J2"])
+    assert np.array_equal(sample.features[:, 0], table[:, [3, 9]].max(axis=1))
+
+
+@pytest.mark.parametrize("compression", [hdf5plugin.Blosc2("zstd"), hdf5plugin.Zstd(), hdf5plugin.LZ4()])
+def test_other_filters(tmp_path, table, compression):
+    path = write_frame(tmp_path / "e.h5", table, compression)
+    assert np.array_equal(features(read(path, "lhco"), ["m_J2"]).features[:, 0], table[:, [3, 9]].max(axis=1))
+
+
+def test_filters_are_loaded_for_files_that_need_them(tmp_path, table):
+    """In a Python of its own: this one has loaded them to write the files."""
+    script = (
+        "import sys; from hepflow.readers import read; "
+        "print(read(sys.argv[1], 'lhco').num_events, 'hdf5plugin' in sys.modules)"
     )
-    return header + starts + body
+    for compression, said in (
+        ({"compression": "gzip"}, "500 False"),
+        (hdf5plugin.Blosc("lz4", 1), "500 True"),
+    ):
+        path = write_frame(tmp_path / "e.h5", table, compression)
+        command = [sys.executable, "-c", script, path]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == said
 
 
-@pytest.mark.parametrize("codec", [0, 3])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
-@pytest.mark.parametrize(("events", "blocksize"), [(10, 64), (1000, 2048), (1001, 2048), (300, 8000)])
-def test_packed_by_hand(codec, dtype, events, blocksize):
-    array = (np.arange(events) ** 2 % 97).astype(dtype)
-    assert blosc.decompress(pack(array, blocksize, codec)) == array.tobytes()
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("header", [True, False])
+def test_damaged_chunk(tmp_path, table, codec, header):
+    path = write_frame(tmp_path / "e.h5", table, hdf5plugin.Blosc(codec, 5))
+    with h5py.File(path) as file:
+        chunk = file["df/block0_values"].id.get_chunk_info(3)
+    contents = bytearray(path.read_bytes())
+    start = chunk.byte_offset + (0 if header else 16)  # behind 16 bytes the header ends
+    contents[start : start + 200] = b"\xff" * 200
+    path.write_bytes(contents)
+    with pytest.raises(InputError, match=r"e.h5: cannot be read as HDF5 .*truncated or damaged"):
+        features(read(path, "lhco"), ["m_J2"])
 
 
-def test_stored_chunk():
-    assert blosc.decompress(struct.pack("<BBBBiii", 2, 1, 2, 8, 5, 5, 21) + b"hello") == b"hello"
-
-
-@given(st.binary(min_size=1, max_size=200))
-def test_literal_streams(data):
-    assert blosc._blosclz(literal(data)) == data
-
-
-@pytest.mark.parametrize(
-    ("stream", "expected"),
-    [
-        (bytes([1, 97, 98, 1 << 5, 1]), b"ababa"),  # three bytes from two back: the copy overlaps itself
-        (bytes([0, 97, 7 << 5, 4, 0]), b"a" * 14),  # nine and four more of the byte before
-        (bytes([0, 97, 7 << 5, 255, 1, 0, 1, 98, 99]), b"a" * 266 + b"bc"),
-        (literal(bytes(8191) + b"xyz") + bytes([31 | 1 << 5, 255, 0, 2]), bytes(8191) + b"xyz" + bytes(3)),
-    ],
-)
-def test_copies(stream, expected):
-    assert blosc._blosclz(stream) == expected
-
-
-def test_damage_is_refused():
-    with pytest.raises(ValueError, match="copy from before its beginning"):
-        blosc._blosclz(bytes([0, 65, 1 << 5, 9]))
-    with pytest.raises(ValueError, match="damaged Blosc block: 3 bytes instead of 8"):
-        blosc.decompress(struct.pack("<BBBBiiiii", 2, 1, 0, 1, 8, 8, 28, 20, 4) + bytes([2, 1, 2, 3]))
-    with pytest.raises(ValueError, match=r"codec 4.*pip install hdf5plugin"):
-        blosc.decompress(struct.pack("<BBBBiii", 2, 1, 4 << 5, 8, 8, 8, 16))
-
-
-def test_dataset_of_blosc_chunks(tmp_path):
-    names = [f"{q}j{i}" for i in (1, 2) for q in ("px", "py", "pz", "m", "tau1", "tau2")]
-    values = np.random.default_rng(2).uniform(100, 900, (50, 12))
-    with h5py.File(tmp_path / "e.h5", "w") as file:
-        options = {
-            "compression": blosc.FILTER,
-            "compression_opts": (2, 2, 8, 0),
-            "allow_unknown_filter": True,
-        }
-        data = file.create_dataset("events", values.shape, np.float64, chunks=(7, 5), **options)
-        data.attrs["columns"] = names
-        for row in range(0, 50, 7):
-            for column in range(0, 12, 5):
-                chunk = np.zeros((7, 5))
-                part = values[row : row + 7, column : column + 5]
-                chunk[: part.shape[0], : part.shape[1]] = part
-                data.id.write_direct_chunk((row, column), pack(chunk, 64, 3))
-    with h5py.File(tmp_path / "e.h5") as file:
-        assert np.array_equal(blosc.read_rows(file["events"], 0, 50), values)
-        assert np.array_equal(blosc.read_rows(file["events"], 6, 22), values[6:22])
-    sample = features(read(tmp_path / "e.h5", "lhco", chunk=9), ["m_J2"])
-    assert np.array_equal(sample.features[:, 0], values[:, [3, 9]].max(axis=1))
+def test_filter_that_is_not_known(tmp_path, table):
+    path = tmp_path / "e.h5"
+    with h5py.File(path, "w") as file:
+        options = {"compression": 300, "allow_unknown_filter": True}  # the HDF Group gives out no such number
+        data = file.create_dataset("events", table.shape, np.float64, chunks=table.shape, **options)
+        data.attrs["columns"] = NAMES
+        data.id.write_direct_chunk((0, 0), table.tobytes())
+    with pytest.raises(InputError, match=r"e.h5: dataset '/events' is compressed with .* neither HDF5 nor"):
+        read(path, "lhco")
 
 
 def test_real_rows(shared_data):
-    with h5py.File(shared_data("lhco/events_anomalydetection_tiny.h5")) as file:
-        whole = blosc.read_rows(file["df/block0_values"], 0, 1000)
-        part = blosc.read_rows(file["df/block0_values"], 5, 23)
-    assert np.array_equal(whole[5:23], part)
-    assert whole.shape == (1000, 2101)
-    assert set(whole[:, 2100]) == {0.0, 1.0}
+    """The raw LHC Olympics events, which PyTables wrote with BloscLZ."""
+    table = open_hdf5(str(shared_data("lhco/events_anomalydetection_tiny.h5")))
+    (whole,) = table.stream([PARTICLES, "label"], 1000, 0, 1000)
+    (part,) = table.stream([PARTICLES], 1000, 5, 23)
+    particles = ak.to_numpy(whole[PARTICLES])
+    assert particles.shape == (1000, 2100)
+    assert np.array_equal(particles[5:23], part[PARTICLES])
+    assert set(ak.to_numpy(whole["label"])) == {0.0, 1.0}
+    assert particles[:, ::3].sum() == pytest.approx(2985334.7198, rel=1e-9)  # of all pT, in GeV
+    assert 3.14 < abs(particles[:, 2::3]).max() < np.pi

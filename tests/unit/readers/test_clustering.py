@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hepflow.errors import ConfigError, HepflowError, InputError
-from hepflow.readers import blosc
 from hepflow.readers.clustering import cluster
+from hepflow.readers.hdf5 import PARTICLES, open_hdf5
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("HEPFLOW_SHARED_DATA") or REPOSITORY.parent / "shared" / "data")
@@ -181,8 +181,9 @@ def olympics():
     for path in (raw, official):
         if not path.exists():
             pytest.skip(f"{path.name} is not in {SHARED} (set HEPFLOW_SHARED_DATA)")
-    with h5py.File(raw) as file, h5py.File(official) as features:
-        particles = blosc.read_rows(file["df/block0_values"], 0, 1000)[:, :2100].reshape(-1, 700, 3)
+    ((only,),) = (chunk.values() for chunk in open_hdf5(str(raw)).stream([PARTICLES], 1000, 0, 1000))
+    particles = ak.to_numpy(only).reshape(-1, 700, 3)
+    with h5py.File(official) as features:
         official = features["df/block0_values"][: len(particles)].astype(np.float64)
     columns = {name: particles[..., i] for i, name in enumerate(("pt", "eta", "phi"))}
     return cluster(ak.zip({**columns, "mass": np.zeros(particles.shape[:2])}), axes="KT_Axes"), official

@@ -220,12 +220,3 @@ def test_features_are_no_raw_events(tmp_path, table):
     path = write_pandas(tmp_path / "e.h5", COLUMNS, [(COLUMNS, table[:, :14])])
     with pytest.raises(InputError, match=r"no branch or column 'particles' \(2100 unnamed columns"):
         read(path, "lhco-raw")
-
-
-def test_unknown_compression_says_what_to_install(tmp_path, table, monkeypatch):
-    path = tmp_path / "e.h5"
-    with h5py.File(path, "w") as file:
-        file.create_dataset("events", data=table[:, :14], compression="gzip").attrs["columns"] = COLUMNS
-    monkeypatch.setattr(h5py.h5z, "filter_avail", lambda code: False)
-    with pytest.raises(InputError, match=r"compressed with deflate, .*pip install hdf5plugin"):
-        read(path, "lhco")

@@ -37,7 +37,7 @@ def test_the_unit_of_the_weights_does_not_matter():
     assert error == pytest.approx(np.sqrt(0.75 * 0.25 / 1.6))  # four squared over ten
 
 
-@pytest.mark.parametrize("signal", [None, scored(np.zeros(0), [])])
+@pytest.mark.parametrize("signal", [None, scored(np.zeros(0), []), scored([3500.0], [950], weight=[0.0])])
 def test_without_signal(signal):
     with pytest.raises(InputError, match="no signal events are left"):
         signal_efficiency(scores(signal), 0.1)
