@@ -19,9 +19,10 @@ def test_configuration_reference_is_up_to_date():
 
 
 def test_every_key_has_a_meaning():
-    for line in config_reference().splitlines():
-        if line.startswith("| `"):
-            assert line.rstrip("| ").endswith((".", "`.")), line
+    keys = [line for line in config_reference().splitlines() if line.startswith("| `")]
+    assert len(keys) > 50
+    for line in keys:
+        assert line.rstrip("| ").endswith("."), line
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))

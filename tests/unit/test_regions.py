@@ -67,7 +67,7 @@ def test_impossible_windows(signal, sidebands, message):
 @pytest.mark.parametrize("width", [50, 33, 7, 10_000])
 def test_edges_hold_every_border(width):
     edges = WINDOWS.edges(width)
-    assert edges[0], edges[-1] == WINDOWS.range
+    assert (edges[0], edges[-1]) == WINDOWS.range
     assert {2500.0, 3300.0, 3700.0, 5000.0} <= set(edges)
     assert (np.diff(edges) > 0).all()
     assert np.diff(edges).max() <= 1.5 * width

@@ -270,7 +270,7 @@ def test_untrained_or_failed():
         with pytest.raises(ConfigError, match="has not been trained; call fit first"):
             call()
     density.fit(sample, seed=1)
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="10 events cannot train a network"):
         density.fit(sample.select(slice(10)), seed=1)
     for call in calls:  # the flows of the first fit are not those of the second's preprocessing
         with pytest.raises(ConfigError, match="has not been trained; call fit first"):

@@ -134,7 +134,8 @@ def test_where_it_cannot_be_built(fresh, monkeypatch, cause):
 def test_a_cache_that_cannot_be_written(fresh):
     (fresh / "cache").write_text("a file where the folder should be")
     assert native.library() is not None
-    assert len(list((fresh / "temp").rglob("*.so"))) == 1 or list(fresh.rglob("*.so"))
+    (built,) = fresh.rglob("*.so")
+    assert (fresh / "temp") in built.parents
 
 
 @needs_compiler

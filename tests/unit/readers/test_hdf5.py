@@ -209,9 +209,13 @@ def test_raw_events_are_clustered(tmp_path, columns):
     sample = features(read(tmp_path / "raw.h5", "lhco-raw", chunk=7), ["m_J1", "pt_J1"])
     assert len(sample) == 20
     assert (sample.label is None) == (columns == 2100)
-    px, py = (sum(values[:, 3 * i] * f(values[:, 3 * i + 2]) for i in (0, 1)) for f in (np.cos, np.sin))
-    one = np.hypot(px, py)
-    assert np.isclose(sample.feature("pt_J1")[:, None], one[:, None], rtol=1e-9).any()
+    pt, eta, phi = (values[:, i:12:3] for i in range(3))
+    momenta = np.stack([pt * f for f in (np.cosh(eta), np.cos(phi), np.sin(phi), np.sinh(eta))])
+    energy, *momentum = momenta.reshape(4, 20, 2, 2).sum(axis=3)  # of the two pairs of each event
+    mass = np.sqrt(energy**2 - np.sum(np.square(momentum), axis=0))
+    lighter = np.arange(20), np.argmin(mass, axis=1)
+    np.testing.assert_allclose(sample.feature("m_J1"), mass[lighter], rtol=1e-6)
+    np.testing.assert_allclose(sample.feature("pt_J1"), np.hypot(*momentum[:2])[lighter], rtol=1e-6)
     with pytest.raises(InputError, match=r"no branch or column 'pxj1'"):
         read(tmp_path / "raw.h5", "lhco")
 

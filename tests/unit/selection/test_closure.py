@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from hepflow.errors import InputError
@@ -37,10 +38,11 @@ def test_events_in_both_samples():
         assert abs(found.auc - 0.5) < 3 * found.error
 
 
-@pytest.mark.parametrize(("shift", "low", "high"), [(0.5, 0.6, 0.7), (2.0, 0.95, 1.0)])
-def test_two_densities(shift, low, high):
+@pytest.mark.parametrize("shift", [0.5, 2.0])
+def test_two_densities(shift):
+    """The best score of two features, each shifted by as much, has an AUC of Phi(shift); trees come near it."""
     found = closure(gaussian(1500, 1, shift), gaussian(3000, 2), seed=1)
-    assert low < found.auc < high
+    assert -4 * found.error < found.auc - norm.cdf(shift) < 3 * found.error
 
 
 def test_a_correlation_that_is_missing():

@@ -61,7 +61,8 @@ def test_errors_against_many_samples(metric):
     """Few signal events for one half, few background events for the other."""
     for signal, background in ((150, 20_000), (5_000, 2_000)):
         found = np.array([metric(gaussian(signal, background, seed)) for seed in range(150)])
-        assert np.median(found[:, 1]) == pytest.approx(np.std(found[:, 0]), rel=0.3)
+        # the spread is known to 1 / sqrt(300)
+        assert np.median(found[:, 1]) == pytest.approx(np.std(found[:, 0]), rel=0.2)
 
 
 def test_weights_make_errors_larger_and_move_the_threshold(truth):

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.stats import norm
 
 from hepflow.errors import InputError
 from hepflow.sample import Sample
@@ -139,7 +141,12 @@ def test_size_as_an_error_makes_pulls_of_unit_width(truth):
     seen, found = truth + random.normal(size=(2, 20_000))
     size = np.array([NonClosure(value, 1.0).size for value in seen])
     pulls = found / np.hypot(1.0, size)
-    assert 0.7 < np.sqrt(np.mean(pulls**2)) < 1.3
+    width = np.sqrt(np.mean(pulls**2))
+    shrunk, _ = quad(lambda x: norm.pdf(x - truth) / (1 + x**2), -np.inf, np.inf)
+    assert width == pytest.approx(
+        np.sqrt((1 + truth**2) * shrunk), rel=0.03
+    )  # of so many, known to a hundredth
+    assert 0.7 < width < 1.3
 
 
 def in_simulation(make_background, many, simulation, toy, shift=0.0, seed=1):

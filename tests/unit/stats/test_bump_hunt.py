@@ -35,6 +35,23 @@ def test_without_a_signal_nothing_is_found(make_spectrum):
     assert min(zs) == 0.0
 
 
+@pytest.mark.parametrize("excess", [40, 400])
+def test_counting_over_sidebands_is_that_of_li_and_ma(make_spectrum, excess):
+    """Eq. 17 of Astrophys. J. 272 (1983) 317: n on the signal region, m beside it, whose yields are as alpha to 1."""
+    spectrum = make_spectrum(3000, modes=0, excess=excess)
+    spectrum = replace(
+        spectrum,
+        observed=np.round(spectrum.expected + excess * spectrum.in_signal / 8),
+        statistical=np.zeros(50),
+    )
+    hunt, inside, beside = bump_hunt(spectrum), spectrum.in_signal, spectrum.in_sidebands
+    n, m = spectrum.observed[inside].sum(), spectrum.observed[beside].sum()
+    alpha = spectrum.expected[inside].sum() / spectrum.expected[beside].sum()
+    parts = n * np.log((1 + alpha) / alpha * n / (n + m)), m * np.log((1 + alpha) * m / (n + m))
+    assert hunt.z == pytest.approx(np.sqrt(2 * sum(parts)), rel=1e-6)
+    assert hunt.mu_hat == pytest.approx(n - alpha * m, rel=1e-5)
+
+
 @pytest.mark.parametrize("sidebands", [True, False])
 def test_counting_agrees_with_the_pull(make_spectrum, sidebands):
     hunt = bump_hunt(make_spectrum(3000, sidebands=sidebands, modes=0, excess=400))
@@ -208,5 +225,5 @@ def test_workspace_gives_the_same_numbers(make_spectrum, edges):
 def test_workspace_without_limit_is_an_error(counting):
     spec = counting([5.0], [50.0], [], [50.0])
     spec["channels"][0]["samples"][1]["modifiers"] = [{"name": "norm", "type": "normfactor", "data": None}]
-    with pytest.raises(FitError):
+    with pytest.raises(FitError, match="do not determine 'mu'"):
         hunt_workspace(spec)

@@ -59,16 +59,34 @@ def test_upcrossings_agree_with_toys(scan):
     """The bound of Gross and Vitells is above what toys find, and near it where the excess is large."""
     result = scan.run(limits=False)
     raised = replace(result, z=result.z.copy(), p0=result.p0.copy())
+    curves = toy_scans(scan, 1000, seed=5)
+    crossings = np.sum((curves[:, :-1] < 0.5) & (curves[:, 1:] >= 0.5), axis=1)
     for z in (2.0, 2.5, 3.0):
         raised.z[10], raised.p0[10] = z, stats.norm.sf(z)
         found = global_significance(scan, raised, toys=1000, seed=5)
         assert found.mass == MASSES[10]
         assert found.z_local == z
         assert found.p - 3 * found.p_error < found.p_upcrossings < 2 * (found.p + 3 * found.p_error)
-        assert found.p > found.p_local
-        assert 3 < found.trials < 40
-        assert found.z < z
+        assert found.upcrossings == crossings.mean()
+        wanted = stats.norm.sf(z) + crossings.mean() * np.exp(-0.5 * (z**2 - 0.5**2))
+        assert found.p_upcrossings == pytest.approx(wanted)
+        assert found.z_upcrossings == pytest.approx(stats.norm.isf(wanted))
+        assert found.trials == pytest.approx(wanted / stats.norm.sf(z))
+        assert found.z == pytest.approx(stats.norm.isf(found.p))
         assert found.p == pytest.approx(np.mean(found.max_z >= z), abs=1e-9)
+
+
+def test_upcrossings_are_those_of_a_normal_process(scan):
+    """Of signed excesses of unit width: how often one mass is below the level and the next above it."""
+    matrix = np.corrcoef(toy_scans(scan, 1500, signed=True, seed=3).T)
+    below = [
+        stats.multivariate_normal.cdf([0.5, 0.5], cov=[[1, rho], [rho, 1]]) for rho in np.diag(matrix, 1)
+    ]
+    wanted = np.sum(stats.norm.cdf(0.5) - below)
+    result = scan.run(limits=False)
+    found = global_significance(scan, result, toys=1500, seed=4)
+    assert found.upcrossings_error < 0.01 * wanted
+    assert found.upcrossings == pytest.approx(wanted, abs=4 * found.upcrossings_error)
 
 
 def test_one_mass_has_no_look_elsewhere_effect(scan, gaussian):

@@ -169,7 +169,7 @@ def test_signal_that_nothing_constrains(counting):
     spec["channels"][0]["samples"][0]["modifiers"].append(
         {"name": "norm", "type": "normfactor", "data": None}
     )
-    with pytest.raises(FitError):
+    with pytest.raises(FitError, match=r"no signal strength up to .* the data do not constrain this signal"):
         upper_limit(*open_workspace(spec))
 
 

@@ -130,7 +130,7 @@ def test_nothing_expected_and_nothing_seen_is_a_limit(make_spectrum):
     nothing = Spectrum(spectrum.edges, np.zeros(50), np.zeros(50), spectrum.windows)
     hunt = bump_hunt(nothing)
     assert (hunt.n_obs, hunt.z) == (0.0, 0.0)
-    assert 0 < hunt.mu_up_obs < 3.0
+    assert hunt.mu_up_obs == pytest.approx(-np.log(0.05), rel=1e-6)  # exp(-s) is a twentieth
 
 
 def test_events_where_nothing_is_expected_are_an_error(make_spectrum):

@@ -70,7 +70,8 @@ def test_p_value_with_nuisances_nears_the_asymptotic_one(counting):
     found = p0_toys(*open_workspace(spec), toys=6000, seed=3)
     assert found.observed == pytest.approx(asymptotic.q0, rel=1e-6)
     assert asymptotic.z > 3
-    assert found.z == pytest.approx(asymptotic.z, abs=0.1)
+    assert found.error < 0.05 * found.p
+    assert found.p == pytest.approx(asymptotic.p0, abs=4 * found.error)
 
 
 def test_importance_sampling_agrees_with_plain_toys(uncertain):

@@ -118,6 +118,15 @@ def test_efficiencies_between_the_points():
     assert 0.3 < SignalMorph(points).at(3700)(FINE).efficiency < 0.35
 
 
+def test_efficiency_that_is_a_power_of_the_mass_is_exact():
+    points = [
+        MassPoint.of_histogram(m, [0.0, 1e4], [(m / 2000) ** -6], generated=10 * (m / 2000) ** -6.5)
+        for m in MASSES
+    ]
+    found = SignalMorph(points).at(3333)([0.0, 1e4])
+    assert found.efficiency == pytest.approx(0.1 * np.sqrt(3333 / 2000))
+
+
 def test_events_without_weight_change_nothing():
     sample = Sample(np.array([2000.0, 2100.0, 2050.0]), np.zeros((3, 0)), (), np.array([1.0, 2.0, 0.0]))
     other = sample.select([0, 1])
