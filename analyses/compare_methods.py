@@ -18,10 +18,10 @@ import numpy as np
 import yaml
 
 import hepflow as hf
-from hepflow.cli.compare import table
-from hepflow.studies.comparison.figures.draw import draw_comparison
-from hepflow.workflow.comparison.compare import compare
 from hepflow.config import load_config
+from hepflow.studies.comparison.figures.draw import draw_comparison
+from hepflow.studies.comparison.study import STUDY as COMPARISON
+from hepflow.studies.comparison.text import table
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 SIGNAL_REGION, SIDEBANDS = (3300, 3700), [(2900, 3300), (3700, 4500)]  # GeV
@@ -101,7 +101,7 @@ def main() -> None:
     found = []
     for seed in options.seeds:
         config = load_config(prepare(options, samples, seed), options.overrides)
-        found.append(compare(config, options.out / f"seed-{seed}" / "comparison"))
+        found.append(COMPARISON.run(config, options.out / f"seed-{seed}" / "comparison"))
     together = replace(
         found[0],
         results=tuple(one for each in found for one in each.results),

@@ -21,13 +21,13 @@ import numpy as np
 import yaml
 
 import hepflow as hf
-from hepflow.cli.compare import table
-from hepflow.studies.comparison.record import Comparison
-from hepflow.studies.comparison.summary import IDEALIZED
+from hepflow.config import load_config
 from hepflow.methods.feta import Feta
 from hepflow.selection import closure
-from hepflow.workflow.comparison.compare import compare
-from hepflow.config import load_config
+from hepflow.studies.comparison.record import Comparison
+from hepflow.studies.comparison.study import STUDY as COMPARISON
+from hepflow.studies.comparison.summary import IDEALIZED
+from hepflow.studies.comparison.text import table
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2", "dR_JJ")
 BANDS = {
@@ -57,7 +57,7 @@ def search(options: argparse.Namespace) -> None:
     (out / "lhco.yaml").write_text(yaml.safe_dump(content))
     start = time.perf_counter()
     config = load_config(out / "lhco.yaml", [f"compare.seeds={options.seeds}", *options.overrides])
-    comparison = compare(config, out / "comparison")
+    comparison = COMPARISON.run(config, out / "comparison")
     minutes = (time.perf_counter() - start) / 60
     print(table(comparison))
     for one in comparison.results:

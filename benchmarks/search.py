@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hepflow.results import Results
 from hepflow.config import load_config
-from hepflow.workflow.run import run
+from hepflow.results import Results
+from hepflow.studies.search.study import STUDY as SEARCH
 
 CONFIG = """
 name: lhco
@@ -46,7 +46,7 @@ def search(path: Path, events: int, seed: int, folder: Path, overrides: list[str
         )
     )
     start = time.perf_counter()
-    results = run(load_config(config, overrides), folder / f"run-{events}-{seed}")
+    results = SEARCH.run(load_config(config, overrides), folder / f"run-{events}-{seed}")
     if results is None:
         raise SystemExit("the run stopped early")
     return results, time.perf_counter() - start

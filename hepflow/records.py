@@ -108,7 +108,11 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def _checked(path: str | Path, kind: type[T], content: Any, remedy: str) -> T:
     """Return content as a value of a type, strictly: no text for a number, but a list for a tuple."""
     try:
-        value: T = _adapter(cast(Any, kind)).validate_json(json.dumps(content), strict=True)
+        text = json.dumps(content, allow_nan=False)  # 1e999 is read as infinity
+    except ValueError as error:
+        raise InputError(f"{path}: damaged: a number that no double can hold ({error}); {remedy}") from None
+    try:
+        value: T = _adapter(cast(Any, kind)).validate_json(text, strict=True)
         return value
     except ValidationError as error:
         problems = [

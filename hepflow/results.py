@@ -164,10 +164,11 @@ class TruthCurve:
 
 def _rows(content: Any) -> tuple[tuple[Any, Any], ...]:
     """Return the rows of a cutflow, which have their names in the file."""
-    try:
-        return tuple((row["cut"], row["events"]) for row in content)
-    except (KeyError, TypeError):
-        raise ValueError("expected rows such as {cut: ..., events: ...}") from None
+    if not isinstance(content, list) or not all(
+        isinstance(row, dict) and {"cut", "events"} <= row.keys() for row in content
+    ):
+        raise ValueError("expected rows such as {cut: ..., events: ...}")
+    return tuple((row["cut"], row["events"]) for row in content)
 
 
 @dataclass(frozen=True)

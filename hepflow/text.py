@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+SMALL = 1e-3  # numbers below are written with a power of ten
+
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows with their columns aligned: the first to the left, the others to the right."""
@@ -25,13 +27,24 @@ def number(value: float | None, style: str = ".3g") -> str:
 
 def decimals(error: float) -> int:
     """Return the digits behind the point with which an error has two that count."""
-    return min(max(1 - math.floor(math.log10(error)), 0), 12)
+    return min(max(1 - int(f"{error:.1e}".partition("e")[2]), 0), 12)
 
 
 def with_error(value: float, error: float | None) -> str:
-    """Return a number with its error to two digits, where it has one."""
+    """Return a number with its error to two digits, where it has one: 14,562 +- 137, or (7.4 +- 1.0)e-15.
+
+    The one way to write these: reports and figures put their own signs in its place.
+    """
     if error is None or not math.isfinite(value) or not 0 < error < math.inf:
-        return number(value)
+        return number(value, ",.0f" if 1000 <= abs(value) < math.inf else ".3g")
+    largest = max(abs(value), error)
+    if largest < SMALL:
+        power = math.floor(math.log10(largest))
+        return f"({_rounded(value / 10**power, error / 10**power)})e{power}"
+    return _rounded(value, error)
+
+
+def _rounded(value: float, error: float) -> str:
     digits = decimals(error)
     return f"{value:,.{digits}f} +- {error:,.{digits}f}"
 

@@ -12,7 +12,7 @@ from hepflow.regions import Windows
 from hepflow.sample import Sample
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """Return the path of a file in the folder of real data; the test is skipped where there is none."""
     folder = Path(os.environ.get("HEPFLOW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))

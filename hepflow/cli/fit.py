@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +53,13 @@ def fit(
     if Path(target).is_dir():
         files = {"--workspace-out": workspace_out, "--plot": figure, "--figures": figures}
         refuse_options(f"{target} is a finished run, which `hepflow plot` draws", files)
-        text = results_file(Path(target)).read_text(encoding="utf-8")
-        click.echo(text.rstrip("\n") if as_json else summary(json.loads(text)))
+        from hepflow.results import Results
+
+        results = Results.from_json(results_file(Path(target))).to_dict()
+        if as_json:
+            console.print_json(results)
+        else:
+            click.echo(summary(results))
         return
     found = hunt(target, **chosen)
     if as_json:

@@ -51,7 +51,9 @@ def carry_out(
     study = study_named(name)
     out = out or study.place(config)
     if dry_run:
-        console.print_plan(study.dry_run(config, out, until=until, unblind=unblind), out, as_json)
+        steps = study.dry_run(config, out, until=until, unblind=unblind)
+        console.print_plan(steps, out, as_json)
+        _hint(study.hint(config, out, steps))
         return
     with console.resumable(out):
         found = study.run(config, out, until=until, unblind=unblind, by=by)
@@ -62,9 +64,12 @@ def carry_out(
         console.print_json(found.to_dict())
     else:
         click.echo(study.text(found))
-    written = [study.file, *(one for one in study.beside if until is None)]
-    click.echo(
-        f"{' and '.join([', '.join(written[:-1]), written[-1]] if written[1:] else written)} in {out}",
-        err=True,
-    )
+    *others, last = (study.file, *(study.beside if until is None else ()))
+    click.echo(f"{', '.join(others)}{' and ' if others else ''}{last} in {out}", err=True)
+    _hint(study.hint(config, out, None))
     console.raise_problems(study.problems(found))
+
+
+def _hint(text: str | None) -> None:
+    if text is not None:
+        click.echo(text, err=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import hepflow
 
 ROOT = Path(hepflow.__file__).parent
-DATA = (".c",)  # files beside a module, which it names, and which are code as well
+DATA = (".c", ".css", ".html")  # files beside a module, or in its templates, which it names: code as well
 
 
 @cache
@@ -21,7 +21,7 @@ def code_of(*modules: str) -> Mapping[str, str]:
     Parameters
     ----------
     *modules
-        Such as ``"hepflow.methods.cathode"``.
+        Such as ``"hepflow.methods.cathode"``; those that are none of hepflow, such as those of tests, have no code.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def code_of(*modules: str) -> Mapping[str, str]:
         Path within the package -> hash. Of a package, only those modules are there that a name is taken from.
     """
     found: set[str] = set()
-    waiting = list(modules)
+    waiting = [module for module in modules if module.partition(".")[0] == ROOT.name]
     while waiting:
         module = waiting.pop()
         if module not in found:
@@ -62,9 +62,13 @@ def _path(module: str) -> Path:
 @cache
 def _files(module: str) -> list[Path]:
     path = _path(module)
-    text = path.read_text(encoding="utf-8")
-    beside = [file for file in path.parent.iterdir() if file.suffix in DATA and file.name in text]
-    return [path, *beside]
+    places = (place for place in (path.parent, path.parent / "templates") if place.is_dir())
+    near = sorted(file for place in places for file in place.iterdir() if file.suffix in DATA)
+    found = [path]
+    for file in found:  # a template names others
+        text = file.read_text(encoding="utf-8")
+        found += [other for other in near if other.name in text and other not in found]
+    return found
 
 
 @cache

@@ -5,10 +5,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hepflow.errors import HepflowError
+
+if TYPE_CHECKING:  # what makes jobs decides nothing of their results
+    from hepflow.engine.plan import Step
+    from hepflow.engine.work import Work
 
 T = TypeVar("T")
 
@@ -17,26 +22,43 @@ class UnfinishedError(HepflowError):
     """A step stopped at a limit of time. What it wrote stays, and the same command goes on from there."""
 
 
-class Job(Protocol):
-    """A step that is being made. Its function sees this and nothing else, so that its key knows all of it."""
+@dataclass(frozen=True)
+class Job:
+    """A step that is being made. Its function sees this and nothing else, so that its key knows all of it.
+
+    Parameters
+    ----------
+    work
+        What has the results of other steps.
+    step
+        The one that is made.
+    """
+
+    work: Work
+    step: Step
 
     @property
     def name(self) -> str:
         """The name of the step."""
+        return self.step.name
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Plain values: all that the result depends on, beside files, code and other steps."""
+        return self.step.settings
 
     @property
     def out(self) -> Path:
         """The run folder, for what people look at."""
+        return self.work.folder.path
 
     def __iter__(self) -> Iterator[str]:
         """Go through the steps that this one needs, by what they are to it."""
+        return iter(self.step.needs)
 
     def __contains__(self, need: str) -> bool:
         """Tell whether this step needs another one as that."""
+        return need in self.step.needs
 
     def __getitem__(self, need: str) -> Any:
         """Return the result of a step that this one needs, by what it is to this one.
@@ -46,30 +68,52 @@ class Job(Protocol):
         NoResultError
             Where that has none, with the reason.
         """
+        return self.work.result(self.step.needs[need])
 
     def get(self, need: str, default: Any = None) -> Any:
         """Return the same, or another value where this step needs nothing as that."""
+        return default if need not in self.step.needs else self[need]
 
     def failure(self, need: str) -> str | None:
         """Return why a step that this one needs has no result; None where it has one."""
+        return self.work.failure(self.step.needs[need])
 
     def seconds(self, need: str) -> float:
         """Return how long a step that this one needs took."""
+        record = self.work.folder.record(self.step.needs[need])
+        return 0.0 if record is None else record.seconds
 
     def chosen(self, role: str) -> Any:
         """Return what the settings chose for a role, such as the class of the method."""
+        return find(self.step.chosen[role])
 
     def helpers(self) -> Iterator[tuple[Mapping[str, Any], Callable[[], Any]]]:
         """Yield settings of each step that was to save this one work, and what reads its result: None without one."""
+        for name in self.step.after:
+            yield self.work.plan[name].settings, partial(self.work.peek, name)
 
     def checkpoint(self, need: str | None = None) -> Path:
         """Return where the training of this step, or of one that it needs, is kept as it goes.
 
         One with other settings is forgotten.
         """
+        step = self.name if need is None else self.step.needs[need]
+        name = step.replace("/", "-")
+        path = self.out / "checkpoints" / f"{name}-{self.work.plan.key(step)[:12]}.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        for other in path.parent.glob(f"{name}-*.safetensors"):
+            if not other.stem.startswith(path.stem):  # a method may keep a second training beside it
+                other.unlink()
+        return path
 
     def timing(self) -> dict[str, float]:
         """Return the seconds that each stage took, this step not among it."""
+        spent: dict[str, float] = {}
+        for step in self.work.plan:
+            record = self.work.folder.record(step.name)
+            if record is not None and step.name != self.name and self.name not in step.before:
+                spent[step.stage] = spent.get(step.stage, 0.0) + record.seconds
+        return {stage: round(seconds, 3) for stage, seconds in spent.items() if seconds}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,12 @@ from hepflow.records import read_record, write_json
 from hepflow.version import versions
 
 FILE = "provenance.json"
-RUNNING, REPORTING, DONE = "running", "reporting", "done"  # outcomes, beside those of an error
+RUNNING, REPORTING, UNFINISHED, DONE = (
+    "running",
+    "reporting",
+    "unfinished",
+    "done",
+)  # beside those of an error
 THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -38,7 +43,8 @@ class Command:
     started, ended
         When (UTC, ISO 8601); no end while it runs, or where its process was killed.
     outcome
-        ``running``, ``reporting``, ``done``, ``interrupted``, or ``failed: ...`` with the error.
+        ``running``, ``reporting``, ``unfinished`` (at a limit of time), ``done``, ``interrupted``, or ``failed: ...``
+        with the error.
     seconds
         Wall time.
     command

@@ -34,7 +34,7 @@ class Status:
     last
         The last command, as ``provenance.json`` has it; None before the first.
     outcome
-        ``running``, ``done``, ``interrupted``, ``killed``, or ``failed: ...`` with the error.
+        ``running``, ``done``, ``unfinished``, ``interrupted``, ``killed``, or ``failed: ...`` with the error.
     holder
         Who works in the folder now; None where nobody does.
     """

@@ -18,8 +18,15 @@ from hepflow.engine.executors import Chosen, as_worker, open_pool
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.job import find
 from hepflow.engine.logs import logging_to
-from hepflow.engine.plan import HELPERS, Plan
-from hepflow.engine.provenance import DONE, REPORTING, read_provenance, record_run, record_unblinding
+from hepflow.engine.plan import HELPERS, Failing, Plan
+from hepflow.engine.provenance import (
+    DONE,
+    REPORTING,
+    UNFINISHED,
+    read_provenance,
+    record_run,
+    record_unblinding,
+)
 from hepflow.engine.unblinding import Unblinding, user_name
 from hepflow.engine.work import Work
 from hepflow.errors import ConfigError, InputError, did_you_mean
@@ -115,6 +122,10 @@ class Study(ABC, Generic[C, R]):
     def problems(self, record: R) -> list[str]:
         """Return what could not be computed, where the command is to fail for it once all else is shown."""
         return []
+
+    def hint(self, config: C, out: Path, left: Mapping[str, str | None] | None) -> str | None:
+        """Return what is worth knowing at the end of a command, or of a dry run, which found so much `left`."""
+        return None
 
     def page(self, folder: Path) -> Any:
         """Return the report of a finished run, as `hepflow.report.page` takes it.
@@ -235,6 +246,8 @@ class Study(ABC, Generic[C, R]):
         return [name for name in names if name not in needed]
 
     def _known(self, until: str | None) -> None:
+        if until is not None and not self.stages:
+            raise ConfigError(f"until {until!r}: `{self.command}` has no stages to stop after; leave it out")
         if until is not None and until not in self.stages:
             raise ConfigError(f"until {until!r}: no such stage; {did_you_mean(until, self.stages)}")
 
@@ -261,7 +274,8 @@ class Study(ABC, Generic[C, R]):
             if last:
                 end(REPORTING)  # so that they can tell seconds
                 _carry_out(config, folder, plan, last, pool)
-            end(DONE)
+            needed = (step for step in left if plan[step].failing is not Failing.LEFT)
+            end(UNFINISHED if any(folder.todo(plan, step) for step in needed) else DONE)
         _forget_helpers(plan, folder)
         if all(folder.todo(plan, need) is None for step in plan for need in step.needs.values()):
             folder.forget_checkpoints()  # nothing is left but to show what was found

@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from hepflow.atomic import write_text
 from hepflow.engine.code import differing
 from hepflow.engine.folder import RunFolder
-from hepflow.engine.job import Kept, Published, UnfinishedError, find
-from hepflow.engine.plan import Failing, Plan, Step
+from hepflow.engine.job import Job, Kept, Published, UnfinishedError, find
+from hepflow.engine.plan import Failing, Plan
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 
 FAILURE = "failure.txt"
@@ -85,7 +83,7 @@ class Work:
             return None
         if self.folder.damaged(name) is not None or self.failure(name) is not None:
             return None
-        return how.load(_Job(self, self.plan[name]), self.folder.of(name))
+        return how.load(Job(self, self.plan[name]), self.folder.of(name))
 
     def release(self, left: Iterable[str]) -> None:
         """Forget all results but those that steps which are left start from, so that memory does not grow."""
@@ -94,7 +92,7 @@ class Work:
 
     def _made(self, name: str, how: Kept[Any]) -> Any:
         """Read the result of a step if it is there and undamaged, else make it and keep it in the step's folder."""
-        job, place = _Job(self, self.plan[name]), self.folder.of(name)
+        job, place = Job(self, self.plan[name]), self.folder.of(name)
         if self.folder.todo(self.plan, name) is None:
             broken = self.folder.damaged(name)
             if broken is None:
@@ -118,7 +116,7 @@ class Work:
         self._check_code(name)
         older = self.folder.record(name)
         start = time.perf_counter()
-        files = list(how.make(_Job(self, self.plan[name])))
+        files = list(how.make(Job(self, self.plan[name])))
         with self.folder.replacing(name) as place:
             self._finish(place, name, start, files)
         known = {str(file.relative_to(self.folder.path)) for file in files}
@@ -153,67 +151,3 @@ class Work:
                 f"{name}: hepflow/{file} on {platform.node()} is not that of the command; install the same hepflow "
                 "for all workers, and leave it as it is while they work"
             )
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A step that is being made (see `hepflow.engine.job.Job`)."""
-
-    work: Work
-    step: Step
-
-    @property
-    def name(self) -> str:
-        return self.step.name
-
-    @property
-    def settings(self) -> Mapping[str, Any]:
-        return self.step.settings
-
-    @property
-    def out(self) -> Path:
-        return self.work.folder.path
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.step.needs)
-
-    def __contains__(self, need: str) -> bool:
-        return need in self.step.needs
-
-    def __getitem__(self, need: str) -> Any:
-        return self.work.result(self.step.needs[need])
-
-    def get(self, need: str, default: Any = None) -> Any:
-        return default if need not in self.step.needs else self[need]
-
-    def failure(self, need: str) -> str | None:
-        return self.work.failure(self.step.needs[need])
-
-    def seconds(self, need: str) -> float:
-        record = self.work.folder.record(self.step.needs[need])
-        return 0.0 if record is None else record.seconds
-
-    def chosen(self, role: str) -> Any:
-        return find(self.step.chosen[role])
-
-    def helpers(self) -> Iterator[tuple[Mapping[str, Any], Callable[[], Any]]]:
-        for name in self.step.after:
-            yield self.work.plan[name].settings, partial(self.work.peek, name)
-
-    def checkpoint(self, need: str | None = None) -> Path:
-        step = self.name if need is None else self.step.needs[need]
-        name = step.replace("/", "-")
-        path = self.out / "checkpoints" / f"{name}-{self.work.plan.key(step)[:12]}.safetensors"
-        path.parent.mkdir(exist_ok=True)
-        for other in path.parent.glob(f"{name}-*.safetensors"):
-            if not other.stem.startswith(path.stem):  # a method may keep a second training beside it
-                other.unlink()
-        return path
-
-    def timing(self) -> dict[str, float]:
-        spent: dict[str, float] = {}
-        for step in self.work.plan:
-            record = self.work.folder.record(step.name)
-            if record is not None and step.name != self.name and self.name not in step.before:
-                spent[step.stage] = spent.get(step.stage, 0.0) + record.seconds
-        return {stage: round(seconds, 3) for stage, seconds in spent.items() if seconds}

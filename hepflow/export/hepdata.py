@@ -18,6 +18,7 @@ import numpy as np
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import CutResult, Results
 from hepflow.sample import FloatArray
+from hepflow.text import with_error
 
 if TYPE_CHECKING:
     from hepdata_lib import Table, Variable
@@ -100,8 +101,8 @@ def scan_tables(scan: Scan) -> list[Table]:
     """
     largest, found = "", scan.global_significance
     if found is not None:
-        largest = f" The largest excess, at {found.mass:g} GeV, has a global p-value of {found.p:.3g}"
-        largest += f" +- {found.p_error:.1g}."
+        largest = f" The largest excess, at {found.mass:g} GeV, has a global p-value of "
+        largest += f"{with_error(found.p, found.p_error)}."
     fitted = np.isfinite([scan.p0, scan.z, scan.mu_hat, scan.mu_hat_error]).all(axis=0)
     tables = []
     if fitted.any():
@@ -160,8 +161,8 @@ def _trials(run: Results) -> str:
     if found is None:
         return ""
     return (
-        f" The largest excess, at {found['background_efficiency']:g}, has a p-value of {found['p']:.3g} +- "
-        f"{found['p_error']:.1g} with the trials of all selections."
+        f" The largest excess, at {found['background_efficiency']:g}, has a p-value of "
+        f"{with_error(found['p'], found['p_error'])} with the trials of all selections."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -131,7 +132,8 @@ def count_text(value: float) -> str:
 
 def with_error(value: float, error: float) -> str:
     """Return a value and its error, rounded to two digits of the error."""
-    return text.with_error(value, error).replace("+-", "±")
+    written = text.with_error(value, error).replace("+-", "±")
+    return re.sub(r"e(-\d+)$", lambda found: rf"$\mathdefault{{\,\times 10^{{{int(found[1])}}}}}$", written)
 
 
 def percent(efficiency: float) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from scipy.special import ndtr
 
 from hepflow.plots.distribution import binning, draw_toys, mark_observed
 from hepflow.plots.figure import Figure, canvas, finished, header
@@ -19,16 +18,14 @@ if TYPE_CHECKING:
     from hepflow.stats.global_p import GlobalSignificance
 
 SMALL = 0.3  # p-value up to which the formula, for rare excesses, is drawn
-LEVEL = 0.5  # sigma: where a `GlobalSignificance` counts upcrossings
 
 
 @styled
 def global_toys(result: GlobalSignificance, *, label: str = "hepflow", right: str = "") -> Figure:
     """Draw the largest local significance in each toy of a scan, with the observed one.
 
-    The dashed steps are what the mean number N of upcrossings of ``u = 0.5`` says,
-    ``p(Z) = Phi(-Z) + N exp(-(Z^2 - u^2) / 2)`` (E. Gross and O. Vitells, arXiv:1005.1891, eq. 3), where that is
-    small.
+    The dashed steps are what the mean number of upcrossings says (E. Gross and O. Vitells, arXiv:1005.1891, eq. 3;
+    `GlobalSignificance.p_at`), where that is small.
 
     Parameters
     ----------
@@ -53,7 +50,7 @@ def global_toys(result: GlobalSignificance, *, label: str = "hepflow", right: st
 
 
 def _draw_upcrossings(ax: Axes, result: GlobalSignificance, edges: FloatArray) -> dict[str, Any]:
-    p = ndtr(-edges) + result.upcrossings * np.exp(-0.5 * (edges**2 - LEVEL**2))
+    p = result.p_at(edges)
     look: dict[str, Any] = {"color": "black", "linestyle": "--", "linewidth": 1.0}
     wanted = np.where(p[:-1] <= SMALL, -len(result.max_z) * np.diff(p), np.nan)
     ax.stairs(wanted, edges, baseline=None, zorder=4, **look)

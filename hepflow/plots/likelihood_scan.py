@@ -11,6 +11,7 @@ from hepflow.plots import artists
 from hepflow.plots.figure import Figure, canvas, finished, header
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
+from hepflow.text import decimals, number
 
 if TYPE_CHECKING:
     from hepflow.stats.diagnostics import Interval, LikelihoodScan
@@ -90,5 +91,5 @@ def _summary(result: LikelihoodScan) -> str:
 def _end(value: float, status: str, size: float) -> str:
     if not np.isfinite(value):
         return status
-    text = artists.with_error(value, size).split(" ± ")[0]
-    return f"{text} (bound)" if status == "bound" else text
+    written = f"{value:,.{decimals(size)}f}" if 0 < size < np.inf else number(value)
+    return f"{written} (bound)" if status == "bound" else written

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
+from hepflow.plots.artists import with_error
 from hepflow.plots.style import NEUTRAL
 
 if TYPE_CHECKING:
@@ -37,8 +38,7 @@ def toys_text(p: float, error: float, toys: int) -> str:
         return f"< {p_text(1 / toys)}"
     if not error > 0:
         return f"= {p_text(p)}"
-    digits = 1 - floor(log10(error))
-    return f"= {p:.{digits}f} ± {error:.{digits}f}"
+    return f"= {with_error(p, error)}"
 
 
 def z_text(z: float) -> str:

@@ -60,7 +60,7 @@ def smooth_fits(
     if edges.ndim != 1 or counts.shape != (len(edges) - 1,):
         raise ConfigError(f"expected edges (B + 1,) and counts (B,); got {edges.shape} and {counts.shape}")
     expected = [fit.expected(edges) for fit in fits]
-    error = np.sqrt(np.sum(fits[0].modes(edges) ** 2, axis=0))
+    error = fits[0].error(edges)
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (2.6, 1))
     entries: dict[str, Any] = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from hepflow.text import with_error
+from hepflow.text import SMALL, with_error
 
 MISSING = "–"
-SMALL = 1e-3  # below this, powers of ten
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -32,11 +32,8 @@ def measured(value: float | None, error: float | None) -> str:
     """Return a value and its error, rounded to two digits of the error: ``0.79 ± 0.30``."""
     if not _known(value) or not _known(error) or error == 0:
         return plain(value)
-    if max(abs(value), abs(error)) < SMALL:
-        power = math.floor(math.log10(max(abs(value), abs(error))))
-        scaled = with_error(value / 10**power, abs(error) / 10**power).replace("+-", "±")
-        return f"({scaled}) × {_power(power)}"
-    return with_error(value, abs(error)).replace("+-", "±")
+    written = with_error(value, abs(error)).replace("+-", "±")
+    return re.sub(r"e(-\d+)$", lambda found: f" × {_power(int(found[1]))}", written)
 
 
 def p_value(p: float | None, error: float | None = None) -> str:

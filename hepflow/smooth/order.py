@@ -111,6 +111,10 @@ class SmoothFit:
         variances, vectors = linalg.eigh(self.covariance)
         return np.asarray((self._integrals(edges)[1] @ (vectors * np.sqrt(variances))).T)
 
+    def error(self, edges: ArrayLike) -> FloatArray:
+        """Return the error of `expected` that the fit's parameters give each bin, shape ``(B,)``."""
+        return np.asarray(np.sqrt(np.sum(self.modes(edges) ** 2, axis=0)))
+
     def yield_in(self, low: float, high: float) -> tuple[float, float]:
         """Return the events expected in ``[low, high)`` GeV and the error the fit's parameters give them."""
         expected, jacobian = self._integrals([low, high])

@@ -19,6 +19,7 @@ from scipy.special import ndtri
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
 from hepflow.stats.sliding_windows import SlidingWindows
+from hepflow.text import with_error
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class BumpHunterResult:
         if self.statistic == 0:
             return f"no {what} in any of {self.n_windows} windows"
         low, high = self.window
-        found = f"p = {self.global_p:.3g} +- {self.global_p_error:.1g}, Z = {self.global_z:.2f}"
+        found = f"p = {with_error(self.global_p, self.global_p_error)}, Z = {self.global_z:.2f}"
         if np.all(self.toy_statistics < self.statistic):
             found = f"p < {self.global_p:.1g}, Z > {self.global_z:.2f}: no toy has as much"
         return (

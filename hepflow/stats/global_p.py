@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+from scipy.special import ndtr
 from tqdm import tqdm
 
 from hepflow.errors import FitError
@@ -68,6 +69,11 @@ class GlobalSignificance:
         """The trial factor, global over local p-value, from the upcrossings."""
         return self.p_upcrossings / self.p_local
 
+    def p_at(self, z: ArrayLike) -> FloatArray:
+        """Return the global p-value that the upcrossings give a largest excess of local significance `z`."""
+        z = np.asarray(z, dtype=np.float64)
+        return p_of_upcrossings(ndtr(-z), z, self.upcrossings)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers without the single toys."""
         numbers = {name: value for name, value in vars(self).items() if name != "max_z"}
@@ -109,8 +115,7 @@ def global_significance(
     p_error = max(error, 1.0 / toys)  # where no toy reaches it
     crossings = np.sum((curves[:, 1:] >= CROSSING) & (curves[:, :-1] < CROSSING), axis=1)
     mean = float(np.mean(crossings))
-    by_crossings = p_local + mean * np.exp(-0.5 * (z_local**2 - CROSSING**2))
-    by_crossings = float(min(by_crossings, 1.0))
+    by_crossings = float(p_of_upcrossings(p_local, z_local, mean))
     return GlobalSignificance(
         mass=float(result.mass[best]),
         z_local=z_local,
@@ -124,6 +129,16 @@ def global_significance(
         p_upcrossings=by_crossings,
         z_upcrossings=_z(by_crossings),
     )
+
+
+def p_of_upcrossings(p_local: ArrayLike, z_local: ArrayLike, upcrossings: float) -> FloatArray:
+    """Return the global p-value of excesses from the mean number of upcrossings of `CROSSING`.
+
+    E. Gross and O. Vitells, arXiv:1005.1891, eq. 3: ``p + N exp(-(Z^2 - u^2) / 2)``, an upper bound that is close
+    where it is small; 1 where it is larger.
+    """
+    p, z = np.asarray(p_local, dtype=np.float64), np.asarray(z_local, dtype=np.float64)
+    return np.minimum(p + upcrossings * np.exp(-0.5 * (z**2 - CROSSING**2)), 1.0)
 
 
 def toy_scans(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 from hepflow.config import Config, load_config
 from hepflow.config.executor import Local
 from hepflow.engine.folder import RunFolder
+from hepflow.engine.provenance import read_provenance
 from hepflow.records import read_json
 from hepflow.studies.analysis.pieces import fingerprint
 from hepflow.studies.known import study_of
 
-APART = ("timing", "unblinded", "versions", "config_hash")  # the last counts paths as they are written
+APART = ("timing", "unblinded", "versions", "config_hash", "key")  # the last two count paths as written
 SECONDS = "seconds"  # of each method of a comparison, and of each trial
 
 
@@ -62,15 +63,16 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
     config = _elsewhere(original / "config.yaml", overrides)
     study.run(config, out, unblind=config.blind and not blind)
     before, now = (read_json(each / study.file) for each in (original, out))
+    then, here = (_versions(each) for each in (original, out))
     recorded = [record.made_from.get("files", {}) for record in folder.records().values()]
     files = {file: tuple(known) for each in recorded for file, known in each.items()}
     return Reproduction(
         differences=dict(_different(before, now)),
         files=tuple(_changed(files)),
         versions={
-            name: (before["versions"].get(name), now["versions"].get(name))
-            for name in {**before["versions"], **now["versions"]}
-            if before["versions"].get(name) != now["versions"].get(name)
+            name: (then.get(name), here.get(name))
+            for name in {**then, **here}
+            if then.get(name) != here.get(name)
         },
         out=out,
     )
@@ -83,6 +85,12 @@ def _elsewhere(path: Path, overrides: tuple[str, ...]) -> Config:
     if isinstance(before, Local) or isinstance(now, Local) or "threads" in now.model_fields_set:
         return config
     return config.model_copy(update={"executor": now.model_copy(update={"threads": before.threads})})
+
+
+def _versions(folder: Path) -> Mapping[str, str]:
+    """Return the versions of the last command that worked in a run folder."""
+    commands = read_provenance(folder).runs
+    return commands[-1].versions if commands else {}
 
 
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:

@@ -7,7 +7,7 @@ import pytest
 
 import hepflow as hf
 from hepflow.config import load_config
-from hepflow.workflow.run import run
+from hepflow.studies.search.study import STUDY
 
 HDF5 = "lhco/events_anomalydetection_first100k.features.h5"
 ROOT = "lhco/lhco_first100k_nanoaod_like.root"
@@ -38,7 +38,7 @@ def test_results(shared_data, tmp_path):
     for name, (form, extra) in FORMATS.items():
         config = tmp_path / f"{form}.yaml"
         config.write_text(CONFIG.format(path=shared_data(name), format=form, extra=extra))
-        run(load_config(config), tmp_path / form, until="fit")
+        STUDY.run(load_config(config), tmp_path / form, until="fit")
         content = json.loads((tmp_path / form / "results.json").read_text())
         found.append({key: content[key] for key in content.keys() - {"timing", "config_hash", "versions"}})
     assert found[0]["cuts"][0]["n_obs"] > 500

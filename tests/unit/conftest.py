@@ -1,91 +1,141 @@
-"""Searches made of many analyses that never were, for figures and reports."""
+"""Records of studies that never ran, reports that are read, and figures that are laid out."""
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from scipy.stats import norm
+from made_up import searches
+from made_up.comparison import COMPARISON
+from made_up.falling import falling_results
+from made_up.page import Read
+from made_up.results import RESULTS, hidden
 
-from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
-from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
+from hepflow.engine.unblinding import Unblinding
+from hepflow.plots.style import style
+from hepflow.report.blocks import Picture
+from hepflow.results import Results
+from hepflow.studies.comparison.record import Comparison
+from hepflow.studies.limits.record import RetrainedLimits
+from hepflow.studies.report import write_report
+from hepflow.studies.windows.record import WindowScan
 
-BAND = np.array([0.5, 0.7, 1.0, 1.4, 1.9])
+FILES = {
+    Results: "results.json",
+    WindowScan: "scan.json",
+    Comparison: "comparison.json",
+    RetrainedLimits: "limits.json",
+}
+CONFIG = "name: demo\nclassifier: {name: bdt, folds: 5}\n"
 
 
-def window(low, z):
-    found = zip((1.0, 0.1, 0.01), (99.0, 111.0, 143.0), (0.5, 0.7 * z, z), strict=True)
-    cuts = [
-        WindowCut(eps, 90.0, 9.0, n_obs, one, float(norm.sf(one)), None, "asymptotic")
-        for eps, n_obs, one in found
-    ]
-    return WindowResult(
-        (low, low + 300.0), ((low - 600.0, low), (low + 300.0, low + 900.0)), tuple(cuts), 2.0
-    )
+@pytest.fixture
+def results():
+    return RESULTS
+
+
+@pytest.fixture
+def blinded():
+    return hidden(RESULTS)
+
+
+@pytest.fixture
+def unblinded():
+    look = Unblinding("A. Physicist", "2026-11-20T08:00:00+00:00", "e55b178f63434c07")
+    return replace(RESULTS, unblinded=(look,))
+
+
+@pytest.fixture
+def make_results():
+    """Return `falling_results`: those of a realistic spectrum."""
+    return falling_results
+
+
+@pytest.fixture
+def comparison():
+    return COMPARISON
 
 
 @pytest.fixture(scope="session")
 def scan():
-    """Seven windows, an excess in the fourth, and one that could not be searched."""
-    z = (0.2, 1.1, 2.0, 4.4, 2.2, 0.3)
-    windows = tuple(window(2800.0 + 150 * i, one) for i, one in enumerate(z))
-    excess = Excess((3250.0, 3550.0), 0.01, 4.4, 5e-6, 1e-5, 6, 3, 6e-5, 3.8, 3e-5, 4.0)
-    failed = WindowResult((3700.0, 4000.0), (), problems=("no room",))
-    return WindowScan("lhco", "cathode", 1, "abc", {"hepflow": "0.1.0"}, (*windows, failed), excess)
+    return searches.scan()
 
 
 @pytest.fixture(scope="session")
 def blinded_scan(scan):
-    """Return the same with the data hidden behind the cuts."""
-    unseen = dict.fromkeys(("n_obs", "z", "p0"))
-    windows = tuple(
-        replace(one, factor=None, cuts=(*one.cuts[:1], *(replace(cut, **unseen) for cut in one.cuts[1:])))
-        for one in scan.windows
-    )
-    return replace(scan, windows=windows, excess=None, blind=True)
+    return searches.blinded_scan(scan)
 
 
 @pytest.fixture(scope="session")
 def limits():
-    """Two cuts: the loose one has a limit, that of the other is beyond the largest injection at two sigma."""
-    x = np.linspace(0, 600, 7)
-
-    def cut(background_efficiency, efficiency, passing):
-        limit = passing * BAND / efficiency[-1]
-        return CutLimits(
-            background_efficiency,
-            tuple(EfficiencyPoint(int(n), one, 0.02, 3) for n, one in zip(x, efficiency, strict=True)),
-            tuple(x),
-            tuple(efficiency),
-            tuple(efficiency - 0.02),
-            tuple(efficiency + 0.02),
-            passing,
-            tuple(passing * BAND),
-            limit[2],
-            tuple(one if one <= 600 else None for one in limit),
-            (0.9 * limit[2], None),
-            passing / efficiency[0],
-            tuple(passing * BAND / efficiency[0]),
-        )
-
-    cuts = (cut(1.0, np.full(7, 0.95), 500.0), cut(0.01, 0.3 + x / 2000, 120.0))
-    return RetrainedLimits(
-        "lhco", "cathode", 1, "abc", {"hepflow": "0.1.0"}, (3300.0, 3700.0), 1000.0, 0.95, cuts
-    )
+    return searches.limits()
 
 
 @pytest.fixture(scope="session")
 def blinded_limits(limits):
-    """Return the same with the data hidden behind the tighter cut."""
-    loose, tight = limits.cuts
-    unseen = dict.fromkeys(("passing_observed", "observed", "fixed_observed"))
-    return replace(limits, blind=True, cuts=(loose, replace(tight, observed_band=(None, None), **unseen)))
+    return searches.blinded_limits(limits)
 
 
 @pytest.fixture(scope="session")
 def unset_limits(limits):
-    """Return the same where no fit gave a limit."""
-    none = dict.fromkeys(("passing_expected", "expected", "fixed_expected"), (None,) * 5)
-    none |= dict.fromkeys(("passing_observed", "observed", "fixed_observed")) | {
-        "observed_band": (None, None)
-    }
-    return replace(limits, cuts=tuple(replace(cut, **none) for cut in limits.cuts))
+    return searches.unset_limits(limits)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory):
+    """Return the folder of a run with its report, every figure drawn."""
+    folder = tmp_path_factory.mktemp("run")
+    RESULTS.write(folder / "results.json")
+    (folder / "config.yaml").write_text(CONFIG)
+    (folder / "provenance.json").write_text('{"machine": "a laptop"}')
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Leave out the drawing: a dot stands for every figure of a report."""
+
+    def dot(_figure, caption, alt):
+        return Picture("data:image/gif;base64,R0lGODlhAQABAAAAACw=", 1, 1, caption, alt)
+
+    for study in ("search", "windows", "comparison", "limits"):
+        monkeypatch.setattr(f"hepflow.studies.{study}.page.picture", dot)
+
+
+@pytest.fixture
+def page_of(tmp_path, without_figures):
+    """Return a function that makes a record's report, and reads it."""
+
+    def make(record, files=()):
+        record.write(tmp_path / FILES[type(record)])
+        for other, text in dict(files).items():
+            (tmp_path / other).write_text(text)
+        return Read.of(write_report(tmp_path).read_text(encoding="utf-8"))
+
+    return make
+
+
+@pytest.fixture
+def render():
+    """Return a function that lays a figure out with all its text, without the cost of painting it."""
+
+    def lay_out(figure):
+        with style():
+            figure.canvas.draw_without_rendering()
+
+    return lay_out
+
+
+@pytest.fixture
+def texts():
+    """Return a function that collects every text in a figure: titles, legends and notes."""
+
+    def collect(figure):
+        found = []
+        for ax in figure.canvas.axes:
+            found += [text.get_text() for text in ax.texts] + [ax.get_xlabel(), ax.get_ylabel()]
+            legend = ax.get_legend()
+            if legend is not None:
+                found += [text.get_text() for text in (legend.get_title(), *legend.get_texts())]
+        return "\n".join(found)
+
+    return collect

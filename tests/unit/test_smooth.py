@@ -142,6 +142,7 @@ def test_modes_add_up_to_the_error(truth):
     assert modes.shape == (fit.n_shape + 1, len(truth))
     inside = modes[:, ~SIDEBANDS].sum(axis=1)
     assert np.sqrt(np.sum(inside**2)) == pytest.approx(fit.yield_in(3300, 3700)[1], rel=1e-4)
+    assert fit.error([3300, 3700]) == pytest.approx(fit.yield_in(3300, 3700)[1])
     merged = fit.modes([3300, 3700])[:, 0]
     np.testing.assert_allclose(merged, inside, atol=0.05)
 

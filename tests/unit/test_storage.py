@@ -1,11 +1,9 @@
-"""Samples in files, and files written whole or not at all."""
+"""Samples in files."""
 
-import errno
 import json
 import os
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -15,14 +13,11 @@ import uproot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from safetensors import SafetensorError
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.features import features
 from hepflow.readers import read
 from hepflow.sample import Sample, SkippedFile
-from hepflow.atomic import atomic_write, write_text
-from hepflow.records import write_json
 from hepflow.storage import load_sample, save_sample
 
 SUFFIXES = (".h5", ".parquet", ".root")
@@ -207,28 +202,6 @@ def test_the_mass_may_be_a_feature(tmp_path, suffix):
     assert_same(features(read(tmp_path / f"s{suffix}", "hepflow"), ["m_jj"]), sample)
 
 
-def test_atomic_write_replaces_whole(tmp_path):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    with atomic_write(target) as temporary:
-        assert temporary.parent == tmp_path
-        assert temporary.suffix == ".txt"
-        temporary.write_text("new")
-        assert target.read_text() == "old"
-    assert target.read_text() == "new"
-    assert names_in(tmp_path) == ["a.txt"]
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
-def test_an_interrupt_leaves_nothing(tmp_path, error):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    with pytest.raises(error), atomic_write(target) as temporary:
-        raise error(temporary.write_text("half"))
-    assert target.read_text() == "old"
-    assert names_in(tmp_path) == ["a.txt"]
-
-
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_an_interrupt_while_saving_leaves_nothing(tmp_path, monkeypatch, suffix):
     def interrupted(*args):
@@ -238,72 +211,6 @@ def test_an_interrupt_while_saving_leaves_nothing(tmp_path, monkeypatch, suffix)
     with pytest.raises(KeyboardInterrupt):
         save_sample(make(), tmp_path / f"s{suffix}")
     assert names_in(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (
-            OSError(errno.ENOSPC, "No space left on device"),
-            "no space left on device; make room, and give the same",
-        ),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk quota exceeded; make room"),
-        (OSError(errno.EROFS, "Read-only file system"), "read-only file system; write elsewhere"),
-        (
-            SafetensorError("I/O error: No space left on device (os error 28)"),
-            "no space left on device; make room",
-        ),
-    ],
-)
-def test_a_disk_that_is_full_is_said_in_words_whatever_library_met_it(error, said, tmp_path):
-    with (
-        pytest.raises(InputError, match=rf"a\.h5: cannot be written: {said}"),
-        atomic_write(tmp_path / "a.h5"),
-    ):
-        raise error
-    assert not list(tmp_path.iterdir())
-
-
-def test_atomic_write_goes_through_links_and_keeps_usual_permissions(tmp_path):
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link.txt").symlink_to(tmp_path / "real" / "a.txt")
-    write_text(tmp_path / "link.txt", "x")
-    assert (tmp_path / "link.txt").is_symlink()
-    assert (tmp_path / "real" / "a.txt").read_text() == "x"
-    (tmp_path / "plain").touch()
-    assert (tmp_path / "real" / "a.txt").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_places_that_cannot_be_written(tmp_path):
-    with pytest.raises(InputError, match=r"there is no folder '.*nowhere'; create it first"):
-        write_text(tmp_path / "nowhere" / "a.txt", "x")
-    with pytest.raises(InputError, match="it is a folder; name a file in it"):
-        write_text(tmp_path, "x")
-
-
-@dataclass
-class Point:
-    x: float
-    where: Path
-
-
-def test_write_json(tmp_path):
-    value = {
-        "a": np.float64(0.1),
-        "b": np.arange(3),
-        "c": [Point(1.5, Path("p"))],
-        4: (True, None, np.int8(3)),
-    }
-    write_json(tmp_path / "v.json", value)
-    plain = {"a": 0.1, "b": [0, 1, 2], "c": [{"x": 1.5, "where": "p"}], "4": [True, None, 3]}
-    assert json.loads((tmp_path / "v.json").read_text()) == plain
-    for bad, message in (
-        (np.nan, r"\$.a\[1\] is nan, which JSON cannot hold"),
-        ({1}, r"\$.a\[1\] is \{1\} \(set\)"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            write_json(tmp_path / "v.json", {"a": [0, bad]})
-    assert json.loads((tmp_path / "v.json").read_text()) == plain
 
 
 def test_a_large_sample_is_read_in_chunks(tmp_path):

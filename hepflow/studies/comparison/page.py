@@ -82,7 +82,7 @@ def page(folder: Path) -> Page:
 
 
 def _words(name: str, comparison: Comparison) -> tuple[str, str]:
-    """Return caption and alternative text of the figure of this name, as `plots.comparison.figures` has them."""
+    """Return caption and alternative text of the figure of this name, as `figures` has them."""
     kind = next(kind for kind in CAPTIONS if name.startswith(kind))
     matched = re.fullmatch(r"_(\d+)(?:_eps(.+))?", name.removeprefix(kind))
     if matched is None:

@@ -1,4 +1,7 @@
-"""Summary: mean and error over seeds of what a method reached, and its ratio to the idealized detector."""
+"""Summary: mean and error over seeds of what a method reached, and its ratio to the idealized detector.
+
+The numbers of tables; and of figures, for which curves and matrices are averaged, too.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hepflow.studies.comparison.record import Estimate, MethodResult
+from hepflow.sample import FloatArray
+from hepflow.studies.comparison.record import Estimate, Matrix, MethodResult
 
 IDEALIZED = "idealized"  # the method that the others are measured against
+NOISE = 25  # background events below which an efficiency is noise, as in `selection.truth`, which takes long to load
+POINTS = 150  # of a mean curve
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,31 @@ class Summary:
     seeds: int
     mean: Mapping[str, Estimate]
     relative: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A mean over seeds along `x`, with its standard error; None for a single seed. All of shape ``(N,)``."""
+
+    x: FloatArray
+    mean: FloatArray
+    error: FloatArray | None
+
+
+@dataclass(frozen=True, eq=False)
+class Improvement:
+    """Significance improvement of one method at one injection, as far as background is not too rare to measure.
+
+    Parameters
+    ----------
+    over_signal
+        Against the signal efficiency; NaN below that of the tightest cut of any seed.
+    over_rejection
+        Against the background rejection, up to the largest that all seeds reach.
+    """
+
+    over_signal: Curve
+    over_rejection: Curve
 
 
 def summarise(results: Sequence[MethodResult]) -> tuple[Summary, ...]:
@@ -68,6 +99,55 @@ def _summary(
         mean={name: _mean(estimates) for name, estimates in measured.items()},
         relative={name: _mean(estimates) for name, estimates in relative.items()},
     )
+
+
+def improvement(results: Sequence[MethodResult]) -> Improvement | None:
+    """Return the mean significance improvement over the data sets of one method; None where no truth tells it."""
+    measured = [curve for curve in map(_measured, results) if len(curve[0]) > 1]
+    if not measured:
+        return None
+    efficiency = np.linspace(0, 1, POINTS)
+    rejection = np.geomspace(1, min(1 / background[-1] for background, _ in measured), POINTS)
+    return Improvement(
+        _curve(efficiency, [_over_signal(*one, efficiency) for one in measured]),
+        _curve(rejection, [_over_rejection(*one, rejection) for one in measured]),
+    )
+
+
+def _measured(result: MethodResult) -> tuple[FloatArray, FloatArray]:
+    """Return background and signal efficiencies from loose to tight, down to where background is noise."""
+    background, signal = np.array(result.background_efficiency), np.array(result.signal_efficiency)
+    kept = (background > 0) & (background >= NOISE / (result.background or np.inf))
+    return background[kept], signal[kept]
+
+
+def _over_signal(background: FloatArray, signal: FloatArray, at: FloatArray) -> FloatArray:
+    """Return the significance improvement at signal efficiencies, NaN below the tightest cut."""
+    found = np.interp(at, signal[::-1], np.log(background[::-1]), left=np.nan)
+    return np.asarray(at / np.exp(0.5 * found))
+
+
+def _over_rejection(background: FloatArray, signal: FloatArray, at: FloatArray) -> FloatArray:
+    """Return the significance improvement at background rejections."""
+    return np.asarray(np.interp(np.log(at), -np.log(background), signal) * np.sqrt(at))
+
+
+def _curve(x: FloatArray, of_seeds: Sequence[FloatArray]) -> Curve:
+    values = np.array(of_seeds)
+    error = values.std(axis=0, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else None
+    return Curve(x, values.mean(axis=0), error)
+
+
+def mean_agreement(matrices: Sequence[Matrix]) -> tuple[list[str], FloatArray]:
+    """Return the methods that are in all of these matrices, and the mean of their numbers, NaN where one has none."""
+    names = [name for name in matrices[0].names if all(name in one.names for one in matrices)]
+    return names, np.mean([_numbers(one, names) for one in matrices], axis=0)
+
+
+def _numbers(matrix: Matrix, names: Sequence[str]) -> FloatArray:
+    """Return the numbers for some of a matrix' names, NaN where there is none."""
+    chosen = [matrix.names.index(name) for name in names]
+    return np.array(matrix.value, dtype=np.float64)[np.ix_(chosen, chosen)]
 
 
 def _mean(estimates: list[Estimate]) -> Estimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -130,6 +130,15 @@ class Limits(Study[Config, RetrainedLimits]):
         )
         return Plan.of(
             [*steps, *shown(self.final, f"{HERE}.figures:figures_of_limits", f"{HERE}.page:report")]
+        )
+
+    def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
+        """Return what a dry run cannot know before the events are read."""
+        if left is None or config.limit.injections is not None or left[EVENTS] is None:
+            return None
+        return (
+            f"not listed: {len(DEFAULT)} x {config.limit.seeds} trainings with signal. How many events each injects "
+            "follows from the data, which are not read yet, or stands in `limit.injections`"
         )
 
     def text(self, record: RetrainedLimits) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from hepflow.catalogue import METHODS
@@ -47,6 +49,10 @@ class Tune(Study[Config, Tuning]):
                 Step(self.final, self.final, made_by, settings, by_name("samples"), chosen=chosen),
             ]
         )
+
+    def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
+        """Return how the best settings are run."""
+        return f"`hepflow run {out / 'best.yaml'}` runs the best" if left is None else None
 
     def text(self, record: Tuning) -> str:
         """Return the best trials, and that of the configuration."""

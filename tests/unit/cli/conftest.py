@@ -2,11 +2,13 @@
 
 import json
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from hepflow.cli import main
+from hepflow.studies.known import study
 
 EDGES = np.linspace(2000, 5000, 61)
 
@@ -29,6 +31,23 @@ def hepflow(capsys):
         return end.value.code, *capsys.readouterr()
 
     return hepflow
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Return a function that puts another in the place of a study's `run`; what that was asked for is returned."""
+
+    def stand_in(name, run):
+        asked = []
+
+        def note(config, out, *, until, unblind, by):
+            asked.append(SimpleNamespace(config=config, out=str(out), until=until, unblind=unblind, by=by))
+            return run(asked[-1])
+
+        monkeypatch.setattr(study(name), "run", note)
+        return asked
+
+    return stand_in
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,71 +12,59 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from made_up import results as made_up
 from tqdm import tqdm
 
 from hepflow.cli import cli
 from hepflow.cli.run import STAGES
-from hepflow.studies.search.text import summary
+from hepflow.config import load_config
+from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import FitError, InputError
 from hepflow.storage import load_sample
-from hepflow.config import load_config
+from hepflow.studies.known import study
+from hepflow.studies.search.text import summary
 
-CUT = {
-    "background_efficiency": 0.01,
-    "threshold": 2.34567,
-    "n_obs": 190,
-    "n_exp": 128.91,
-    "n_exp_error": 12.3,
-    "z": 5.432,
-    "p0": 2.8e-8,
-    "mu_hat": 1.1,
-    "mu_up_obs": 1.9,
-    "mu_up_exp": [0.1, 0.2, 0.3, 0.4, 0.5],
-    "signal_efficiency": 0.4,
-    "sic": 5.9,
-}
-RESULTS = {
-    "schema": "hepflow-results-1",
-    "name": "search",
-    "seed": 1,
-    "method": "cathode",
-    "regions": {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]},
-    "closure": {"auc": 0.512, "auc_error": 0.006},
-    "inclusive": {**CUT, "background_efficiency": 1.0, "threshold": None, "z": 1.1},
-    "cuts": [CUT],
-}
-HIDDEN = dict.fromkeys(("n_obs", "z", "p0", "mu_hat", "mu_up_obs", "signal_efficiency", "sic"))
-BLINDED = {
-    **RESULTS,
-    "inclusive": {**RESULTS["inclusive"], "sic": None},
-    "cuts": [{**CUT, **HIDDEN, "z_expected": 4.321, "blind": True}],
-}
+CUT = replace(
+    made_up.CUT,
+    threshold=2.34567,
+    n_obs=190.0,
+    n_exp=128.91,
+    n_exp_error=12.3,
+    z=5.432,
+    p0=2.8e-8,
+    mu_hat=1.1,
+    mu_up_obs=1.9,
+    mu_up_exp=(0.1, 0.2, 0.3, 0.4, 0.5),
+    z_expected=4.321,
+)
+REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
+RESULTS = replace(made_up.RESULTS, name="search", regions=REGIONS, cuts=(CUT,), trials=None)
+BLINDED = replace(made_up.hidden(RESULTS), inclusive=replace(RESULTS.inclusive, sic=None))
 
 
 @pytest.fixture
-def stages(monkeypatch):
-    """Stand in for the stages; `calls` are what they were asked for."""
-    fake = SimpleNamespace(calls=[], asked=[], raises=None)
+def stages(stand_in, monkeypatch):
+    """Stand in for the search and the check; `calls` are what the search was asked for."""
+    fake = SimpleNamespace(raises=None)
 
-    def run(config, out, until=None, *, unblind=False, by=None):
-        fake.calls.append((config, out, until))
-        fake.asked.append((unblind, by))
+    def run(asked):
         if fake.raises is not None:
             raise fake.raises
-        logging.getLogger("hepflow.workflow").info("a stage")
-        if until is not None:
+        logging.getLogger("hepflow.engine").info("a stage")
+        if asked.until not in (None, "fit", "figures"):
             return None
-        out.mkdir(parents=True)
-        (out / "results.json").write_text(json.dumps(RESULTS if unblind or not config.fit.blind else BLINDED))
-        return SimpleNamespace()
+        Path(asked.out).mkdir(parents=True)
+        found = RESULTS if asked.unblind or not asked.config.fit.blind else BLINDED
+        found.write(Path(asked.out) / "results.json")
+        return found
 
     def check(config):
         if fake.raises is not None:
             raise fake.raises
         return [f"data: {config.inputs.data.path[0]}"]
 
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.run", SimpleNamespace(run=run, STAGES=STAGES))
-    monkeypatch.setitem(sys.modules, "hepflow.workflow.check", SimpleNamespace(check=check))
+    fake.calls = stand_in("search", run)
+    monkeypatch.setattr("hepflow.studies.search.check.check", check)
     return fake
 
 
@@ -149,18 +138,18 @@ def test_run_prints_the_table(hepflow, config, stages):
     code, out, err = hepflow("run", config, "--set", "seed=7")
     assert code == 0
     assert "190" in out
-    assert "128.9 +- 12.3" in out
+    assert "129 +- 12" in out
     assert "Z = 5.43 (eps_B 0.01)" in out
     assert "a stage" in err
-    assert "results, figures and report.html in runs/search" in err
-    settings, folder, until = stages.calls[0]
-    assert (settings.seed, str(folder), until) == (7, "runs/search", None)
+    assert "results.json, figures and report.html in runs/search" in err
+    (asked,) = stages.calls
+    assert (asked.config.seed, asked.out, asked.until) == (7, "runs/search", None)
 
 
 def test_run_json_is_the_file(hepflow, config, stages):
     code, out, err = hepflow("--quiet", "run", config, "--out", "here", "--json")
     assert code == 0
-    assert json.loads(out) == RESULTS
+    assert json.loads(out) == json.loads(Path("here/results.json").read_text("utf-8"))
     assert "a stage" not in err
 
 
@@ -171,7 +160,7 @@ def test_quiet_shows_no_bars_on_a_terminal(hepflow, config, stages, monkeypatch,
             pass
         return []
 
-    monkeypatch.setattr(sys.modules["hepflow.workflow.check"], "check", check)
+    monkeypatch.setattr("hepflow.studies.search.check.check", check)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert ("events" in hepflow(*flags, "check", config)[2]) is shown
 
@@ -182,19 +171,50 @@ def test_run_until(hepflow, config, stages):
     assert "stopped after 'scores'" in err
 
 
-def test_a_run_until_the_fit_names_no_figures(hepflow, config, stages, monkeypatch):
-    module = sys.modules["hepflow.workflow.run"]
-    finish = module.run
-    monkeypatch.setattr(module, "run", lambda config, out, until, **how: finish(config, out, **how))
-    assert hepflow("run", config)[2].endswith("results, figures and report.html in runs/search\n")
-    assert hepflow("run", config, "--until", "fit", "--out", "fitted")[2].endswith("\nresults in fitted\n")
+def test_a_run_until_the_fit_names_no_figures(hepflow, config, stages):
+    assert hepflow("run", config)[2].endswith("results.json, figures and report.html in runs/search\n")
+    assert hepflow("run", config, "--until", "fit", "--out", "fitted")[2].endswith(
+        "\nresults.json in fitted\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "out"),
+    [
+        ("comparison", (), "runs/search-comparison"),
+        ("limits", (), "runs/search-limits"),
+        ("tuning", (), "runs/search-tuning"),
+        ("windows", (), "runs/search-scan"),
+        ("comparison", ("--scan",), "runs/search-scan"),
+        ("comparison", ("--out", "here"), "here"),
+    ],
+)
+def test_a_run_is_of_the_study_that_the_configuration_says(hepflow, config, stand_in, task, options, out):
+    def run(asked):
+        raise InputError("that is all")
+
+    asked = stand_in("windows" if "--scan" in options else task, run)
+    assert hepflow("run", config, "--set", f"task={task}", *options)[::2] == (1, "error: that is all\n")
+    assert [one.out for one in asked] == [out]
+
+
+def test_other_studies_have_no_stages(hepflow, config):
+    code, _, err = hepflow("run", config, "--set", "task=comparison", "--until", "scores")
+    assert code == 2
+    assert "`hepflow compare CONFIG` has no stages to stop after" in err
+
+
+def test_a_task_that_there_is_not(hepflow, config):
+    code, _, err = hepflow("run", config, "--set", "task=comparisn")
+    assert code == 2
+    assert "task: no task 'comparisn'; did you mean 'comparison'" in err
 
 
 def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
     code, out, _ = hepflow("run", blinded)
     assert code == 0
     *_, cut, _, first, second = out.splitlines()
-    wanted = "eps_B 0.01 2.35 blinded 128.9 +- 12.3 - - - - 0.3 (0.2-0.4) 4.32"
+    wanted = "eps_B 0.01 2.35 blinded 129 +- 12 - - - - 0.3 (0.2-0.4) 4.32"
     assert " ".join(cut.split()) == wanted
     assert "no data of the signal region behind a cut" in first
     assert "--unblind" in second
@@ -204,15 +224,15 @@ def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
     out = hepflow("run", blinded, "--out", "seen", "--unblind", "--unblind-by", "Emmy")[1]
     assert "Z = 5.43 (eps_B 0.01)" in out
     assert "blinded" not in out
-    assert stages.asked == [(False, None), (True, "Emmy")]
+    assert [(one.unblind, one.by) for one in stages.calls] == [(False, None), (True, "Emmy")]
     code, _, err = hepflow("run", blinded, "--unblind-by", "Emmy")
     assert code == 2
     assert "give --unblind with it" in err
 
 
 def test_summary_says_who_unblinded():
-    seen = {"by": "Emmy", "at": "2026-01-02T03:04:05+00:00", "config_hash": "0123456789abcdef"}
-    text = summary({**RESULTS, "unblinded": [seen]})
+    seen = Unblinding("Emmy", "2026-01-02T03:04:05+00:00", "0123456789abcdef")
+    text = summary(replace(RESULTS, unblinded=(seen,)).to_dict())
     assert "unblinded by Emmy, 2026-01-02T03:04:05+00:00, configuration 0123456789abcdef" in text
     assert "Z exp" not in text
 
@@ -221,9 +241,9 @@ def test_demo(hepflow, stages):
     code, out, _ = hepflow("demo")
     assert code == 0
     assert "signal region 3300-3700 GeV" in out
-    settings, folder, _ = stages.calls[0]
-    assert (settings.name, str(folder)) == ("demo", "runs/demo")
-    assert settings.injection.events > 0
+    (asked,) = stages.calls
+    assert (asked.config.name, asked.out) == ("demo", "runs/demo")
+    assert asked.config.injection.events > 0
 
 
 @pytest.mark.parametrize(
@@ -267,22 +287,16 @@ def test_interrupt_of_another_command(hepflow, config, stages):
 
 def test_plot(hepflow, monkeypatch, config, stages):
     drawn = []
-    monkeypatch.setitem(
-        sys.modules,
-        "hepflow.plots",
-        SimpleNamespace(draw_run=lambda results, folder: drawn.append((results, str(folder)))),
-    )
-    monkeypatch.setitem(
-        sys.modules,
-        "hepflow.results",
-        SimpleNamespace(Results=SimpleNamespace(from_json=lambda path: str(path))),
+    monkeypatch.setattr(
+        "hepflow.studies.search.figures.draw_run",
+        lambda results, folder: drawn.append((results, str(folder))),
     )
     code, _, err = hepflow("plot", "runs/search")
     assert code == 1
     assert "no results.json there" in err
     hepflow("run", config)
     assert hepflow("plot", "runs/search")[0] == 0
-    assert drawn == [("runs/search/results.json", "runs/search/figures")]
+    assert drawn == [(RESULTS, "runs/search/figures")]
 
 
 @pytest.fixture
@@ -340,7 +354,16 @@ def test_fit_says_what_is_missing(hepflow, spectrum, tmp_path):
 def test_fit_shows_a_finished_run(hepflow, config, stages):
     hepflow("run", config)
     assert "Z = 5.43" in hepflow("fit", "runs/search")[1]
-    assert json.loads(hepflow("fit", "runs/search", "--json")[1]) == RESULTS
+    shown, file = json.loads(hepflow("fit", "runs/search", "--json")[1]), Path("runs/search/results.json")
+    assert shown == json.loads(file.read_text("utf-8"))
+    del shown["cuts"][0]["n_exp"]
+    file.write_text(json.dumps(shown))
+    for command in ("fit", "plot"):
+        code, _, err = hepflow(command, "runs/search")
+        assert code == 1
+        assert err.startswith(
+            "error: runs/search/results.json: damaged: not as hepflow writes it (cuts.0.n_exp: "
+        )
 
 
 def test_features(hepflow):
@@ -373,24 +396,24 @@ def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
             warnings.warn("take care", stacklevel=1)
         return []
 
-    monkeypatch.setattr(sys.modules["hepflow.workflow.check"], "check", check)
+    monkeypatch.setattr("hepflow.studies.search.check.check", check)
     shown = warnings.showwarning
     assert hepflow("check", config)[2] == "warning: take care\n"
     assert warnings.showwarning is shown
 
 
-def test_stages_are_those_of_the_workflow():
-    assert pytest.importorskip("hepflow.workflow.run").STAGES == STAGES
+def test_stages_are_those_of_the_search():
+    assert study("search").stages == STAGES
 
 
 def test_summary_without_truth_or_limits():
-    bare = dict.fromkeys(CUT) | {"background_efficiency": 0.1, "n_obs": 5}
-    text = summary({**RESULTS, "inclusive": None, "cuts": [bare], "closure": None})
+    bare = dict.fromkeys(vars(CUT)) | {"background_efficiency": 0.1, "n_obs": 5, "n_exp": 4.0}
+    text = summary(RESULTS.to_dict() | {"inclusive": None, "cuts": [bare], "closure": None})
     assert "SIC" not in text
     assert "largest" not in text
-    assert text.splitlines()[-1].split() == ["eps_B", "0.1", "-", "5", "-", "-", "-", "-", "-", "-"]
+    assert text.splitlines()[-1].split() == ["eps_B", "0.1", "-", "5", "4", "-", "-", "-", "-", "-"]
 
 
 def test_summary_is_narrow_enough_for_a_terminal():
-    text = summary(RESULTS)
+    text = summary(RESULTS.to_dict())
     assert max(map(len, text.splitlines())) <= 120

@@ -1,12 +1,13 @@
 """``hepflow run --scan`` and ``hepflow limit --retrain``: options, tables and exit codes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from hepflow.studies.known import study
 from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
-from hepflow.workflow.many import retrain, window_scan
 
 CUTS = (
     WindowCut(1.0, 400.0, 10.0, 410.0, 0.4, 0.34, None, "asymptotic"),
@@ -67,24 +68,18 @@ def config(tmp_path):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """What the command asked of the two searches, which find what stands above."""
-    asked = []
-
-    def scan(config, out, *, unblind, by):
-        asked.append((config, out, unblind, by))
-        return SCAN
-
-    def limits(config, out):
-        asked.append((config, out))
-        return LIMITS
-
-    monkeypatch.setattr(window_scan, "scan", scan)
-    monkeypatch.setattr(retrain, "retrained_limits", limits)
-    return asked
+def scans(stand_in):
+    """What the command asked of the search in windows, which finds what stands above."""
+    return stand_in("windows", lambda _: SCAN)
 
 
-def test_a_scan_prints_every_window_and_what_its_largest_excess_is_worth(hepflow, config, asked):
+@pytest.fixture
+def limits(stand_in):
+    """What the command asked of the limits, which are those above."""
+    return stand_in("limits", lambda _: LIMITS)
+
+
+def test_a_scan_prints_every_window_and_what_its_largest_excess_is_worth(hepflow, config, scans):
     code, out, err = hepflow(
         "run", config, "--scan", "--set", "scan.step=1", "--workers", 2, "--executor", "processes"
     )
@@ -95,23 +90,22 @@ def test_a_scan_prints_every_window_and_what_its_largest_excess_is_worth(hepflow
         "with those of 12 windows: p <= 0.0055, Z >= 2.54; of the 6 without overlap alone: p >= 0.0028" in out
     )
     assert "  5000-5500 GeV: no event in the sideband" in out
-    settings, folder, *unblinding = asked[0]
-    assert (settings.scan.step, settings.executor.workers, str(folder)) == (1, 2, "runs/search-scan")
-    assert unblinding == [False, None]
+    (asked,) = scans
+    assert (asked.config.scan.step, asked.config.executor.workers) == (1, 2)
+    assert (asked.out, asked.unblind, asked.by) == ("runs/search-scan", False, None)
 
 
-def test_a_scan_as_json(hepflow, config, asked):
+def test_a_scan_as_json(hepflow, config, scans):
     _, out, _ = hepflow(
         "run", config, "--scan", "--json", "--unblind", "--unblind-by", "E. Noether", "--out", "there"
     )
     assert json.loads(out)["excess"]["disjoint"] == 6
-    assert str(asked[0][1]) == "there"
-    assert asked[0][2:] == (True, "E. Noether")
+    assert [(one.out, one.unblind, one.by) for one in scans] == [("there", True, "E. Noether")]
 
 
-def test_a_scan_of_which_nothing_came_fails(hepflow, config, monkeypatch):
+def test_a_scan_of_which_nothing_came_fails(hepflow, config, stand_in):
     empty = WindowScan("search", "cathode", 1, "abc", {}, SCAN.windows[1:])
-    monkeypatch.setattr(window_scan, "scan", lambda *_, **__: empty)
+    stand_in("windows", lambda _: empty)
     code, _, err = hepflow("run", config, "--scan")
     assert code == 3
     assert "5000-5500 GeV: no event in the sideband" in err
@@ -123,24 +117,33 @@ def test_a_scan_has_no_stages(hepflow, config):
     assert "leave --until out" in err
 
 
-def test_limits_beside_those_without_retraining(hepflow, config, asked):
+def test_limits_beside_those_without_retraining(hepflow, config, limits):
     code, out, _ = hepflow("limit", config, "--retrain", "--set", "limit.seeds=5")
     assert code == 0
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert "eps_B 0.01 48 46 (39-60) 120 110 (80-160)" in rows
     assert "eps_B 0.01  0.100 +- 0.010  0.400 +- 0.020" in out
-    assert asked[0][0].limit.seeds == 5
-    assert str(asked[0][1]) == "runs/search-limits"
+    assert [(one.config.limit.seeds, one.out) for one in limits] == [(5, "runs/search-limits")]
 
 
-def test_limits_as_json(hepflow, config, asked):
+def test_limits_as_json(hepflow, config, limits):
     _, out, _ = hepflow("limit", config, "--retrain", "--json", "--out", "there")
     assert json.loads(out)["cuts"][0]["expected"] == [33.0, 39.0, 46.0, 60.0, None]
 
 
-def test_a_dry_run_of_limits_says_what_follows_from_events(hepflow, config, monkeypatch):
+def test_limits_that_cannot_be_set_fail_once_the_others_are_shown(hepflow, config, stand_in):
+    cut = replace(LIMITS.cuts[0], problems=("add larger `limit.injections`",))
+    stand_in("limits", lambda _: replace(LIMITS, cuts=(cut,), problems=("40 injected, training 1: few",)))
+    code, out, err = hepflow("limit", config, "--retrain")
+    assert code == 3
+    assert "eps_B 0.01" in out
+    assert "error: 40 injected, training 1: few\n" in err
+    assert "       eps_B 0.01: add larger `limit.injections`" in err
+
+
+def test_a_dry_run_of_limits(hepflow, config, monkeypatch):
     steps = {"features": "not done yet", "injected-0/training-0/scores": None}
-    monkeypatch.setattr(retrain, "dry_run", lambda config, out: steps)
+    monkeypatch.setattr(study("limits"), "dry_run", lambda config, out, *, until, unblind: steps)
     code, out, err = hepflow("limit", config, "--retrain", "--dry-run")
     assert code == 0
     assert [" ".join(line.split()) for line in out.splitlines()] == [
@@ -148,13 +151,12 @@ def test_a_dry_run_of_limits_says_what_follows_from_events(hepflow, config, monk
         "injected-0/training-0/scores done",
     ]
     assert "1 of 2 steps to do in runs/search-limits" in err
-    assert "not listed: 7 x 3 trainings with signal" in err
-    given = ("limit", config, "--retrain", "--dry-run", "--set", "limit.injections=[10, 20]")
-    assert "not listed" not in hepflow(*given)[2]
-    steps["features"] = None
     out, err = hepflow("limit", config, "--retrain", "--dry-run", "--json")[1:]
     assert json.loads(out) == {"out": "runs/search-limits", "steps": steps}
-    assert err == ""
+    assert err.startswith("not listed: 7 x 3 trainings with signal")
+    read = {**steps, "features": None}
+    monkeypatch.setattr(study("limits"), "dry_run", lambda config, out, *, until, unblind: read)
+    assert "not listed" not in hepflow("limit", config, "--retrain", "--dry-run")[2]
 
 
 @pytest.mark.parametrize("option", [("--mu", 0, 1, 0.1), ("--seed", 3), ("--sideband", 1, 2)])

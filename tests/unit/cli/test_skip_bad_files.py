@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,19 +48,15 @@ def test_features(hepflow, files):
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
-def test_the_flag_stands_in_the_configuration(hepflow, files, monkeypatch, command):
+def test_the_flag_stands_in_the_configuration(hepflow, files, stand_in, command):
     (files / "c.yaml").write_text(CONFIG)
-    asked = []
 
-    def work(config, *arguments, **options):
-        asked.append(config)
+    def work(asked):
         raise InputError("that is all")
 
-    module = SimpleNamespace(**{command: work})
-    place = {"run": "hepflow.workflow.run", "compare": "hepflow.workflow.comparison.compare"}[command]
-    monkeypatch.setitem(sys.modules, place, module)
+    asked = stand_in({"run": "search", "compare": "comparison"}[command], work)
     assert hepflow(command, "c.yaml")[0] == hepflow(command, "c.yaml", "--skip-bad-files")[0] == 1
-    plain, skipping = asked
+    plain, skipping = (one.config for one in asked)
     assert [entry.skip_bad_files for entry in plain.inputs.given.values()] == [False, False]
     assert [entry.skip_bad_files for entry in skipping.inputs.given.values()] == [True, True]
     assert plain.hash() != skipping.hash()

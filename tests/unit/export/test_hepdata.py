@@ -61,7 +61,7 @@ def test_the_cutflow_and_the_trials(results):
     tables = named(run_tables(replace(results, trials=trials)))
     assert column(tables["Cutflow"], "Step")[1] == [{"value": "events read"}]
     assert column(tables["Cutflow"], "Events")[1] == [{"value": 300000.0}]
-    assert "at 0.01, has a p-value of 0.0123 +- 0.004" in tables["Significance against cut"].description
+    assert "at 0.01, has a p-value of 0.0123 +- 0.0040 with" in tables["Significance against cut"].description
     assert "Cutflow" not in named(run_tables(replace(results, cutflow=())))
 
 
@@ -133,7 +133,7 @@ def test_a_scan_tells_its_global_p_value(scan):
     assert "global" not in scan_tables(scan)[0].description
     found = GlobalSignificance(3100.0, 3.1, 0.00097, 2.0, 0.0225, 0.004, np.zeros(1), 1.0, 0.1, 0.02, 2.05)
     table = scan_tables(replace(scan, global_significance=found))[0]
-    assert "at 3100 GeV, has a global p-value of 0.0225 +- 0.004" in table.description
+    assert "at 3100 GeV, has a global p-value of 0.0225 +- 0.0040." in table.description
 
 
 def test_the_archive_is_valid_and_whole(results, scan, points, tmp_path, monkeypatch, capsys):

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hepflow.smooth import SQRT_S
 from hepflow.atomic import write_text
 from hepflow.records import write_json
+from hepflow.smooth import SQRT_S
 
 PAGE = Path(__file__).parents[3] / "docs" / "publishing.md"
 
@@ -19,7 +19,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "publishing.md"
 def test_every_snippet(results, points, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("runs/demo/workspaces").mkdir(parents=True)
-    write_json("runs/demo/results.json", results.to_dict())
+    results.write("runs/demo/results.json")
     write_json("runs/demo/workspaces/eps0.01.json", points[0][1])
     edges = np.linspace(2500, 5000, 51)
     x = 0.5 * (edges[1:] + edges[:-1]) / SQRT_S

@@ -164,14 +164,14 @@ def test_weights_count(quick):
 
 def test_a_checkpoint_goes_on_with_the_same_base_only(quick, tmp_path):
     sample = gaussian(600, 4, SHIFT)
-    transport = Transport(MAP, QUICK, checkpoint=tmp_path / "transport.safetensors")
-    first = transport.fit(sample, quick, seed=5).forward(sample.features, sample.mass)
-    assert np.array_equal(first, transport.fit(sample, quick, seed=5).forward(sample.features, sample.mass))
+    transport, where = Transport(MAP, QUICK), {"seed": 5, "checkpoint": tmp_path / "transport.safetensors"}
+    first = transport.fit(sample, quick, **where).forward(sample.features, sample.mass)
+    assert np.array_equal(first, transport.fit(sample, quick, **where).forward(sample.features, sample.mass))
     other = density(members=2).fit(gaussian(600, 3), seed=2)
     with pytest.raises(ConfigError, match="a checkpoint of another training: its settings has base density"):
-        transport.fit(sample, other, seed=5)
+        transport.fit(sample, other, **where)
     with pytest.raises(ConfigError, match=r"penalty = 0\.0, this one's 1.0"):
-        replace(transport, penalty=1.0).fit(sample, quick, seed=5)
+        replace(transport, penalty=1.0).fit(sample, quick, **where)
 
 
 def test_no_events(quick):

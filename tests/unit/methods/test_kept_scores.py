@@ -11,8 +11,9 @@ from hepflow.classifiers import BoostedTrees, CrossFit, NeuralNetwork, crossfit
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.methods.anode import DensityRatio
+from hepflow.methods.cathode import Cathode
 from hepflow.methods.lacathode import LatentClassifier
-from hepflow.methods.ranode import RAnode, ResidualDensity, fewer_samples
+from hepflow.methods.ranode import RAnode, ResidualDensity
 from hepflow.weights import State, load_weights, save_weights
 
 PLAN = TrainingPlan(epochs=2, batch_size=64, best_epochs=2)
@@ -32,7 +33,7 @@ def background(toy):
 def scorers(toy, background):
     """Return an untrained classifier of every method that brings its own."""
     signal = toy.windows.signal
-    residual = RAnode(replace(fewer_samples(), density=background), SMALL, PLAN, members=2)
+    residual = RAnode(replace(Cathode.fewer(), density=background), SMALL, PLAN, members=2)
     network = NeuralNetwork(members=1, hidden=(8,), plan=PLAN)
     return {
         "trees in latent spaces": LatentClassifier(

@@ -26,7 +26,9 @@ def test_a_bin_without_a_count_has_the_interval_of_none_seen():
         (12345.6, 123.4, "12,346 ± 123"),
         (31.07, 9.83, "31.1 ± 9.8"),
         (1.234, 0.046, "1.234 ± 0.046"),
-        (3, 0, "3 ± 0"),
+        (12345.6, 0.0, "12,346"),
+        (3, 0, "3"),
+        (-4.2e-5, 1.3e-5, r"(-4.2 ± 1.3)$\mathdefault{\,\times 10^{-5}}$"),
     ],
 )
 def test_values_are_rounded_by_their_errors(value, error, text):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from hepflow.catalogue import PAPERS, PAPERS_OF
+from hepflow.catalogue import METHODS, PAPERS
 from hepflow.report import paper
 from hepflow.report.blocks import Table
 
@@ -54,7 +54,10 @@ def test_a_unit_cannot_break_the_document(results):
     assert r"a\_b \& 5\% \{of\} \#1 \textbackslash{}input\{x\} \textasciicircum{}\textasciitilde{}\$" in text
 
 
-@pytest.mark.parametrize("method", [*PAPERS_OF, "a method of one's own"])
+VARIANTS = [f"{name}-{variant}" for name, row in METHODS.items() for variant in row.variants]
+
+
+@pytest.mark.parametrize("method", [*METHODS, *VARIANTS, "limits", "a method of one's own"])
 def test_what_is_cited_is_in_the_bibtex(results, method):
     text = paper.paragraph(replace(results, method=method), "bdt")
     cited = {key for keys in re.findall(r"\\cite\{(.+?)\}", text) for key in keys.split(",")}

@@ -8,7 +8,7 @@ from hepflow.sample import Sample
 from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
 from hepflow.stats import bump_hunt
-from hepflow.workflow.summary import _cut_result
+from hepflow.studies.search.results import _cut_result
 
 WINDOWS = Windows((3300, 3700), [(2900, 3300), (3700, 4500)])
 

@@ -70,6 +70,8 @@ def test_upcrossings_agree_with_toys(scan):
         assert found.upcrossings == crossings.mean()
         wanted = stats.norm.sf(z) + crossings.mean() * np.exp(-0.5 * (z**2 - 0.5**2))
         assert found.p_upcrossings == pytest.approx(wanted)
+        np.testing.assert_allclose(found.p_at([z, -9.0, 0.0])[:2], [wanted, 1.0])
+        assert found.p_at(0.0) <= 1
         assert found.z_upcrossings == pytest.approx(stats.norm.isf(wanted))
         assert found.trials == pytest.approx(wanted / stats.norm.sf(z))
         assert found.z == pytest.approx(stats.norm.isf(found.p))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from hepflow.errors import ConfigError
-from hepflow.plots.artists import numbers, percent
+from hepflow.plots.artists import percent
 from hepflow.plots.figure import Figure
 from hepflow.plots.matrix import draw_matrix
 from hepflow.plots.style import styled
-from hepflow.sample import FloatArray
 from hepflow.studies.comparison.record import Comparison, Matrix
+from hepflow.studies.comparison.summary import mean_agreement
 
 TITLES = {"overlap": r"Overlap $|A \cap B|\,/\,|A \cup B|$ [%]", "correlation": "Rank correlation [%]"}
 
@@ -38,21 +36,15 @@ def agreement(matrices: Sequence[Matrix], comparison: Comparison, *, label: str 
     if not matrices:
         raise ConfigError("no matrix to draw: a comparison of one method agrees with nothing")
     first = matrices[0]
-    names = [name for name in first.names if all(name in one.names for one in matrices)]
+    names, values = mean_agreement(matrices)
     titles = {one.method: one.title for one in comparison.results}
     cut = first.background_efficiency
     right = f"{first.injected:,} injected" + (rf", $\epsilon_B$ = {percent(cut)}" if cut is not None else "")
     return draw_matrix(
-        np.mean([_values(one, names) for one in matrices], axis=0),
+        values,
         [titles.get(name, name) for name in names],
         TITLES[first.what],
         signed=first.what == "correlation",
         label=label,
         right=right,
     )
-
-
-def _values(matrix: Matrix, names: Sequence[str]) -> FloatArray:
-    """Return the numbers for some of a matrix' names, NaN where there is none."""
-    chosen = [matrix.names.index(name) for name in names]
-    return np.array([numbers(row) for row in matrix.value])[np.ix_(chosen, chosen)]
