@@ -17,6 +17,7 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
 Folds = NDArray[np.intp]
+"""The fold of each event, counted from zero, shape ``(N,)``."""
 
 
 @runtime_checkable
