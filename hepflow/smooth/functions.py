@@ -107,6 +107,14 @@ def function_of(name: str) -> Function:
     ------
     ConfigError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> hf.smooth.function_of("dijet").formula
+    'p0 (1 - x)^p1 / x^(p2 + p3 ln x + p4 ln^2 x)'
+    >>> sorted(hf.smooth.FUNCTIONS)
+    ['dijet', 'modified-exponential', 'ua2']
     """
     if name not in FUNCTIONS:
         raise ConfigError(
