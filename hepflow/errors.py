@@ -5,7 +5,17 @@ from difflib import get_close_matches
 
 
 class HepflowError(Exception):
-    """Anything hepflow refuses to do; the command line prints it and exits with 1."""
+    """Anything hepflow refuses to do; the command line prints it and exits with 1.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> try:
+    ...     hf.Windows(signal=(3700, 3300), sidebands=[(2500, 3300), (3700, 5000)])
+    ... except hf.HepflowError as error:
+    ...     print(error)
+    signal region [3700, 3300]: expected [low, high] in GeV with 0 <= low < high
+    """
 
     exit_code = 1
 

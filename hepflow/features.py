@@ -133,6 +133,16 @@ def features(
     InputError
         If the source lacks what a feature needs, its momenta cannot be in GeV, or no event is left; if files turn
         out to be damaged (all are named), unless the source skips them: then none of their events is used.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> from hepflow.demo import config_path
+    >>> signal = hf.features(hf.read(config_path().with_name("signal.h5"), format="lhco"), ["m_J1", "tau21_J1"])
+    >>> signal
+    Sample(8,000 events, 1937-5796 GeV, features m_J1, tau21_J1, 8,000 signal by truth)
+    >>> signal.cutflow[-1]
+    ('events kept', 8000)
     """
     names = tuple([names] if isinstance(names, str) else names)
     return join_features(source, names, collect_features(source, names, progress=progress))

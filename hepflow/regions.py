@@ -23,6 +23,18 @@ class Windows:
     ------
     ConfigError
         If a window is empty or reversed, two overlap, or the sidebands do not stand on both sides.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 5000)])
+    >>> windows.in_signal(np.array([3299.0, 3300.0, 3700.0]))
+    array([False,  True, False])
+    >>> windows.edges(400).round()  # an edge on every border, the bins about as wide
+    array([2500., 2900., 3300., 3700., 4133., 4567., 5000.])
+    >>> windows.validation(width=100).signal
+    (3200.0, 3800.0)
     """
 
     signal: Window

@@ -62,6 +62,29 @@ class Sample:
     ------
     ConfigError
         If the shapes disagree.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> events = hf.Sample(
+    ...     mass=np.array([2800.0, 3500.0, 4200.0]),
+    ...     features=np.array([[0.7], [0.2], [0.6]]),
+    ...     names=("tau21_J1",),
+    ...     label=np.array([0, 1, 0]),
+    ... )
+    >>> events
+    Sample(3 events, 2800-4200 GeV, features tau21_J1, 1 signal by truth)
+    >>> events.window(3300, 3700).feature("tau21_J1")
+    array([0.2])
+
+    Files hold all of it:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     hf.save_sample(events, f"{folder}/events.parquet")
+    ...     hf.load_sample(f"{folder}/events.parquet")
+    Sample(3 events, 2800-4200 GeV, features tau21_J1, 1 signal by truth)
     """
 
     mass: FloatArray
@@ -185,6 +208,18 @@ def inject(signal: Sample, into: Sample, events: int, seed: int) -> tuple[Sample
     ------
     ConfigError
         If more events are asked for than the signal sample holds.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> background = hf.Sample(np.linspace(2500, 5000, 100), np.zeros((100, 1)), ("tau21_J1",))
+    >>> signal = hf.Sample(np.full(50, 3500.0), np.ones((50, 1)), ("tau21_J1",))
+    >>> data, rest = hf.inject(signal, into=background, events=20, seed=7)
+    >>> len(data), len(rest)
+    (120, 30)
+    >>> round(rest.weight.sum())
+    20
     """
     if not 0 <= events < len(signal):
         raise ConfigError(

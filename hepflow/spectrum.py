@@ -42,6 +42,22 @@ class Spectrum:
         must not be counted twice.
     blind
         True where `observed` holds no data of the signal region: see `blinded`.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> spectrum = hf.Spectrum(
+    ...     edges=np.array([2900.0, 3300.0, 3700.0, 4100.0]),
+    ...     observed=np.array([410.0, 130.0, 42.0]),
+    ...     expected=np.array([400.0, 100.0, 40.0]),
+    ...     windows=hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)]),
+    ...     modes={"shape": np.array([0.0, 5.0, 0.0])},
+    ... )
+    >>> spectrum.expected_in_signal()
+    (100.0, 5.0)
+    >>> spectrum.blinded().data
+    array([410.,  nan,  42.])
     """
 
     edges: FloatArray

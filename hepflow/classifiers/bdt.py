@@ -32,6 +32,18 @@ class BoostedTrees:
     validation_fraction, patience
         Each member stops when the loss on its validation rows has not fallen for `patience` iterations. A small
         fraction leaves more of a faint signal to learn from.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> data = hf.Sample(np.full(600, 3500.0), random.normal(1.0, 1.0, (600, 1)), ("x",))
+    >>> template = hf.Sample(np.full(600, 3500.0), random.normal(0.0, 1.0, (600, 1)), ("x",))
+    >>> trees = hf.classifiers.BoostedTrees(members=2).fit(data, template, seed=1)
+    >>> low, high = trees.log_ratio(hf.Sample(np.full(2, 3500.0), np.array([[-1.0], [2.0]]), ("x",)))
+    >>> bool(low < 0 < high)
+    True
     """
 
     members: int = 10

@@ -95,6 +95,18 @@ def calibrate(
     Slope and intercept of a logistic regression measure the calibration (Cox, Biometrika 45 (1958) 562), and correct
     it (Platt scaling). The expected calibration error is eq. 3 of arXiv:1706.04599. The covariance is the sandwich of
     inverse curvature and summed squares of the gradients, which is right for weighted events.
+
+    Examples
+    --------
+    Scores that are log density ratios, of normal distributions one apart:
+
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> data, template = random.normal(1.0, 1.0, 20_000), random.normal(0.0, 1.0, 20_000)
+    >>> line = hf.classifiers.calibrate(data - 0.5, template - 0.5)
+    >>> print(f"slope {line.slope:.1f}, offset {abs(line.offset):.1f}")
+    slope 1.0, offset 0.0
     """
     score = np.concatenate([numerator, denominator])
     truth = np.repeat([1.0, 0.0], [len(numerator), len(denominator)])

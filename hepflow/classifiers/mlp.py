@@ -56,6 +56,19 @@ class NeuralNetwork:
         selects events must not know it.
     plan
         How they are trained.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> data = hf.Sample(np.full(600, 3500.0), random.normal(1.0, 1.0, (600, 1)), ("x",))
+    >>> template = hf.Sample(np.full(600, 3500.0), random.normal(0.0, 1.0, (600, 1)), ("x",))
+    >>> plan = hf.flows.TrainingPlan(epochs=3, batch_size=100, learning_rate=0.03)
+    >>> network = hf.classifiers.NeuralNetwork(members=1, hidden=(8,), plan=plan).fit(data, template, seed=1)
+    >>> low, high = network.log_ratio(hf.Sample(np.full(2, 3500.0), np.array([[-1.0], [2.0]]), ("x",)))
+    >>> bool(low < 0 < high)
+    True
     """
 
     members: int = 4

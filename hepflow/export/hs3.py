@@ -51,6 +51,17 @@ def hs3(workspace: Mapping[str, Any]) -> dict[str, Any]:
     -----
     The standard: https://github.com/hep-statistics-serialization-standard. Interpolation is pyhf's: code 4p for
     `histosys`, code 4 for `normsys`.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> document = hf.export.hs3(hf.stats.workspace(spectrum))
+    >>> document["metadata"]["hs3_version"]
+    '0.2'
     """
     model, _ = open_workspace(workspace)
     config = model.config

@@ -43,6 +43,13 @@ def record(result: object) -> dict[str, Any]:
     ------
     ConfigError
         If `result` is no result.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> entry = hf.export.record(hf.selection.Closure(auc=0.51, error=0.02))
+    >>> entry["kind"], entry["auc"], entry["error"]
+    ('Closure', 0.51, 0.02)
     """
     if isinstance(result, type) or not (hasattr(result, "to_dict") or is_dataclass(result)):
         raise ConfigError(

@@ -50,6 +50,23 @@ class Density:
         training events leave open. Each keeps ``plan.best_epochs`` of its epochs; the density is the mean of all.
     preprocessing
         Builds the bijection that the flows see the features through, from training rows (N, D) and names.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = random.uniform(2500, 5000, 600)
+    >>> events = hf.Sample(mass, random.normal(mass[:, None] / 1000, 1.0, (600, 1)), ("x",))
+    >>> small = partial(hf.flows.affine_autoregressive, layers=2, hidden=8)
+    >>> plan = hf.flows.TrainingPlan(epochs=5, batch_size=50, learning_rate=0.01)
+    >>> density = hf.flows.Density(small, plan, members=1).fit(events, seed=1)
+    >>> density.sample(np.array([3000.0, 4000.0]), seed=1).shape
+    (2, 1)
+    >>> likely, unlikely = density.log_prob(np.array([[3.0], [6.0]]), np.array([3000.0, 3000.0]))
+    >>> bool(likely > unlikely)
+    True
     """
 
     architecture: Architecture = spline_autoregressive

@@ -39,6 +39,23 @@ class Cathode:
         Width of the bins in which the dijet function is fitted, GeV.
     sqrt_s
         Collision energy, the scale of the dijet function, GeV.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 3000)
+    >>> data = hf.Sample(mass, random.normal(size=(3000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> plan = hf.flows.TrainingPlan(epochs=2, batch_size=200)
+    >>> small = partial(hf.flows.affine_autoregressive, layers=2, hidden=8)
+    >>> density = hf.flows.Density(small, plan, members=1)
+    >>> background = hf.methods.Cathode(density, oversampling=4).fit(data, windows, seed=1)
+    >>> expected, error = background.expected  # from the dijet function
+    >>> bool(abs(background.template.weight.sum() - expected) < 1)
+    True
     """
 
     density: Density = field(default_factory=Density)

@@ -39,6 +39,19 @@ class Cwola:
     ------
     ConfigError
         If the width is not positive.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> background = hf.methods.Cwola(width=200).fit(data, windows, seed=1)
+    >>> template = background.template  # events from 3100 to 3300 and from 3700 to 3900 GeV, weighted
+    >>> bool(np.isclose(template.weight.sum(), background.expected[0]))
+    True
     """
 
     width: float | None = None

@@ -31,6 +31,19 @@ class Idealized:
         Width of the bins in which the dijet function is fitted, GeV.
     sqrt_s
         Collision energy, the scale of the dijet function, GeV.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> other = hf.Sample(2500 + random.exponential(600.0, 15_000), random.normal(size=(15_000, 1)), ("x",))
+    >>> background = hf.methods.Idealized(reference=other).fit(data, windows, seed=1)
+    >>> len(background.template) == int(windows.in_signal(other.mass).sum())
+    True
     """
 
     reference: Sample | None = None

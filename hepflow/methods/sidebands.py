@@ -25,6 +25,19 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: floa
     ConfigError
         If the weights in the sidebands differ from event to event: a count is no yield then. If the signal region is
         wider than the sidebands.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> smooth = hf.methods.fit_sidebands(data, windows, bin_width=100)
+    >>> expected, error = smooth.yield_in(*windows.signal)
+    >>> bool(abs(windows.in_signal(mass).sum() - expected) < 5 * np.hypot(error, np.sqrt(expected)))
+    True
     """
     windows.check_sidebands()
     if np.ptp(data.weight[windows.in_sidebands(data.mass)]) > 0:

@@ -93,6 +93,15 @@ def read(
     InputError
         If files are missing, damaged or of another kind, or lack the tree or a branch (all that do so are named,
         each with the cause); if one is given twice, a server cannot be reached, or there is no event at all.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> from hepflow.demo import config_path
+    >>> source = hf.read(config_path().with_name("signal.h5"), format="lhco", selection="mj1 > 100")
+    >>> cutflow = dict(hf.features(source, ["m_J1", "tau21_J1"]).cutflow)
+    >>> cutflow["events read"], cutflow["dropped: selection: mj1 > 100"], cutflow["events kept"]
+    (8000, 679, 7321)
     """
     schema = find_schema(format)
     if unit not in (None, "GeV", "MeV"):

@@ -111,6 +111,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "custom": Schema("columns named by `branches`", ("ROOT", "Parquet", "HDF5")),
 }
+"""The formats that `hepflow.read` knows, by their names."""
 
 
 def find_schema(name: str) -> Schema:

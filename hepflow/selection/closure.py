@@ -37,6 +37,18 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     Notes
     -----
     The error is that of Hanley and McNeil (Radiology 143 (1982) 29, eq. 2).
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> data, template = (
+    ...     hf.Sample(np.full(1000, 3500.0), random.normal(size=(1000, 1)), ("x",)) for _ in range(2)
+    ... )
+    >>> found = hf.selection.closure(data, template, seed=1)
+    >>> abs(found.auc - 0.5) < 4 * found.error  # they cannot be told apart
+    True
     """
     enough = 4 * len(data)
     if len(template) > enough:

@@ -81,7 +81,21 @@ def inclusive(
     bin_width: float = BIN_WIDTH,
     variations: Variations | None = None,
 ) -> Cut:
-    """Return the selection of everything: data beside the dijet function fitted to the sidebands."""
+    """Return the selection of everything: data beside the dijet function fitted to the sidebands.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> background = hf.methods.Cwola().fit(data, windows, seed=1)
+    >>> cut = hf.inclusive(data, background, bin_width=100)
+    >>> bool(cut.spectrum.observed.sum() == np.sum((mass >= 2500) & (mass < 4500)))
+    True
+    """
     edges = background.windows.edges(bin_width)
     modes = background.smooth.modes(edges)
     spectrum = Spectrum(
@@ -128,6 +142,22 @@ def cuts(
         If an efficiency is not in (0, 1).
     InputError
         If fewer than ten template events pass: nothing can be expected then.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> background = hf.methods.Cwola().fit(data, windows, seed=1)
+    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, folds=2, seed=1)
+    >>> loose, tight = hf.cuts(scores, background_efficiency=[0.5, 0.2])
+    >>> loose.threshold < tight.threshold
+    True
+    >>> bool(loose.spectrum.observed.sum() > tight.spectrum.observed.sum())
+    True
     """
     return [
         _cut(scores, efficiency, bin_width, validation, simulation) for efficiency in background_efficiency

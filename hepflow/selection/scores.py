@@ -195,6 +195,19 @@ def score(
         The signal with each systematic effect, up and down, by the name of its nuisance parameter.
     folds, seed
         Of the cross-fit.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 15_000)
+    >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
+    >>> background = hf.methods.Cwola().fit(data, windows, seed=1)
+    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, folds=2, seed=1)
+    >>> scores.data.score.shape == (windows.in_signal(mass).sum(),)
+    True
     """
     judged = judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
     return judged.with_variations(variations, seed) if variations else judged.scores

@@ -79,7 +79,14 @@ class Truth:
 
 
 def significance_improvement(signal_efficiency: float, background_efficiency: float) -> float | None:
-    """Return ``eps_S / sqrt(eps_B)``; None where no background passes."""
+    """Return ``eps_S / sqrt(eps_B)``; None where no background passes.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> hf.selection.significance_improvement(signal_efficiency=0.5, background_efficiency=0.01)
+    5.0
+    """
     return signal_efficiency / float(np.sqrt(background_efficiency)) if background_efficiency > 0 else None
 
 

@@ -90,10 +90,14 @@ DIJET = Function(
     _dijet,
     {1: (1,), 2: (0, 1), 3: (0, 1, 2), 4: (0, 1, 2, 3)},
 )
+"""The dijet function, with one to four shape parameters."""
 UA2 = Function("ua2", "p0 x^-p1 exp(-p2 x - p3 x^2)", _ua2, {1: (0,), 2: (0, 1), 3: (0, 1, 2)})
+"""The function of UA2: a power law times an exponential."""
 MODIFIED_EXPONENTIAL = _modified_exponential(1.0)
+"""An exponential of a power, whose exponent is fitted by linearising it anew."""
 
 FUNCTIONS = {function.name: function for function in (DIJET, UA2, MODIFIED_EXPONENTIAL)}
+"""The functions by their names."""
 
 
 def function_of(name: str) -> Function:
@@ -103,6 +107,14 @@ def function_of(name: str) -> Function:
     ------
     ConfigError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> hf.smooth.function_of("dijet").formula
+    'p0 (1 - x)^p1 / x^(p2 + p3 ln x + p4 ln^2 x)'
+    >>> sorted(hf.smooth.FUNCTIONS)
+    ['dijet', 'modified-exponential', 'ua2']
     """
     if name not in FUNCTIONS:
         raise ConfigError(

@@ -10,6 +10,7 @@ from hepflow.sample import FloatArray
 from hepflow.smooth.functions import DIJET, Function
 
 SQRT_S = 13_000.0
+"""Collision energy of LHC Run 2, GeV: what functions of a mass take where none is given."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 _WIDEST = 0.05  # in ln m; three nodes then integrate the steepest spectra to 1e-6

@@ -171,6 +171,21 @@ def fit_smooth(
         If a count is negative or not finite, too few bins are fitted, or all of them are empty.
     FitError
         If the fit of the lowest order does not converge.
+
+    Examples
+    --------
+    A power law, ``m^-7``, needs one shape parameter, its power:
+
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> smooth = hf.smooth.fit_smooth(edges, counts, np.ones(len(counts), dtype=bool))
+    >>> smooth.n_shape, round(float(smooth.parameters[1]), 3)
+    (1, 7.0)
+    >>> events, error = smooth.yield_in(3300, 3700)
+    >>> print(f"{events:.0f} +- {error:.0f}")
+    246 +- 7
     """
     highest = function.highest if max_shape is None else max_shape
     pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, highest, function)

@@ -106,6 +106,19 @@ def bias_test(
         the masses.
     FitError
         If no alternative describes the data.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> scan = hf.stats.MassScan(edges, counts.round(), [3000], hf.stats.gaussian_family(0.03))
+    >>> bias = hf.stats.bias_test(scan, [hf.smooth.UA2], toys=100, seed=1)
+    >>> bias.spurious.shape
+    (1, 1)
+    >>> bool(bias.size[0] < 10)  # signal events
+    True
     """
     check_toys(toys)
     if alternatives is None:

@@ -139,6 +139,21 @@ def bump_hunt(
         If spectrum and signal do not make a model: see `hepflow.stats.model.workspace`.
     FitError
         If a fit does not converge. Where no limit exists, `problems` says so.
+
+    Examples
+    --------
+    130 events over a background of 100 that is known exactly, ``Z = sqrt(2 (130 ln 1.3 - 30))``:
+
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> hunt = hf.stats.bump_hunt(spectrum)
+    >>> print(f"Z = {hunt.z:.2f}, {hunt.mu_hat:.0f} +- {hunt.mu_hat_error:.0f} signal events")
+    Z = 2.87, 30 +- 11 signal events
+    >>> print(f"fewer than {hunt.mu_up_obs:.0f}, {hunt.mu_up_exp[2]:.0f} expected")
+    fewer than 50, 21 expected
     """
     template = counting_signal(spectrum) if signal is None else signal
     spec = workspace(spectrum, template)

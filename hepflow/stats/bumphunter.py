@@ -159,6 +159,20 @@ def bumphunter(
     -----
     UserWarning
         If events lie below or above all expectation: no window contains them.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> observed = counts.round()
+    >>> observed[12:14] += [60, 40]
+    >>> found = hf.stats.bumphunter(edges, observed, counts, toys=200, seed=1)
+    >>> edges[found.first_bin : found.first_bin + found.width + 1]
+    array([3200., 3300., 3400.])
+    >>> print(f"{found.n_obs:.0f} events, {found.n_exp:.0f} expected")
+    281 events, 182 expected
     """
     edges, observed, expected = _checked_spectra(edges, observed, expected)
     if step < 1 or toys < 1:

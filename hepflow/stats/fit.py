@@ -105,6 +105,17 @@ def discovery(model: AnyModel | Profile, data: ArrayLike | None = None) -> Disco
     ------
     FitError
         As for `fit`.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> print(f"{hf.stats.discovery(profile).z:.2f}")
+    2.87
     """
     profile = as_profile(model, data)
     rise = profile.rise(0.0)
@@ -132,6 +143,19 @@ def expected_significance(
         If `mu` is not above zero.
     FitError
         If a fit does not converge.
+
+    Examples
+    --------
+    Of 30 events over a background of 100, ``Z = sqrt(2 (130 ln 1.3 - 30))``:
+
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> print(f"{hf.stats.expected_significance(profile, mu=30):.2f}")
+    2.87
     """
     if not mu > 0:
         raise ConfigError(f"an expected significance needs a signal strength above zero; got {mu}")

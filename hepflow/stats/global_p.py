@@ -102,6 +102,21 @@ def global_significance(
         If fewer than a hundred toys are asked for.
     FitError
         If no mass of the scan has a significance.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> bump = hf.stats.gaussian_signal(edges, mass=3000, width=90, events=120)
+    >>> scan = hf.stats.MassScan(
+    ...     edges, (counts + bump.counts).round(), [2500, 3000, 3500], hf.stats.gaussian_family(0.03)
+    ... )
+    >>> result = scan.run(limits=False)
+    >>> found = hf.stats.global_significance(scan, result, toys=200, seed=1)
+    >>> found.mass, found.z < found.z_local
+    (3000.0, True)
     """
     check_toys(toys)
     found = np.isfinite(result.z)

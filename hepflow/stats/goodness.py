@@ -74,6 +74,20 @@ def goodness_of_fit(
         If `toys` is neither zero nor at least a hundred.
     FitError
         If the fit to the data does not converge.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> found = hf.stats.goodness_of_fit(profile)
+    >>> found.p < 0.01  # without signal, the model does not describe the data
+    True
+    >>> print(f"{hf.stats.goodness_of_fit(profile, mu=None).statistic:.1f}")
+    0.0
     """
     profile = as_profile(model, data)
     likelihood = profile.model

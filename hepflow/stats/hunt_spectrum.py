@@ -67,6 +67,19 @@ def hunt_spectrum(
     ------
     ConfigError, InputError, FitError
         As for `bump_hunt` and `fit_smooth`; ConfigError if a border of a region is not a bin edge.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2000, 3300), (3700, 5000)])
+    >>> hunt = hf.stats.hunt_spectrum(edges, counts.round(), windows, signal_mass=3500, signal_width=100)
+    >>> abs(hunt.mu_hat) < hunt.mu_hat_error  # nothing is there
+    True
+    >>> print(f"fewer than {hunt.mu_up_exp[2]:.0f} events expected")
+    fewer than 33 events expected
     """
     edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     _check_borders(edges, windows)

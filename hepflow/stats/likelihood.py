@@ -75,7 +75,7 @@ class Expansion:
 class Likelihood(ABC):
     """Poisson counts in `N` bins and constrained parameters, as functions of `P` parameters.
 
-    Parameters
+    Attributes
     ----------
     names, init, fixed, low, high
         Name, starting value, whether it is held, and the ends of each parameter, shapes ``(P,)``.

@@ -99,6 +99,18 @@ def cls(model: AnyModel | Profile, data: ArrayLike | None = None, mu: float = 1.
         If `mu` is not above zero.
     FitError
         If a fit does not converge.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> limit = hf.stats.upper_limit(profile, level=0.9)
+    >>> print(f"{hf.stats.cls(profile, mu=limit.observed).observed:.3f}")
+    0.100
     """
     if not mu > 0:
         raise ConfigError(f"CLs tests a signal strength above zero; got {mu}")
@@ -175,6 +187,18 @@ def upper_limit(model: AnyModel | Profile, data: ArrayLike | None = None, level:
     FitError
         If a fit to the data does not converge, or none of the limits is found. Where only some of them are not,
         they are NaN, and `problems` says why.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> limit = hf.stats.upper_limit(profile)
+    >>> print(f"{limit.observed:.0f} events, {limit.expected[2]:.0f} expected")
+    50 events, 21 expected
     """
     check_level(level)
     profile = as_profile(model, data)

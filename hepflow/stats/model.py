@@ -56,6 +56,20 @@ def workspace(spectrum: Spectrum, signal: SignalTemplate | None = None) -> Works
         If no background is expected where events are observed, or the signal has none in the signal region.
     ConfigError
         If the signal has another number of bins than the spectrum, or a nuisance "mu" or "closure".
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> spec = hf.stats.workspace(spectrum)
+    >>> sorted(spec)
+    ['channels', 'measurements', 'observations', 'version']
+    >>> model, data = hf.stats.open_workspace(spec)
+    >>> model.config.poi_name
+    'mu'
     """
     signal = counting_signal(spectrum) if signal is None else signal
     if signal.counts.shape != spectrum.observed.shape:

@@ -110,6 +110,21 @@ class MassScan:
     ConfigError
         If no mass is given, one lies outside the spectrum, edges and counts do not match, `half_range` is not above
         zero, or `spurious` is negative or of another length.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> bump = hf.stats.gaussian_signal(edges, mass=3000, width=90, events=120)
+    >>> scan = hf.stats.MassScan(
+    ...     edges, (counts + bump.counts).round(), [2500, 3000, 3500], hf.stats.gaussian_family(0.03)
+    ... )
+    >>> result = scan.run(limits=False)
+    >>> best = result.z.argmax()
+    >>> print(f"{result.mass[best]:.0f} GeV: Z = {result.z[best]:.1f}, {result.mu_hat[best]:.0f} events")
+    3000 GeV: Z = 4.2, 120 events
     """
 
     def __init__(

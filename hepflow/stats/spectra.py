@@ -20,7 +20,7 @@ _WORKSPACE = ("channels", "measurements", "observations")
 
 
 def read_spectrum(path: str | Path) -> Bins:
-    """Read bin edges and counts.
+    r"""Read bin edges and counts.
 
     Parameters
     ----------
@@ -38,6 +38,18 @@ def read_spectrum(path: str | Path) -> Bins:
     ------
     InputError
         If the file cannot be read, bins leave a gap or overlap, or a count is negative or not finite.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     table = Path(folder, "spectrum.csv")
+    ...     lines = table.write_text("low,high,count\n2000,2500,410\n2500,3000,130\n")
+    ...     edges, counts = hf.stats.read_spectrum(table)
+    >>> edges, counts
+    (array([2000., 2500., 3000.]), array([410., 130.]))
     """
     file, _, name = str(path).partition(".root:")
     where = Path(f"{file}.root" if name else str(path))

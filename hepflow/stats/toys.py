@@ -144,6 +144,20 @@ def p0_toys(
         If fewer than a hundred toys are asked for.
     FitError
         If a fit to the data does not converge.
+
+    Examples
+    --------
+    The chance of 130 events or more where 100 are expected is 0.0023:
+
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> profile = hf.stats.Profile(*hf.stats.open_workspace(hf.stats.workspace(spectrum)))
+    >>> found = hf.stats.p0_toys(profile, toys=2000, seed=1)
+    >>> abs(found.p - 0.0023) < 4 * found.error
+    True
     """
     check_toys(toys)
     profile, rng = as_profile(model, data), np.random.default_rng(seed)

@@ -80,6 +80,18 @@ def trials_of_cuts(hunts: Sequence[BumpHunt], *, toys: int = TOYS, seed: int) ->
         If there is no hunt, one is blinded or without a spectrum, their bins differ, or toys are too few.
     FitError
         If a fit to the data does not converge.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4100)])
+    >>> edges, events = windows.edges(400), np.array([400.0, 130.0, 40.0])
+    >>> spectrum = hf.Spectrum(edges, observed=events, expected=np.array([400.0, 100.0, 40.0]), windows=windows)
+    >>> hunts = [hf.stats.bump_hunt(spectrum, limits=False)]
+    >>> found = hf.stats.trials_of_cuts(hunts, toys=500, seed=1)
+    >>> found.p >= found.p_local
+    True
     """
     check_toys(toys)
     if not hunts:

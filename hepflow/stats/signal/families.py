@@ -34,6 +34,13 @@ def gaussian_family(relative_width: float, events: float = 1.0) -> SignalFamily:
     ------
     ConfigError
         If `relative_width` is not between 0 and 1; once a shape is binned, if `events` is not above zero.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> family = hf.stats.gaussian_family(relative_width=0.03, events=100)
+    >>> family(3500)([3395, 3605]).counts.round()  # one standard deviation to both sides
+    array([68.])
     """
     check_width(relative_width)
 
@@ -61,6 +68,12 @@ def scan_masses(edges: ArrayLike, counts: ArrayLike, relative_width: float) -> F
         If `relative_width` is not between 0 and 1, or so large that no mass is left.
     InputError
         If the spectrum has no event.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> hf.stats.scan_masses(edges=[2000, 2500, 3000], counts=[100, 10], relative_width=0.05)
+    array([2300., 2400., 2500., 2600., 2700.])
     """
     check_width(relative_width)
     edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)

@@ -30,6 +30,13 @@ def gaussian_signal(edges: ArrayLike, mass: float, width: float, events: float =
         If the mass is not finite, or width or events are not above zero.
     InputError
         If the resonance lies outside the edges.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> template = hf.stats.gaussian_signal([3300, 3500, 3700], mass=3500, width=100, events=10)
+    >>> template.counts.round(2)
+    array([4.77, 4.77])
     """
     cumulative = ndtr(_pulls("Gaussian", edges, mass, width, events))
     return SignalTemplate(events * np.diff(cumulative), name=f"Gaussian, {mass:g} GeV")
@@ -71,6 +78,15 @@ def crystal_ball_signal(
         If a parameter is out of its range.
     InputError
         If the resonance lies outside the edges.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> shape = dict(mass=3500, width=100, alpha_low=1, n_low=3, alpha_high=2, n_high=5)
+    >>> template = hf.stats.crystal_ball_signal([3100, 3500, 3900], **shape)
+    >>> low, high = template.counts
+    >>> bool(low > high)  # the tail towards low masses is the longer one
+    True
     """
     if not all(
         0 < alpha < np.inf and 1 < n < np.inf for alpha, n in ((alpha_low, n_low), (alpha_high, n_high))

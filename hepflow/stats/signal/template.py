@@ -81,6 +81,17 @@ class SignalTemplate:
 
         The statistical error of a bin is the root of its summed squared weights. `generated` is the sum of the
         weights of all generated events, those that the sample has lost to selections and cuts included.
+
+        Examples
+        --------
+        >>> import hepflow as hf
+        >>> import numpy as np
+        >>> signal = hf.Sample(np.array([3350.0, 3450.0, 3520.0]), np.zeros((3, 0)), (), weight=np.full(3, 2.0))
+        >>> template = hf.stats.SignalTemplate.of(signal, np.array([3300.0, 3500.0, 3700.0]), generated=10.0)
+        >>> template.counts
+        array([4., 2.])
+        >>> template.efficiency
+        0.6
         """
         counts, _ = np.histogram(signal.mass, edges, weights=signal.weight)
         squares, _ = np.histogram(signal.mass, edges, weights=signal.weight**2)

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import integrate, stats
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
@@ -86,7 +86,7 @@ def test_density_is_normalised(learned, mass):
     logit = learned._bijection.parts[0]
     x = np.linspace(logit.low[0], logit.high[0], 20_001)
     density = np.exp(learned.log_prob(x[:, None], np.full(len(x), mass)))
-    assert np.trapezoid(density, x) == pytest.approx(1.0, abs=0.01)
+    assert integrate.trapezoid(density, x) == pytest.approx(1.0, abs=0.01)
 
 
 def test_samples_follow_the_density_inside_its_bounds(learned):
