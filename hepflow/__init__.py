@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hepflow.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats
+    from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats, studies
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.features import features
@@ -52,11 +52,12 @@ __all__ = [
     "selection",
     "smooth",
     "stats",
+    "studies",
     "validate",
     "validate_in_simulation",
 ]
 
-_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats")
+_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats", "studies")
 _HOMES = {
     "ConfigError": "errors",
     "FitError": "errors",
