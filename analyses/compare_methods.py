@@ -19,9 +19,9 @@ import yaml
 
 import hepflow as hf
 from hepflow.config import load_config
-from hepflow.studies.comparison.figures.draw import draw_comparison
+from hepflow.studies.comparison.figures import draw_comparison
 from hepflow.studies.comparison.study import STUDY as COMPARISON
-from hepflow.studies.comparison.text import table
+from hepflow.studies.comparison.text import text as table
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 SIGNAL_REGION, SIDEBANDS = (3300, 3700), [(2900, 3300), (3700, 4500)]  # GeV

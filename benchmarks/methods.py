@@ -27,7 +27,7 @@ from hepflow.selection import closure
 from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.comparison.study import STUDY as COMPARISON
 from hepflow.studies.comparison.summary import IDEALIZED
-from hepflow.studies.comparison.text import table
+from hepflow.studies.comparison.text import text as table
 
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2", "dR_JJ")
 BANDS = {

@@ -50,7 +50,7 @@ class CrossFit:
     denominator: FloatArray
     classifiers: tuple[Classifier, ...] = field(repr=False)
 
-    def score(self, sample: Sample, dealt: Folds) -> FloatArray:
+    def score(self, sample: Sample, fold_of: Folds) -> FloatArray:
         """Score other events, shape ``(N,)``, each by the classifier that left its fold out.
 
         Events that no fold was trained on are dealt to the folds like the others (`deal`), so that every score comes
@@ -58,8 +58,8 @@ class CrossFit:
         """
         scores = np.full(len(sample), np.nan)
         for fold, classifier in enumerate(progress(self.classifiers, "scores", "fold")):
-            if np.any(dealt == fold):
-                scores[dealt == fold] = classifier.log_ratio(sample.select(dealt == fold))
+            if np.any(fold_of == fold):
+                scores[fold_of == fold] = classifier.log_ratio(sample.select(fold_of == fold))
         return scores
 
     def log_ratio(self, sample: Sample) -> FloatArray:
@@ -100,7 +100,7 @@ def crossfit(
     *,
     folds: int = 5,
     training_ratio: float = 4.0,
-    dealt: tuple[Folds, Folds] | None = None,
+    fold_of: tuple[Folds, Folds] | None = None,
     trained: Mapping[int, Classifier] | None = None,
     seed: int,
 ) -> CrossFit:
@@ -116,7 +116,7 @@ def crossfit(
         Number of parts that both samples are dealt into at random.
     training_ratio
         Largest number of denominator events per numerator event used in training. All are scored.
-    dealt
+    fold_of
         The fold of each event of both samples, shapes ``(N,)`` and ``(M,)``, where they are not independent: the same
         event in both samples has the same fold. At random if left out.
     trained
@@ -145,7 +145,7 @@ def crossfit(
     True
     """
     _check(numerator, denominator, folds)
-    own, other = dealt = dealt or _dealt(numerator, denominator, folds, seed)
+    own, other = fold_of = fold_of or _deal_both(numerator, denominator, folds, seed)
     numerator, denominator = numerator.without_truth(), denominator.without_truth()
     scores = np.empty(len(numerator)), np.empty(len(denominator))
     classifiers = []
@@ -159,7 +159,7 @@ def crossfit(
                 fold,
                 folds=folds,
                 training_ratio=training_ratio,
-                dealt=dealt,
+                fold_of=fold_of,
                 seed=seed,
             )
         scores[0][own == fold] = fitted.log_ratio(numerator.select(own == fold))
@@ -176,12 +176,12 @@ def train_fold(
     *,
     folds: int = 5,
     training_ratio: float = 4.0,
-    dealt: tuple[Folds, Folds] | None = None,
+    fold_of: tuple[Folds, Folds] | None = None,
     seed: int,
 ) -> Classifier:
     """Train the classifier of a cross-fit that leaves one fold out; arguments and errors as of `crossfit`."""
     _check(numerator, denominator, folds)
-    own, other = dealt or _dealt(numerator, denominator, folds, seed)
+    own, other = fold_of or _deal_both(numerator, denominator, folds, seed)
     trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
         training_ratio * len(numerator)
     )
@@ -207,7 +207,7 @@ def _check(numerator: Sample, denominator: Sample, folds: int) -> None:
         )
 
 
-def _dealt(numerator: Sample, denominator: Sample, folds: int, seed: int) -> tuple[Folds, Folds]:
+def _deal_both(numerator: Sample, denominator: Sample, folds: int, seed: int) -> tuple[Folds, Folds]:
     return deal(len(numerator), folds, seed), deal(len(denominator), folds, seed + 1)
 
 

@@ -13,7 +13,7 @@ from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.run import results_file
 from hepflow.cli.targets import refuse_options
-from hepflow.studies.search.text import summary
+from hepflow.studies.search.text import text
 
 
 @click.command(
@@ -55,11 +55,11 @@ def fit(
         refuse_options(f"{target} is a finished run, which `hepflow plot` draws", files)
         from hepflow.results import Results
 
-        results = Results.from_json(results_file(Path(target))).to_dict()
+        results = Results.from_json(results_file(Path(target)))
         if as_json:
-            console.print_json(results)
+            console.print_json(results.to_dict())
         else:
-            click.echo(summary(results))
+            click.echo(text(results))
         return
     found = hunt(target, **chosen)
     if as_json:

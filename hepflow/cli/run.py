@@ -55,9 +55,10 @@ def run(
     executor: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Run an analysis, from files to p-value, limit and figures; or what its `task` says.
+    """Run an analysis, from files to p-value, limit and figures.
 
-    The run folder keeps what is done: after an interrupt, the same command goes on from there.
+    With another `task` in the configuration, that. The run folder keeps what is done: after an interrupt, the same
+    command goes on from there.
     """
     if unblind_by is not None and not unblind:
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")

@@ -117,7 +117,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Kept(Generic[T]):
+class Stored(Generic[T]):
     """How a result is made, kept in the folder of its step, and read again."""
 
     make: Callable[[Job], T]
@@ -132,16 +132,16 @@ class Published:
     make: Callable[[Job], Iterable[Path]]
 
 
-def kept(
+def stored(
     save: Callable[[Path, T], None], load: Callable[[Job, Path], T]
-) -> Callable[[Callable[[Job], T]], Kept[T]]:
+) -> Callable[[Callable[[Job], T]], Stored[T]]:
     """Have the result of a function kept by `save`, and read again by `load`."""
-    return lambda make: Kept(make, save, load)
+    return lambda make: Stored(make, save, load)
 
 
-def derived(make: Callable[[Job], T]) -> Kept[T]:
+def derived(make: Callable[[Job], T]) -> Stored[T]:
     """Have the result of a function made anew wherever it is needed: it takes less time than a file would."""
-    return Kept(make, lambda _folder, _result: None, lambda job, _folder: make(job))
+    return Stored(make, lambda _folder, _result: None, lambda job, _folder: make(job))
 
 
 def published(make: Callable[[Job], Iterable[Path]]) -> Published:

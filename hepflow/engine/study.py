@@ -18,7 +18,7 @@ from hepflow.engine.executors import Chosen, as_worker, open_pool
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.job import find
 from hepflow.engine.logs import logging_to
-from hepflow.engine.plan import HELPERS, Failing, Plan
+from hepflow.engine.plan import HELPERS, Failing, Plan, Step, by_name
 from hepflow.engine.provenance import (
     DONE,
     REPORTING,
@@ -70,11 +70,11 @@ class Blinding:
 class Study(ABC, Generic[C, R]):
     """What a command makes whole: steps in a run folder, whose last are a record and what shows it.
 
-    A study says what its steps are; all the rest is done here. What it draws and prints is imported where it is
-    needed, so that a finished study is shown without loading anything heavy.
+    A study says what its steps are; all the rest is done here. What shows it, in its room, is imported where it is
+    needed, so that a finished study is read without loading anything heavy.
     """
 
-    name: ClassVar[str]
+    room: ClassVar[str]  # its package, in whose `text`, `page` and `figures` its record is shown
     command: ClassVar[str]  # as it is typed
     folder: ClassVar[str] = "runs/{name}"  # where it goes unless one is given
     record: ClassVar[str]  # module:class of what becomes `file`
@@ -115,9 +115,9 @@ class Study(ABC, Generic[C, R]):
         """
         return config
 
-    @abstractmethod
     def text(self, record: R) -> str:
         """Return what was found as text for a terminal."""
+        return str(find(f"{self.room}.text:text")(record))
 
     def problems(self, record: R) -> list[str]:
         """Return what could not be computed, where the command is to fail for it once all else is shown."""
@@ -135,7 +135,17 @@ class Study(ABC, Generic[C, R]):
         InputError
             If this study has none.
         """
-        raise InputError(f"{folder}: `{self.command}` has no report; {self.file} holds what it found")
+        if "report.html" not in self.beside:
+            raise InputError(f"{folder}: `{self.command}` has no report; {self.file} holds what it found")
+        return find(f"{self.room}.page:page")(folder)
+
+    def shown(self) -> tuple[Step, Step]:
+        """Return the steps that draw the record and report it."""
+        record = by_name(self.final)
+        return (
+            Step("figures", "figures", f"{self.room}.figures:draw", needs=record),
+            Step("report", "figures", f"{self.room}.page:report", needs=record, last=True),
+        )
 
     def place(self, config: Any) -> Path:
         """Return the folder that a run of this study goes to unless one is given."""

@@ -12,7 +12,7 @@ from typing import Any
 from hepflow.atomic import write_text
 from hepflow.engine.code import differing
 from hepflow.engine.folder import RunFolder
-from hepflow.engine.job import Job, Kept, Published, UnfinishedError, find
+from hepflow.engine.job import Job, Published, Stored, UnfinishedError, find
 from hepflow.engine.plan import Failing, Plan
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 
@@ -79,7 +79,7 @@ class Work:
     def peek(self, name: str) -> Any | None:
         """Read a result that is there and undamaged, without holding it; None for any other."""
         how = find(self.plan[name].made_by)
-        if not isinstance(how, Kept) or self.folder.todo(self.plan, name) is not None:
+        if not isinstance(how, Stored) or self.folder.todo(self.plan, name) is not None:
             return None
         if self.folder.damaged(name) is not None or self.failure(name) is not None:
             return None
@@ -90,7 +90,7 @@ class Work:
         needed = {need for name in left for need in self.plan[name].before}
         self._held = {name: result for name, result in self._held.items() if name in needed}
 
-    def _made(self, name: str, how: Kept[Any]) -> Any:
+    def _made(self, name: str, how: Stored[Any]) -> Any:
         """Read the result of a step if it is there and undamaged, else make it and keep it in the step's folder."""
         job, place = Job(self, self.plan[name]), self.folder.of(name)
         if self.folder.todo(self.plan, name) is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hepflow.flows.density import Density, spline_density
 from hepflow.methods.background import Background
-from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
+from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SQRT_S
@@ -137,4 +137,4 @@ class Cathode:
     def learn(self, data: Sample, windows: Windows, seed: int, checkpoint: Path | None = None) -> None:
         """Train the density on the sidebands, as `fit` does; errors as there."""
         _, sidebands = windows.split(data)
-        self.density.fit(in_steps(sidebands, windows.edges(self.bin_width)), seed, checkpoint)
+        self.density.fit(at_bin_centres(sidebands, windows.edges(self.bin_width)), seed, checkpoint)

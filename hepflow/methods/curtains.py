@@ -15,7 +15,7 @@ from hepflow.flows.density import Density, spline_density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background, second
-from hepflow.methods.sidebands import draw_masses, fit_sidebands, in_steps
+from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SQRT_S
@@ -119,7 +119,7 @@ class Curtains:
         """
         _, events = windows.split(data)
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        events = in_steps(events, windows.edges(self.bin_width))
+        events = at_bin_centres(events, windows.edges(self.bin_width))
         random = np.random.default_rng(seed)
         self.base.fit(events, seed, checkpoint)
         trainings = self.base.trainings

@@ -14,7 +14,7 @@ from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background, second
 from hepflow.methods.distance import Distance
-from hepflow.methods.sidebands import draw_masses, fit_sidebands, follow, in_steps
+from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands, follow
 from hepflow.methods.simulation import check_simulation
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -115,7 +115,7 @@ class Feta:
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         edges = windows.edges(self.bin_width)
         simulation = simulation.window(*windows.range)
-        simulated, observed = in_steps(simulation, edges), in_steps(sidebands, edges)
+        simulated, observed = at_bin_centres(simulation, edges), at_bin_centres(sidebands, edges)
         both = np.concatenate([simulated.features, observed.features])
         common = self.base.preprocessing(both, data.names)
         base = replace(self.base, preprocessing=lambda *_: common).fit(simulated, seed, checkpoint)

@@ -10,7 +10,7 @@ import numpy as np
 from hepflow.classifiers import NeuralNetwork, crossfit, deal
 from hepflow.errors import ConfigError
 from hepflow.methods.background import Background
-from hepflow.methods.sidebands import fit_sidebands, follow, in_steps
+from hepflow.methods.sidebands import at_bin_centres, fit_sidebands, follow
 from hepflow.methods.simulation import check_simulation
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -84,15 +84,15 @@ class Salad:
         _, sidebands = windows.split(data)
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         edges = windows.edges(self.bin_width)
-        given = in_steps(events, edges)
+        given = at_bin_centres(events, edges)
         inside = windows.in_signal(events.mass)
         replica = deal(len(events), self.replicas, seed)
         fit = crossfit(
             self.classifier,
-            in_steps(sidebands, edges),
+            at_bin_centres(sidebands, edges),
             given.select(~inside),
             folds=self.replicas,
-            dealt=(deal(len(sidebands), self.replicas, seed + 1), replica[~inside]),
+            fold_of=(deal(len(sidebands), self.replicas, seed + 1), replica[~inside]),
             seed=seed,
         )
         log_ratio = np.empty(len(events))

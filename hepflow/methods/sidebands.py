@@ -50,7 +50,7 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: floa
     return fit_smooth(edges, counts, windows.in_sidebands(centres), sqrt_s=sqrt_s)
 
 
-def in_steps(sample: Sample, edges: FloatArray) -> Sample:
+def at_bin_centres(sample: Sample, edges: FloatArray) -> Sample:
     """Return a sample without truth, each mass moved to the centre of its bin.
 
     A bin is finer than the resolution of m_jj, and a network loses nothing. But the same event, read from momenta in

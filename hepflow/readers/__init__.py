@@ -24,7 +24,7 @@ from hepflow.readers.particles import ParticleJets
 from hepflow.readers.remote import RemoteError
 from hepflow.readers.root import open_root, root_text
 from hepflow.readers.schemas import SCHEMAS, Layout, Schema, custom_layout, find_schema
-from hepflow.readers.source import Chunk, Part, Source
+from hepflow.readers.source import Chunk, Source, SourceFile
 from hepflow.readers.table import Table, events_per_chunk
 from hepflow.sample import Cutflow, SkippedFile
 
@@ -159,9 +159,11 @@ def read(
     fields = _common_fields(filled)
     return Source(
         parts=tuple(
-            Part(table.file, table.num_events, partial(own.chunks, size=chunk), own.columns, table.blocks)
+            SourceFile(
+                table.file, table.num_events, partial(own.chunks, size=chunk), own.columns, table.blocks
+            )
             if own
-            else Part(table.file, table.num_events, _nothing)
+            else SourceFile(table.file, table.num_events, _nothing)
             for table, own in found
         ),
         description=f"{format}: {described}",

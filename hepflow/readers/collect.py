@@ -13,7 +13,7 @@ from tqdm import tqdm
 from hepflow.readers.damage import DamagedFileError, damaged
 from hepflow.readers.events import READ
 from hepflow.readers.growing import GrowingColumns, Rows
-from hepflow.readers.source import Chunk, Part, Source
+from hepflow.readers.source import Chunk, Source, SourceFile
 from hepflow.sample import Cutflow, SkippedFile, add_cutflows
 
 Measure = Callable[[Chunk, bool], tuple[Rows, Cutflow]]
@@ -93,7 +93,7 @@ def collect(
 
 
 def _read(
-    part: Part, only: Collection[str], measure: Measure, first: bool, advance: Callable[[int], None]
+    part: SourceFile, only: Collection[str], measure: Measure, first: bool, advance: Callable[[int], None]
 ) -> Collected:
     """Read one file, or a share of it, to its end."""
     columns = GrowingColumns(len(part.entries))

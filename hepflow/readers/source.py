@@ -43,7 +43,7 @@ Stream = Callable[[Collection[str] | None, int, int], Iterator[Chunk]]
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class SourceFile:
     """One file of a source, or a share of its events.
 
     Parameters
@@ -111,7 +111,7 @@ class Source:
         The sources that were joined to this one (`Source.join`), each with its own normalisation.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SourceFile, ...]
     description: str
     jet_fields: tuple[str, ...]
     columns: tuple[str, ...] = ()

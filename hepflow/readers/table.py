@@ -29,7 +29,7 @@ class Table:
     cutflow
         What happened to the events before they came into this file (format ``hepflow``).
     blocks
-        As of a `Part`.
+        As of a `SourceFile`.
     """
 
     file: str

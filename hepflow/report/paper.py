@@ -11,7 +11,7 @@ import yaml
 from hepflow.catalogue import CLASSIFIERS, bibtex, method_title, papers_of
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
-from hepflow.report.made import read
+from hepflow.report.origin import read
 from hepflow.report.texts import Selected, Tested, largest, selections
 from hepflow.results import CutResult, Results
 

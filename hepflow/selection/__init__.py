@@ -7,15 +7,15 @@ from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.efficiency import signal_efficiency
 from hepflow.selection.overlap import check_no_overlap
 from hepflow.selection.scores import (
-    Judged,
+    CrossFitScores,
     Scored,
     Scorer,
     Scores,
-    judge,
-    judge_without,
-    load_judged,
-    save_judged,
+    crossfit_scores,
+    load_classifiers,
+    save_classifiers,
     score,
+    train_without,
 )
 from hepflow.selection.supervised import supervised
 from hepflow.selection.truth import Truth, significance_improvement
@@ -31,8 +31,8 @@ from hepflow.weights import load_weights, save_weights
 __all__ = [
     "Agreement",
     "Closure",
+    "CrossFitScores",
     "Cut",
-    "Judged",
     "NonClosure",
     "Scored",
     "Scorer",
@@ -43,14 +43,13 @@ __all__ = [
     "closure",
     "closure_by_band",
     "combine",
+    "crossfit_scores",
     "cuts",
     "enough_simulation",
     "inclusive",
-    "judge",
-    "judge_without",
-    "load_judged",
+    "load_classifiers",
     "load_weights",
-    "save_judged",
+    "save_classifiers",
     "save_weights",
     "score",
     "score_correlation",
@@ -59,6 +58,7 @@ __all__ = [
     "signal_efficiency",
     "significance_improvement",
     "supervised",
+    "train_without",
     "validate",
     "validate_in_simulation",
 ]

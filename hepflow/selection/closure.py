@@ -54,7 +54,7 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     if len(template) > enough:
         template = template.select(np.random.default_rng(seed).choice(len(template), enough, replace=False))
     fit = crossfit(
-        BoostedTrees(members=2), data, template, folds=2, dealt=_dealt(data, template, seed), seed=seed
+        BoostedTrees(members=2), data, template, folds=2, fold_of=_deal_both(data, template, seed), seed=seed
     )
     halves = np.concatenate([np.ones(len(data)), np.zeros(len(template))])
     weights = np.concatenate([data.weight, template.weight])
@@ -63,7 +63,7 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
     return Closure(auc, auc_error(auc, effective_size(data.weight), effective_size(template.weight)))
 
 
-def _dealt(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:
+def _deal_both(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:
     """Return the half of each event; an event in both samples, where data are the template, has one half.
 
     Else the trees would see it on one side while they are trained and on the other when they are tried, and the area

@@ -14,7 +14,7 @@ from hepflow.errors import ConfigError
 from hepflow.methods import Background
 from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
-from hepflow.selection.scores import Judged, Scored, Scores, judge
+from hepflow.selection.scores import CrossFitScores, Scored, Scores, crossfit_scores
 
 
 class Votes(NamedTuple):
@@ -64,23 +64,23 @@ def score_together(
         For fewer than two methods, or methods with different windows.
     """
     _check(backgrounds)
-    judged = {
-        name: judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
+    fitted = {
+        name: crossfit_scores(classifier, data, background, signal=signal, folds=folds, seed=seed)
         for name, background in backgrounds.items()
     }
-    combined = combine(judged, seed=seed, pooled=pooled, validation_pooled=validation_pooled)
-    return {name: one.scores for name, one in judged.items()}, combined
+    combined = combine(fitted, seed=seed, pooled=pooled, validation_pooled=validation_pooled)
+    return {name: one.scores for name, one in fitted.items()}, combined
 
 
 def combine(
-    judged: Mapping[str, Judged], *, seed: int, pooled: float = 10.0, validation_pooled: float = 2.0
+    fitted: Mapping[str, CrossFitScores], *, seed: int, pooled: float = 10.0, validation_pooled: float = 2.0
 ) -> Scores:
     """Combine the scores of several methods on the same data.
 
     Parameters
     ----------
-    judged
-        At least two methods by name, from `hepflow.selection.judge` with the same data, folds and seed.
+    fitted
+        At least two methods by name, from `hepflow.selection.crossfit_scores` with the same data, folds and seed.
     seed
         Of that, and of the draw of the pooled template.
     pooled, validation_pooled
@@ -104,8 +104,8 @@ def combine(
     own: no classifier saw it. Its replicas are those of all methods, so that the spread between the methods is part
     of the error.
     """
-    _check({name: one.scores.background for name, one in judged.items()})
-    methods = list(judged.values())
+    _check({name: one.scores.background for name, one in fitted.items()})
+    methods = list(fitted.values())
     random = np.random.default_rng(seed + 6)
     template, replica = _pool(methods, "template", "replica", pooled, random)
     validation, validation_replica = _pool(
@@ -138,14 +138,14 @@ def combine(
     )
 
 
-def _votes(methods: Sequence[Judged], part: str) -> Votes:
+def _votes(methods: Sequence[CrossFitScores], part: str) -> Votes:
     """Return the scores of a sample that all methods scored, in the same folds."""
     scored: list[Scored] = [getattr(one.scores, part) for one in methods]
-    return Votes(scored[0].sample, np.stack([one.score for one in scored]), getattr(methods[0].dealt, part))
+    return Votes(scored[0].sample, np.stack([one.score for one in scored]), getattr(methods[0].fold_of, part))
 
 
 def _pool(
-    methods: Sequence[Judged], part: str, replica: str, times: float, random: np.random.Generator
+    methods: Sequence[CrossFitScores], part: str, replica: str, times: float, random: np.random.Generator
 ) -> tuple[Votes, NDArray[np.intp]]:
     """Return a part of every template, scored by all methods, and the replica of each event, numbered through."""
     samples, scores, folds, replicas = [], [], [], []
@@ -157,12 +157,14 @@ def _pool(
         kept = np.sort(random.permutation(len(weight))[:wanted])
         share = weight.sum() / (len(methods) * weight[kept].sum())
         sample = replace(scored.sample.without_truth().select(kept), weight=share * weight[kept])
-        dealt = getattr(own.dealt, part)[kept]
+        fold_of = getattr(own.fold_of, part)[kept]
         scores.append(
-            np.stack([scored.score[kept] if one is own else one.fit.score(sample, dealt) for one in methods])
+            np.stack(
+                [scored.score[kept] if one is own else one.fit.score(sample, fold_of) for one in methods]
+            )
         )
         samples.append(sample)
-        folds.append(dealt)
+        folds.append(fold_of)
         replicas.append(known + numbers[kept])
         known += int(numbers.max()) + 1
     votes = Votes(Sample.concat(samples), np.concatenate(scores, axis=1), np.concatenate(folds))

@@ -77,7 +77,7 @@ class Scores:
 
 
 @dataclass(frozen=True, eq=False)
-class Dealt:
+class SampleFolds:
     """The fold of each event of five samples, an event that stands in two of them in the same fold of both."""
 
     data: Folds
@@ -88,12 +88,12 @@ class Dealt:
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class CrossFitScores:
     """Scores, and what scores more events in the same way: the classifiers and the folds of all samples."""
 
     scores: Scores
     fit: CrossFit
-    dealt: Dealt
+    fold_of: SampleFolds
 
     def with_variations(self, variations: Mapping[str, tuple[Sample, Sample]], seed: int) -> Scores:
         """Return the scores, and beside them those of the signal with systematic effects.
@@ -118,39 +118,41 @@ class Judged:
 @storable
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """What scores more events as those of an analysis were: all of `Judged` but the scored samples."""
+    """What scores more events as those of an analysis were: all of `CrossFitScores` but the scored samples."""
 
     fit: CrossFit
-    dealt: Dealt
+    fold_of: SampleFolds
 
     def state(self) -> State:
         """Return classifiers and folds."""
-        folds = {entry.name: getattr(self.dealt, entry.name).astype(np.int64) for entry in fields(Dealt)}
+        folds = {
+            entry.name: getattr(self.fold_of, entry.name).astype(np.int64) for entry in fields(SampleFolds)
+        }
         return State({}, folds, {"fit": self.fit})
 
     @classmethod
     def from_state(cls, state: State) -> Scorer:
         """Make classifiers and folds again."""
         fit = state.part("fit", CrossFit)
-        folds = {entry.name: state.array(entry.name, np.int64, (None,)) for entry in fields(Dealt)}
-        for name, dealt in folds.items():
-            if np.any((dealt < 0) | (dealt >= len(fit.classifiers))):
+        folds = {entry.name: state.array(entry.name, np.int64, (None,)) for entry in fields(SampleFolds)}
+        for name, fold_of in folds.items():
+            if np.any((fold_of < 0) | (fold_of >= len(fit.classifiers))):
                 raise InputError(
                     f"{name}: events of folds that none of {len(fit.classifiers)} classifiers left out"
                 )
-        return cls(fit, Dealt(**{name: dealt.astype(np.intp) for name, dealt in folds.items()}))
+        return cls(fit, SampleFolds(**{name: fold_of.astype(np.intp) for name, fold_of in folds.items()}))
 
 
-def save_judged(path: str | Path, judged: Judged) -> None:
+def save_classifiers(path: str | Path, fitted: CrossFitScores) -> None:
     """Write classifiers and folds; the scored samples are kept elsewhere, by `hepflow.storage.save_sample`.
 
     Raises what `hepflow.weights.save_weights` does.
     """
-    save_weights(path, Scorer(judged.fit, judged.dealt))
+    save_weights(path, Scorer(fitted.fit, fitted.fold_of))
 
 
-def load_judged(path: str | Path, scores: Scores) -> Judged:
-    """Read what `save_judged` wrote, beside the scores of the same samples.
+def load_classifiers(path: str | Path, scores: Scores) -> CrossFitScores:
+    """Read what `save_classifiers` wrote, beside the scores of the same samples.
 
     Raises
     ------
@@ -158,15 +160,18 @@ def load_judged(path: str | Path, scores: Scores) -> Judged:
         As `hepflow.weights.load_weights` does, and if the samples have other numbers of events.
     """
     scorer = load_weights(path, Scorer)
-    for entry in fields(Dealt):
+    for entry in fields(SampleFolds):
         scored: Scored | None = getattr(scores, entry.name)
-        events, dealt = 0 if scored is None else len(scored.sample), len(getattr(scorer.dealt, entry.name))
-        if events != dealt:
+        events, known = (
+            0 if scored is None else len(scored.sample),
+            len(getattr(scorer.fold_of, entry.name)),
+        )
+        if events != known:
             raise InputError(
-                f"{path}: folds of {dealt:,} events for a sample {entry.name!r} of {events:,}; expected the samples "
+                f"{path}: folds of {known:,} events for a sample {entry.name!r} of {events:,}; expected the samples "
                 "of the same run"
             )
-    return Judged(scores, scorer.fit, scorer.dealt)
+    return CrossFitScores(scores, scorer.fit, scorer.fold_of)
 
 
 def score(
@@ -209,11 +214,11 @@ def score(
     >>> scores.data.score.shape == (windows.in_signal(mass).sum(),)
     True
     """
-    judged = judge(classifier, data, background, signal=signal, folds=folds, seed=seed)
-    return judged.with_variations(variations, seed) if variations else judged.scores
+    fitted = crossfit_scores(classifier, data, background, signal=signal, folds=folds, seed=seed)
+    return fitted.with_variations(variations, seed) if variations else fitted.scores
 
 
-def judge(
+def crossfit_scores(
     classifier: Classifier,
     data: Sample,
     background: Background,
@@ -222,40 +227,40 @@ def judge(
     folds: int = 5,
     trained: Mapping[int, Classifier] | None = None,
     seed: int,
-) -> Judged:
+) -> CrossFitScores:
     """Do what `score` does, and keep the classifiers and the folds.
 
-    What `judge_without` returned for a fold is taken from `trained`.
+    What `train_without` returned for a fold is taken from `trained`.
     """
     inside, outside = background.windows.split(data)
-    dealt = deal_all(data, background, folds, seed, 0 if signal is None else len(signal))
+    fold_of = deal_samples(data, background, folds, seed, 0 if signal is None else len(signal))
     template, validation = background.template, background.validation
     if background.scoring is not None:
         classifier = background.scoring(classifier)
-    of_both = dealt.data, dealt.template
-    fit = crossfit(classifier, inside, template, folds=folds, dealt=of_both, trained=trained, seed=seed)
+    of_both = fold_of.data, fold_of.template
+    fit = crossfit(classifier, inside, template, folds=folds, fold_of=of_both, trained=trained, seed=seed)
     scores = Scores(
         data=Scored(inside, fit.numerator),
         template=Scored(template, fit.denominator),
-        sidebands=Scored(outside, fit.score(outside, dealt.sidebands)),
-        validation=Scored(validation, fit.score(validation, dealt.validation)),
-        signal=None if signal is None else Scored(signal, fit.score(signal, dealt.signal)),
+        sidebands=Scored(outside, fit.score(outside, fold_of.sidebands)),
+        validation=Scored(validation, fit.score(validation, fold_of.validation)),
+        signal=None if signal is None else Scored(signal, fit.score(signal, fold_of.signal)),
         background=background,
     )
-    return Judged(scores, fit, dealt)
+    return CrossFitScores(scores, fit, fold_of)
 
 
-def judge_without(
+def train_without(
     fold: int, classifier: Classifier, data: Sample, background: Background, *, folds: int = 5, seed: int
 ) -> Classifier:
-    """Train the classifier of `judge` that leaves one fold out, for a method without networks that score."""
-    dealt = deal_all(data, background, folds, seed, 0)
+    """Train the classifier of `crossfit_scores` that leaves a fold out, for a method without networks that score."""
+    fold_of = deal_samples(data, background, folds, seed, 0)
     inside, _ = background.windows.split(data)
-    of_both = dealt.data, dealt.template
-    return train_fold(classifier, inside, background.template, fold, folds=folds, dealt=of_both, seed=seed)
+    of_both = fold_of.data, fold_of.template
+    return train_fold(classifier, inside, background.template, fold, folds=folds, fold_of=of_both, seed=seed)
 
 
-def deal_all(data: Sample, background: Background, folds: int, seed: int, signal: int) -> Dealt:
+def deal_samples(data: Sample, background: Background, folds: int, seed: int, signal: int) -> SampleFolds:
     """Deal all events of an analysis into folds, at random; template events that are data follow those.
 
     The folds of data, and of `signal` further events, depend on `folds` and `seed` alone.
@@ -269,7 +274,7 @@ def deal_all(data: Sample, background: Background, folds: int, seed: int, signal
     def follow(template: Sample, rows: NDArray[np.intp] | None, seed: int) -> Folds:
         return deal(len(template), folds, seed) if rows is None else fold_of[rows]
 
-    return Dealt(
+    return SampleFolds(
         data=fold_of[in_signal],
         template=follow(background.template, background.rows, seed + 1),
         sidebands=fold_of[in_sidebands],

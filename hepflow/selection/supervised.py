@@ -8,7 +8,7 @@ from hepflow.classifiers import Classifier, crossfit
 from hepflow.methods import Background
 from hepflow.sample import Sample
 from hepflow.selection.overlap import check_no_overlap
-from hepflow.selection.scores import Scored, Scores, deal_all
+from hepflow.selection.scores import Scored, Scores, deal_samples
 
 
 def supervised(
@@ -44,24 +44,24 @@ def supervised(
     check_no_overlap(signal, data)
     windows = background.windows
     inside, outside = windows.split(data)
-    dealt = deal_all(data, background, folds, seed, len(signal))
+    fold_of = deal_samples(data, background, folds, seed, len(signal))
     resonant = windows.in_signal(signal.mass)
     fit = crossfit(
         classifier,
         signal.select(resonant),
         background.template,
         folds=folds,
-        dealt=(dealt.signal[resonant], dealt.template),
+        fold_of=(fold_of.signal[resonant], fold_of.template),
         seed=seed,
     )
     score = np.empty(len(signal))
     score[resonant] = fit.numerator
-    score[~resonant] = fit.score(signal.select(~resonant), dealt.signal[~resonant])
+    score[~resonant] = fit.score(signal.select(~resonant), fold_of.signal[~resonant])
     return Scores(
-        data=Scored(inside, fit.score(inside, dealt.data)),
+        data=Scored(inside, fit.score(inside, fold_of.data)),
         template=Scored(background.template, fit.denominator),
-        sidebands=Scored(outside, fit.score(outside, dealt.sidebands)),
-        validation=Scored(background.validation, fit.score(background.validation, dealt.validation)),
+        sidebands=Scored(outside, fit.score(outside, fold_of.sidebands)),
+        validation=Scored(background.validation, fit.score(background.validation, fold_of.validation)),
         signal=Scored(signal, score),
         background=background,
     )

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
-from hepflow.stats.sliding_windows import SlidingWindows
+from hepflow.stats.bin_windows import BinWindows
 from hepflow.text import with_error
 
 
@@ -180,7 +180,7 @@ def bumphunter(
     tested = _tested_bins(edges, observed, expected)
     data, background = observed[tested, np.newaxis], expected[tested]
     widths = _checked_widths(widths, len(expected))
-    windows = SlidingWindows.over(background, widths, step, sidebands=sidebands, deficit=deficit)
+    windows = BinWindows.over(background, widths, step, sidebands=sidebands, deficit=deficit)
     counts, yields = windows.counts(data)
     found = windows.minus_log_p(counts, yields)
     best = int(np.argmax(found))

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hepflow.studies.comparison.figures.draw import draw_comparison
+    from hepflow.studies.comparison.figures import draw_comparison
     from hepflow.studies.comparison.record import Comparison
     from hepflow.studies.known import study, study_of
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
@@ -41,7 +41,7 @@ _HOMES = {
     "RetrainedLimits": "limits.record",
     "Tuning": "tuning.record",
     "WindowScan": "windows.record",
-    "draw_comparison": "comparison.figures.draw",
+    "draw_comparison": "comparison.figures",
     "draw_run": "search.figures",
     "efficiency_curves": "limits.figures",
     "retrained_limits": "limits.figures",

@@ -86,8 +86,8 @@ def test_a_cross_fit_keeps_classifiers_and_scores(tmp_path):
     back = load_weights(tmp_path / "w", CrossFit)
     np.testing.assert_array_equal(back.numerator, fit.numerator)
     np.testing.assert_array_equal(back.denominator, fit.denominator)
-    other, dealt = gaussian(300, 9), np.arange(300) % 3
-    np.testing.assert_array_equal(back.score(other, dealt), fit.score(other, dealt))
+    other, fold_of = gaussian(300, 9), np.arange(300) % 3
+    np.testing.assert_array_equal(back.score(other, fold_of), fit.score(other, fold_of))
     np.testing.assert_array_equal(back.log_ratio(other), fit.log_ratio(other))
     save_weights(tmp_path / "w", fit.without_scores())
     assert len(load_weights(tmp_path / "w", CrossFit).numerator) == 0

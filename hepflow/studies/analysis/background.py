@@ -10,14 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 
-from hepflow.engine.job import Job, kept
+from hepflow.engine.job import Job, stored
 from hepflow.flows import Density
 from hepflow.methods import Background, Method, fit_sidebands
 from hepflow.records import read_record, write_json
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample, write_hdf5
-from hepflow.studies.analysis.objects import made
+from hepflow.studies.analysis.objects import built
 from hepflow.training import Losses
 from hepflow.weights import save_weights
 
@@ -41,7 +41,7 @@ def windows_of(settings: Mapping[str, Any]) -> Windows:
 
 def method_of(job: Job, **more: Any) -> Method:
     """Return the method in the settings of a step, untrained."""
-    method: Method = made(job.chosen("method"), job.settings["method"], **job.settings["spectrum"], **more)
+    method: Method = built(job.chosen("method"), job.settings["method"], **job.settings["spectrum"], **more)
     return method
 
 
@@ -107,7 +107,7 @@ def _load(job: Job, folder: Path) -> Estimated:
     return Estimated(load_background(folder, job["features"][0], windows, **job.settings["spectrum"]))
 
 
-@kept(_save, _load)
+@stored(_save, _load)
 def background(job: Job) -> Estimated:
     """Estimate the background."""
     return estimate(job, job.checkpoint())

@@ -12,7 +12,7 @@ from hepflow.flows import Density
 from hepflow.flows.density import spline_density
 from hepflow.methods import Method
 from hepflow.sample import Sample
-from hepflow.studies.analysis.objects import made
+from hepflow.studies.analysis.objects import built
 
 
 def build_method(config: Config, reference: Sample | None = None) -> Method:
@@ -20,13 +20,13 @@ def build_method(config: Config, reference: Sample | None = None) -> Method:
     row, fit = METHODS[config.method.name], config.fit
     more = {"reference": reference} if row.needs_truth else {}
     settings = config.method.model_dump()
-    return cast(Method, made(find(row.where), settings, bin_width=fit.bin_width, sqrt_s=fit.sqrt_s, **more))
+    return cast(Method, built(find(row.where), settings, bin_width=fit.bin_width, sqrt_s=fit.sqrt_s, **more))
 
 
 def build_classifier(config: Config) -> Classifier:
     """Return the classifier, untrained."""
     row = CLASSIFIERS[config.classifier.name]
-    return cast(Classifier, made(find(row.where), config.classifier.model_dump()))
+    return cast(Classifier, built(find(row.where), config.classifier.model_dump()))
 
 
 def build_density(chosen: methods.Splines) -> Density:

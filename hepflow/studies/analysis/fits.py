@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hepflow.config.blocks import Fit
-from hepflow.engine.job import Job, kept
+from hepflow.engine.job import Job, stored
 from hepflow.errors import HepflowError
 from hepflow.records import read_record, write_json
 from hepflow.results import cut_name
@@ -57,7 +57,7 @@ def _load(job: Job, folder: Path) -> Fitted:
     return Fitted(cut, BumpHunt(**content, spectrum=spectrum, signal=signal))
 
 
-@kept(_save, _load)
+@stored(_save, _load)
 def fit(job: Job) -> Fitted:
     """Fit one selection."""
     cut, settings = _cut(job), job.settings

@@ -8,7 +8,7 @@ from typing import Any
 APART = ("name", "folds")  # which object it is, and what the cross-fit does with it
 
 
-def made(kind: Any, settings: Mapping[str, Any], **more: Any) -> Any:
+def built(kind: Any, settings: Mapping[str, Any], **more: Any) -> Any:
     """Return an object of a class, by its ``of`` where it has one, from the settings of its block and more."""
     given = {key: value for key, value in settings.items() if key not in APART} | more
     return kind.of(**given) if hasattr(kind, "of") else kind(**given)

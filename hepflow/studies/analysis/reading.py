@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from hepflow.config.inputs import Input
-from hepflow.engine.job import Job, kept
+from hepflow.engine.job import Job, stored
 from hepflow.features import collect_features, features, join_features
 from hepflow.readers import Source
 from hepflow.readers.collect import Collected
@@ -38,7 +38,7 @@ def _load_events(_job: Job, folder: Path) -> Samples:
     return load_sample(folder / "data.h5"), load_sample(signal) if signal.is_file() else None
 
 
-@kept(_save_events, _load_events)
+@stored(_save_events, _load_events)
 def events(job: Job) -> Samples:
     """Read the data, and the signal where there is any, with injection."""
     data = _read(job, "data")
@@ -49,7 +49,7 @@ def events(job: Job) -> Samples:
     return data, signal
 
 
-@kept(
+@stored(
     lambda folder, sample: save_sample(sample, folder / "simulation.h5"),
     lambda _, folder: load_sample(folder / "simulation.h5"),
 )
@@ -67,7 +67,7 @@ def _load_all(_job: Job, folder: Path) -> dict[str, Sample]:
     return {path.stem: load_sample(path) for path in sorted(folder.glob("*.h5"))}
 
 
-@kept(_save_all, _load_all)
+@stored(_save_all, _load_all)
 def samples(job: Job) -> dict[str, Sample]:
     """Read all inputs as they are, by name."""
     return {name: _read(job, name) for name in job.settings["inputs"]}
@@ -87,7 +87,7 @@ def _load_varied(_job: Job, folder: Path) -> Varied:
     }
 
 
-@kept(_save_varied, _load_varied)
+@stored(_save_varied, _load_varied)
 def variations(job: Job) -> Varied:
     """Read the signal with each systematic effect, up and down, by the name of its nuisance parameter.
 
@@ -146,7 +146,7 @@ def _load_piece(_job: Job, folder: Path) -> list[Collected]:
         ]
 
 
-@kept(_save_piece, _load_piece)
+@stored(_save_piece, _load_piece)
 def piece(job: Job) -> list[Collected]:
     """Read a piece of an input: shares of some of its files.
 

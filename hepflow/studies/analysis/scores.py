@@ -10,14 +10,14 @@ import h5py
 import numpy as np
 
 from hepflow.classifiers import Classifier
-from hepflow.engine.job import Job, kept
+from hepflow.engine.job import Job, stored
 from hepflow.methods import Background
 from hepflow.sample import Sample
-from hepflow.selection import Judged, Scored, Scores, judge, judge_without, save_judged
+from hepflow.selection import CrossFitScores, Scored, Scores, crossfit_scores, save_classifiers, train_without
 from hepflow.selection.validation import bare
 from hepflow.storage import write_hdf5
 from hepflow.studies.analysis.background import estimate
-from hepflow.studies.analysis.objects import made
+from hepflow.studies.analysis.objects import built
 from hepflow.weights import load_weights, save_weights
 
 CLASSIFIER, SCORES, VARIATIONS = "classifier.safetensors", "scores.h5", "variations.h5"
@@ -26,16 +26,16 @@ SCORED = ("data", "template", "sidebands", "validation", "signal")
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ScoreResult:
     """The scores of all samples, and the classifiers behind them, where they were trained here."""
 
     scores: Scores
-    judged: Judged | None = None
+    fitted: CrossFitScores | None = None
 
 
 def classifier_of(job: Job) -> Classifier:
     """Return the classifier in the settings of a step, untrained."""
-    classifier: Classifier = made(job.chosen("classifier"), job.settings["classifier"])
+    classifier: Classifier = built(job.chosen("classifier"), job.settings["classifier"])
     return classifier
 
 
@@ -60,28 +60,28 @@ def load_scores(folder: Path, data: Sample, signal: Sample | None, background: B
     return Scores(**scored, background=background)  # type: ignore[arg-type]
 
 
-def _save(folder: Path, found: Judgement) -> None:
+def _save(folder: Path, found: ScoreResult) -> None:
     save_scores(folder, found.scores)
     save_variations(folder, found.scores.variations)
-    if found.judged is not None:
-        save_judged(folder / CLASSIFIER, found.judged)
+    if found.fitted is not None:
+        save_classifiers(folder / CLASSIFIER, found.fitted)
 
 
-def _load(job: Job, folder: Path) -> Judgement:
+def _load(job: Job, folder: Path) -> ScoreResult:
     data, signal = job["features"]
     scores = load_scores(folder, data, signal, job["background"].background)
-    return Judgement(replace(scores, variations=load_variations(folder)))
+    return ScoreResult(replace(scores, variations=load_variations(folder)))
 
 
-@kept(_save, _load)
-def scores(job: Job) -> Judgement:
+@stored(_save, _load)
+def scores(job: Job) -> ScoreResult:
     """Score every sample."""
     data, signal = job["features"]
     settings, found = job.settings, job["background"]
     if settings["own_score"] and found.background.scoring is None:
         # networks that score are no part of what was kept, and quick to make again of the checkpoint
         found = estimate(job, job.checkpoint("background"))
-    judged = judge(
+    fitted = crossfit_scores(
         classifier_of(job),
         data,
         found.background,
@@ -94,10 +94,10 @@ def scores(job: Job) -> Judgement:
         seed=settings["seed"],
     )
     varied = job.get("variations", {})
-    return Judgement(judged.with_variations(varied, settings["seed"]), judged)
+    return ScoreResult(fitted.with_variations(varied, settings["seed"]), fitted)
 
 
-@kept(
+@stored(
     lambda folder, trained: save_weights(folder / CLASSIFIER, trained),
     lambda _, folder: load_weights(folder / CLASSIFIER, Classifier),  # type: ignore[type-abstract]
 )
@@ -107,7 +107,7 @@ def fold(job: Job) -> Classifier:
 
 
 def _trained(job: Job, number: int) -> Classifier:
-    return judge_without(
+    return train_without(
         number,
         classifier_of(job),
         job["features"][0],

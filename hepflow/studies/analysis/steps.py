@@ -135,7 +135,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
         by_name("features", *given),
         chosen=chosen,
     )
-    judged = {**learned, "classifier": settings["classifier"]}
+    scored = {**learned, "classifier": settings["classifier"]}
     both = {**chosen, **classifier_class(config)}
     folds = []
     if config.executor.name != "local" and not row.own_score:
@@ -144,7 +144,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
                 f"{HELPERS}/folds/{fold}",
                 "scores",
                 f"{HERE}.scores:fold",
-                {**judged, "fold": fold},
+                {**scored, "fold": fold},
                 by_name("features", "background"),
                 chosen=both,
                 failing=Failing.LEFT,
@@ -156,7 +156,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
         "scores",
         "scores",
         f"{HERE}.scores:scores",
-        {**judged, "own_score": row.own_score},
+        {**scored, "own_score": row.own_score},
         by_name("features", "background", *given, *varied),
         chosen=both,
         after=tuple(fold.name for fold in folds),
@@ -168,7 +168,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
             tried[-1],
             "validation",
             f"{HERE}.validation:bands",
-            {**judged, "regions": {**learned["regions"], "validation": regions["validation"]}},
+            {**scored, "regions": {**learned["regions"], "validation": regions["validation"]}},
             by_name("features", *given),
             chosen=both,
         )
@@ -178,7 +178,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
             tried[-1],
             "validation",
             f"{HERE}.validation:simulation",
-            judged,
+            scored,
             by_name("features", "simulation"),
             chosen=both,
         )
@@ -234,11 +234,3 @@ def one_of_many(
     for step in own:
         needs = {need: names.get(other, other) for need, other in step.needs.items() if need not in without}
         yield replace(step, name=names[step.name], needs=needs, after=(), failing=Failing.KEPT)
-
-
-def shown(record: str, figures: str, report: str) -> tuple[Step, Step]:
-    """Return the steps that draw a record and report it, by its step and the functions that do so."""
-    return (
-        Step("figures", "figures", figures, needs=by_name(record)),
-        Step("report", "figures", report, needs=by_name(record), last=True),
-    )

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hepflow.engine.job import Job, kept
+from hepflow.engine.job import Job, stored
 from hepflow.regions import Windows
 from hepflow.selection import Validation, enough_simulation, validate, validate_in_simulation
 from hepflow.selection.validation import bare
@@ -44,7 +44,7 @@ def load_validation(folder: Path) -> Validation | None:
     return Validation(**parts, windows=windows)
 
 
-@kept(_save, lambda _, folder: load_validation(folder))
+@stored(_save, lambda _, folder: load_validation(folder))
 def bands(job: Job) -> Validation | None:
     """Try the method beside the signal region."""
     settings = job.settings
@@ -61,7 +61,7 @@ def bands(job: Job) -> Validation | None:
     )
 
 
-@kept(_save, lambda _, folder: load_validation(folder))
+@stored(_save, lambda _, folder: load_validation(folder))
 def simulation(job: Job) -> Validation | None:
     """Try the method in simulation, where there is enough of one that it does not start from."""
     settings, data, windows = job.settings, job["features"][0], windows_of(job.settings)

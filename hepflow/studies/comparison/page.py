@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from hepflow.engine.job import Job, published
-from hepflow.report import made, numbers, paper
+from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Listing, Notes, Page, Section, Table, Text
 from hepflow.report.page import write_page
 from hepflow.report.pictures import gallery, picture
 from hepflow.studies.comparison.columns import columns
-from hepflow.studies.comparison.figures.draw import figures
+from hepflow.studies.comparison.figures import figures
 from hepflow.studies.comparison.record import Comparison, Estimate
 from hepflow.studies.comparison.summary import Summary
 
@@ -68,8 +68,8 @@ def page(folder: Path) -> Page:
                 "How it was made",
                 Text(f"Configuration {comparison.config_hash}."),
                 _trainings(comparison),
-                made.versions(comparison.versions),
-                *made.listings(folder),
+                origin.versions(comparison.versions),
+                *origin.listings(folder),
             ),
             Section.of(
                 "paper",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hepflow.catalogue import METHODS
@@ -13,11 +12,10 @@ from hepflow.config.methods import Splines, density_settings
 from hepflow.engine.plan import Failing, Plan, Step, by_name, key_of
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
-from hepflow.report.blocks import Page
-from hepflow.studies.analysis.steps import classifier_class, method_class, reading, shown, spectrum_of
+from hepflow.studies.analysis.steps import classifier_class, method_class, reading, spectrum_of
 from hepflow.studies.comparison.record import Comparison
 
-HERE = "hepflow.studies.comparison"
+ROOM = "hepflow.studies.comparison"
 INPUTS = ("data", "signal", "simulation", "reference")
 SAMPLES, COMBINATION = "samples", "combination"
 SCORES, VALIDATION = "scores", "validation"
@@ -44,13 +42,14 @@ class Compare(Study[Config, Comparison]):
     input does not allow to run is in the record, with the reason in its `problems`.
     """
 
+    room = ROOM
     command = "hepflow compare CONFIG"
     folder = "runs/{name}-comparison"
-    record = f"{HERE}.record:Comparison"
+    record = f"{ROOM}.record:Comparison"
     file = "comparison.json"
     final = "comparison"
     first: ClassVar[tuple[str, ...]] = (SAMPLES,)
-    loads = (f"{HERE}.work",)
+    loads = (f"{ROOM}.work",)
 
     def identity(self, config: Config) -> dict[str, Any]:
         """Return name and inputs."""
@@ -97,15 +96,8 @@ class Compare(Study[Config, Comparison]):
             },
         }
         needs = by_name(*(step.name for step in steps if step.stage in ("result", "agreement")))
-        steps.append(Step(self.final, self.final, f"{HERE}.work:comparison", told, needs))
-        figures = f"{HERE}.figures.draw:figures_of_comparison"
-        return Plan.of([*steps, *shown(self.final, figures, f"{HERE}.page:report")])
-
-    def text(self, record: Comparison) -> str:
-        """Return a table for each injection, a method a line."""
-        from hepflow.studies.comparison.text import table
-
-        return table(record)
+        steps.append(Step(self.final, self.final, f"{ROOM}.work:comparison", told, needs))
+        return Plan.of([*steps, *self.shown()])
 
     def problems(self, record: Comparison) -> list[str]:
         """Return why no method could be run, where none could."""
@@ -114,12 +106,6 @@ class Compare(Study[Config, Comparison]):
         return list(
             dict.fromkeys(f"{one.title}: {problem}" for one in record.results for problem in one.problems)
         )
-
-    def page(self, folder: Path) -> Page:
-        """Return the report."""
-        from hepflow.studies.comparison.page import page
-
-        return page(folder)
 
 
 def methods_of(config: Config, *, truth: bool) -> dict[str, Method]:
@@ -192,7 +178,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
     at, shared = draw.folder, shared_densities(chosen)
     searches = [name for name, method in chosen.items() if not METHODS[method.name].needs_truth]
     here = {"features": f"{at}/features"}
-    yield Step(here["features"], "injection", f"{HERE}.work:events", vars(draw), by_name(SAMPLES))
+    yield Step(here["features"], "injection", f"{ROOM}.work:events", vars(draw), by_name(SAMPLES))
     common = {"regions": settings["regions"], "spectrum": spectrum_of(config), "seed": draw.seed}
     parts = (SCORES, VALIDATION) if config.regions.validation != 0 else (SCORES,)
     for part in parts:
@@ -204,7 +190,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
             yield Step(
                 f"{at}/{density}/{part}",
                 "density",
-                f"{HERE}.work:density",
+                f"{ROOM}.work:density",
                 {**task, "method": base.model_dump(mode="json")},
                 here,
                 chosen=method_class(base),
@@ -219,7 +205,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
             yield Step(
                 f"{at}/{name}/{part}",
                 part,
-                f"{HERE}.work:{'supervised_scores' if name == 'supervised' else 'scores'}",
+                f"{ROOM}.work:{'supervised_scores' if name == 'supervised' else 'scores'}",
                 {
                     **task,
                     "method": method.model_dump(mode="json"),
@@ -235,7 +221,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
             yield Step(
                 f"{at}/{COMBINATION}/{part}",
                 part,
-                f"{HERE}.work:combination",
+                f"{ROOM}.work:combination",
                 {**task, "oversampling": config.compare.oversampling},
                 {**here, **{name: f"{at}/{name}/{part}" for name in searches}},
                 failing=Failing.KEPT,
@@ -255,12 +241,12 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
             "cuts": settings["selection"]["background_efficiency"],
         }
         needs = {part: f"{at}/{name}/{part}" for part in tried}
-        yield Step(f"{at}/{name}/result", "result", f"{HERE}.work:result", measured, needs)
+        yield Step(f"{at}/{name}/result", "result", f"{ROOM}.work:result", measured, needs)
     if len(searches) > 1:
         yield Step(
             f"{at}/agreement",
             "agreement",
-            f"{HERE}.work:agreement",
+            f"{ROOM}.work:agreement",
             {
                 "cuts": settings["selection"]["background_efficiency"],
                 "seed": draw.seed,

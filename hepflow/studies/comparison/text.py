@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 TRUTH = "*"
 
 
-def table(comparison: Comparison) -> str:
+def text(comparison: Comparison) -> str:
     """Return a comparison as a table for each injection, a method a line: means and errors over seeds."""
     low, high = comparison.regions["signal"]
     lines = [f"{comparison.name}: signal region {low:g}-{high:g} GeV"]

@@ -1,4 +1,4 @@
-"""The steps of a comparison: every method fitted, scored, tried, combined and judged on one data set."""
+"""The steps of a comparison: every method fitted, scored, tried, combined and fitted on one data set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hepflow.config.blocks import Fit
-from hepflow.engine.job import Job, derived, kept, published
+from hepflow.engine.job import Job, derived, published, stored
 from hepflow.errors import InputError
 from hepflow.methods import Background
 from hepflow.records import read_record, write_json
@@ -18,16 +18,16 @@ from hepflow.selection import (
     Validation,
     check_no_overlap,
     combine,
-    judge,
-    load_judged,
-    save_judged,
+    crossfit_scores,
+    load_classifiers,
+    save_classifiers,
     score_correlation,
     selection_overlap,
     supervised,
 )
 from hepflow.selection.validation import BANDS_SEED
 from hepflow.studies.analysis.background import load_background, method_of, save_background, windows_of
-from hepflow.studies.analysis.scores import Judgement, classifier_of, load_scores, save_scores
+from hepflow.studies.analysis.scores import ScoreResult, classifier_of, load_scores, save_scores
 from hepflow.studies.comparison.measure import failed, measure
 from hepflow.studies.comparison.record import Comparison, Matrix, MethodResult
 from hepflow.version import versions
@@ -64,7 +64,7 @@ def _keep_density(folder: Path, trained: Path) -> None:
     shutil.copyfile(trained, folder / DENSITY)
 
 
-@kept(_keep_density, lambda _, folder: folder / DENSITY)
+@stored(_keep_density, lambda _, folder: folder / DENSITY)
 def density(job: Job) -> Path:
     """Train a density of the sidebands that several methods share."""
     data, _, windows, seed = _task(job)
@@ -73,40 +73,40 @@ def density(job: Job) -> Path:
     return checkpoint
 
 
-def _save(folder: Path, found: Judgement) -> None:
+def _save(folder: Path, found: ScoreResult) -> None:
     save_background(folder, found.scores.background)
     save_scores(folder, found.scores)
-    if found.judged is not None:
-        save_judged(folder / CLASSIFIERS, found.judged)
+    if found.fitted is not None:
+        save_classifiers(folder / CLASSIFIERS, found.fitted)
 
 
-def _load(job: Job, folder: Path) -> Judgement:
+def _load(job: Job, folder: Path) -> ScoreResult:
     data, signal, windows, _ = _task(job)
     background = load_background(folder, data, windows, **job.settings["spectrum"])
     scores = load_scores(folder, data, signal, background)
-    judged = load_judged(folder / CLASSIFIERS, scores) if (folder / CLASSIFIERS).is_file() else None
-    return Judgement(scores, judged)
+    fitted = load_classifiers(folder / CLASSIFIERS, scores) if (folder / CLASSIFIERS).is_file() else None
+    return ScoreResult(scores, fitted)
 
 
-@kept(_save, _load)
-def scores(job: Job) -> Judgement:
+@stored(_save, _load)
+def scores(job: Job) -> ScoreResult:
     """Fit and score one method."""
     data, signal, windows, seed = _task(job)
     background = _background(job, data, windows, seed)
     folds = job.settings["classifier"]["folds"]
-    judged = judge(classifier_of(job), data, background, signal=signal, folds=folds, seed=seed)
-    return Judgement(judged.scores, judged)
+    fitted = crossfit_scores(classifier_of(job), data, background, signal=signal, folds=folds, seed=seed)
+    return ScoreResult(fitted.scores, fitted)
 
 
-@kept(_save, _load)
-def supervised_scores(job: Job) -> Judgement:
+@stored(_save, _load)
+def supervised_scores(job: Job) -> ScoreResult:
     """Score with a classifier that is told the signal; it scores no more events than these."""
     data, signal, windows, seed = _task(job)
     if signal is None:
         raise InputError("supervised: there is no signal to be told")
     background = _background(job, data, windows, seed)
     folds = job.settings["classifier"]["folds"]
-    return Judgement(supervised(classifier_of(job), data, background, signal, folds=folds, seed=seed))
+    return ScoreResult(supervised(classifier_of(job), data, background, signal, folds=folds, seed=seed))
 
 
 def _background(job: Job, data: Sample, windows: Windows, seed: int) -> Background:
@@ -125,19 +125,19 @@ def _background(job: Job, data: Sample, windows: Windows, seed: int) -> Backgrou
     return background
 
 
-@kept(_save, _load)
-def combination(job: Job) -> Judgement:
+@stored(_save, _load)
+def combination(job: Job) -> ScoreResult:
     """Combine the scores of all methods that need no truth."""
     names = [name for name in job if name != "features" and job.failure(name) is None]
-    judged = {name: job[name].judged for name in names}
-    if len(judged) < 2:
+    fitted = {name: job[name].fitted for name in names}
+    if len(fitted) < 2:
         raise InputError("fewer than two methods could be run")
     pooled, seed = job.settings["oversampling"], _task(job)[3]
-    found = combine(judged, seed=seed, pooled=pooled, validation_pooled=0.2 * pooled)
-    return Judgement(found)
+    found = combine(fitted, seed=seed, pooled=pooled, validation_pooled=0.2 * pooled)
+    return ScoreResult(found)
 
 
-@kept(
+@stored(
     lambda folder, found: write_json(folder / RESULT, found),
     lambda _, folder: read_record(folder / RESULT, MethodResult),
 )
@@ -168,7 +168,7 @@ def result(job: Job) -> MethodResult:
     )
 
 
-@kept(
+@stored(
     lambda folder, found: write_json(folder / AGREEMENT, found),
     lambda _, folder: read_record(folder / AGREEMENT, tuple[Matrix, ...]),
 )

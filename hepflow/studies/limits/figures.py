@@ -28,7 +28,7 @@ LIMIT: dict[str, Any] = {
 
 
 @published
-def figures_of_limits(job: Job) -> list[Path]:
+def draw(job: Job) -> list[Path]:
     """Draw efficiencies and limits."""
     return save_all(figures(RetrainedLimits.from_json(job.out / "limits.json")), job.out / "figures")
 

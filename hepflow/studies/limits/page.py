@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.engine.job import Job, published
-from hepflow.report import made, numbers, paper
+from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.page import write_page
 from hepflow.report.pictures import gallery, picture
@@ -60,8 +60,8 @@ def page(folder: Path) -> Page:
                 "made",
                 "How it was made",
                 Text(f"Configuration {limits.config_hash}, seed {limits.seed}."),
-                made.versions(limits.versions),
-                *made.listings(folder),
+                origin.versions(limits.versions),
+                *origin.listings(folder),
             ),
             Section.of("paper", "To paste in a paper", *_paper(limits, folder)),
         ),

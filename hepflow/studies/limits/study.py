@@ -12,12 +12,11 @@ from hepflow.config import Config, Injection
 from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
-from hepflow.report.blocks import Page
 from hepflow.sample import Sample
-from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
+from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many
 from hepflow.studies.limits.record import RetrainedLimits
 
-HERE = "hepflow.studies.limits"
+ROOM = "hepflow.studies.limits"
 DEFAULT = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)  # injections over sqrt(B)
 HELD_OUT = 100  # signal events, at least, that no injection takes: an efficiency within 5 %
 TRAINED = ("background", "scores")
@@ -27,9 +26,10 @@ LEVEL = 0.95
 class Limits(Study[Config, RetrainedLimits]):
     """Limits behind every cut. Their record is ``limits.json``; with `fit.blind` they are the expected ones."""
 
+    room = ROOM
     command = "hepflow limit CONFIG --retrain"
     folder = "runs/{name}-limits"
-    record = f"{HERE}.record:RetrainedLimits"
+    record = f"{ROOM}.record:RetrainedLimits"
     file = "limits.json"
     final = "limits"
     first: ClassVar[tuple[str, ...]] = (EVENTS,)
@@ -90,7 +90,7 @@ class Limits(Study[Config, RetrainedLimits]):
                 if events:
                     draw = Injection(events=events, seed=own.seed).model_dump(mode="json")
                     here = {"features": f"{at}/features"}
-                    made_by = f"{HERE}.work:injected"
+                    made_by = f"{ROOM}.work:injected"
                     steps.append(Step(here["features"], "injection", made_by, draw, by_name("features")))
                     without = ["variations"]  # nothing is fitted there
                 stages = FITTED if events == number == 0 else TRAINED
@@ -100,7 +100,7 @@ class Limits(Study[Config, RetrainedLimits]):
                     Step(
                         f"{at}/efficiency",
                         "efficiency",
-                        f"{HERE}.work:efficiency",
+                        f"{ROOM}.work:efficiency",
                         settings,
                         needs,
                         failing=Failing.KEPT,
@@ -123,14 +123,12 @@ class Limits(Study[Config, RetrainedLimits]):
             Step(
                 self.final,
                 self.final,
-                f"{HERE}.work:limits",
+                f"{ROOM}.work:limits",
                 told,
                 by_name("features", *trained, *proper),
             )
         )
-        return Plan.of(
-            [*steps, *shown(self.final, f"{HERE}.figures:figures_of_limits", f"{HERE}.page:report")]
-        )
+        return Plan.of([*steps, *self.shown()])
 
     def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return what a dry run cannot know before the events are read."""
@@ -141,22 +139,10 @@ class Limits(Study[Config, RetrainedLimits]):
             "follows from the data, which are not read yet, or stands in `limit.injections`"
         )
 
-    def text(self, record: RetrainedLimits) -> str:
-        """Return the limits behind every cut as a table, and the efficiencies behind them as another."""
-        from hepflow.studies.limits.text import retrained_text
-
-        return retrained_text(record)
-
     def problems(self, record: RetrainedLimits) -> list[str]:
         """Return the limits that could not be set, and why."""
         cuts = [f"eps_B {cut.background_efficiency:g}: {one}" for cut in record.cuts for one in cut.problems]
         return [*record.problems, *cuts]
-
-    def page(self, folder: Path) -> Page:
-        """Return the report."""
-        from hepflow.studies.limits.page import page
-
-        return page(folder)
 
 
 def default_injections(data: Sample, config: Config) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 
 
-def retrained_text(limits: RetrainedLimits) -> str:
+def text(limits: RetrainedLimits) -> str:
     """Return the limits behind every cut as a table, and the efficiencies that they come from as another."""
     low, high = limits.signal
     nominal = f"; at strength one, {limits.nominal:.6g} events" if limits.nominal else ""

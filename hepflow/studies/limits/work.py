@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hepflow.engine.job import Job, derived, kept, published
+from hepflow.engine.job import Job, derived, published, stored
 from hepflow.errors import InputError
 from hepflow.records import read_record, write_json
 from hepflow.sample import Sample, inject
@@ -28,7 +28,7 @@ def injected(job: Job) -> tuple[Sample, Sample | None]:
     return inject(signal, data, job.settings["events"], job.settings["seed"])
 
 
-@kept(
+@stored(
     lambda folder, found: write_json(folder / FILE, found),
     lambda _, folder: {
         float(cut): both for cut, both in read_record(folder / FILE, dict[str, tuple[float, float]]).items()

@@ -52,7 +52,7 @@ def draw_run(
 
 
 @published
-def figures_of_run(job: Job) -> list[Path]:
+def draw(job: Job) -> list[Path]:
     """Draw the results."""
     return draw_run(Results.from_json(job.out / "results.json"), job.out / "figures")
 

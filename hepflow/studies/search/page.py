@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.engine.job import Job, published
-from hepflow.report import made, numbers, paper
+from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.page import write_page
 from hepflow.report.pictures import gallery, picture
@@ -77,9 +77,9 @@ def page(folder: Path) -> Page:
                 "made",
                 "How it was made",
                 Text(f"Configuration {results.config_hash}, seed {results.seed}."),
-                made.timing(results.timing),
-                made.versions(results.versions),
-                *made.listings(folder),
+                origin.timing(results.timing),
+                origin.versions(results.versions),
+                *origin.listings(folder),
             ),
             Section.of("paper", "To paste in a paper", *_paper(results, folder)),
         ),
@@ -146,7 +146,7 @@ def _closure(results: Results) -> Text:
 
 def _blinding(results: Results) -> list[Block]:
     hidden = [cut_name(cut) for cut in selections(results) if cut.blind]
-    looks = made.unblindings(results.unblinded)
+    looks = origin.unblindings(results.unblinded)
     found: list[Block] = [] if looks is None else [looks]
     if hidden:
         told = f"Blinded: no data of the signal region were looked at behind the cuts {', '.join(hidden)}."

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 from hepflow.config import Config
 from hepflow.engine.plan import Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
-from hepflow.report.blocks import Page
 from hepflow.results import Results
-from hepflow.studies.analysis.steps import analysis_steps, fits, shown
+from hepflow.studies.analysis.steps import analysis_steps, fits
 from hepflow.studies.search.stages import STAGES
 
-HERE = "hepflow.studies.search"
+ROOM = "hepflow.studies.search"
 
 
 class Search(Study[Config, Results]):
     """One analysis. Its record is ``results.json``; pyhf workspaces stand in ``workspaces/``."""
 
+    room = ROOM
     command = "hepflow run CONFIG"
     record = "hepflow.results:Results"
     file = "results.json"
@@ -49,20 +48,8 @@ class Search(Study[Config, Results]):
             "unblinded": [vars(one) for one in blinding.looked],
         }
         needs = by_name("features", "background", "scores", *validations, *fits(config))
-        steps.append(Step(self.final, "fit", f"{HERE}.results:results", told, needs))
-        return Plan.of([*steps, *shown(self.final, f"{HERE}.figures:figures_of_run", f"{HERE}.page:report")])
-
-    def text(self, record: Results) -> str:
-        """Return a table of all selections."""
-        from hepflow.studies.search.text import summary
-
-        return summary(record.to_dict())
-
-    def page(self, folder: Path) -> Page:
-        """Return the report."""
-        from hepflow.studies.search.page import page
-
-        return page(folder)
+        steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs))
+        return Plan.of([*steps, *self.shown()])
 
 
 STUDY = Search()

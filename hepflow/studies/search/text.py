@@ -1,11 +1,13 @@
-"""The table at the end of a run, from the values of ``results.json``."""
+"""The table at the end of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hepflow.text import aligned, number, with_error
+
+if TYPE_CHECKING:
+    from hepflow.results import CutResult, Results
 
 HEADINGS = ("cut", "threshold", "n_obs", "n_exp", "Z", "p0", "mu_hat", "mu_up obs", "mu_up exp (68 %)")
 TRUTH = ("eff. S", "SIC")
@@ -14,53 +16,49 @@ BLINDED = "blinded"
 NOISY = "*"
 
 
-def summary(results: Mapping[str, Any]) -> str:
-    """Return the results of a run (schema ``hepflow-results-1``) as a few lines of plain text."""
-    low, high = results["regions"]["signal"]
-    lines = [
-        f"{results['name']}: {results['method']}, signal region {low:g}-{high:g} GeV, seed {results['seed']}"
-    ]
-    closure = results.get("closure") or {}
-    if closure.get("auc") is not None:
-        lines.append(f"closure of the template: AUC {with_error(closure['auc'], closure.get('auc_error'))}")
-    cuts = [("inclusive", results["inclusive"])] if results.get("inclusive") else []
-    cuts += [(f"eps_B {cut['background_efficiency']:g}", cut) for cut in results["cuts"]]
-    truth = any(cut.get("sic") is not None for _, cut in cuts)
-    blind = any(cut.get("blind") for _, cut in cuts)
-    rows = [[*HEADINGS, *(TRUTH if truth else ()), *([EXPECTED] if blind else ())]]
-    least = (results.get("truth") or {}).get("minimum_background_efficiency") or 0.0
-    noisy = [truth and (cut.get("true_background_efficiency") or 0.0) < least for _, cut in cuts]
-    for (name, cut), noise in zip(cuts, noisy, strict=True):
-        expected = [number(cut.get("z_expected"), ".2f")] if blind else []
-        rows.append([name, *_cells(cut, truth, noise), *expected])
+def text(results: Results) -> str:
+    """Return the results of a run as a few lines."""
+    low, high = results.regions["signal"]
+    lines = [f"{results.name}: {results.method}, signal region {low:g}-{high:g} GeV, seed {results.seed}"]
+    auc = results.closure.get("auc")
+    if auc is not None:
+        lines.append(f"closure of the template: AUC {with_error(auc, results.closure.get('auc_error'))}")
+    cuts = (results.inclusive, *results.cuts)
+    truth = any(cut.sic is not None for cut in cuts)
+    rows = [[*HEADINGS, *(TRUTH if truth else ()), *([EXPECTED] if results.blind else ())]]
+    least = 0.0 if results.truth is None else results.truth.minimum_background_efficiency
+    noisy = [truth and (cut.true_background_efficiency or 0.0) < least for cut in cuts]
+    for cut, noise in zip(cuts, noisy, strict=True):
+        expected = [number(cut.z_expected, ".2f")] if results.blind else []
+        rows.append([_name(cut), *_cells(cut, truth, noise), *expected])
     lines += ["", *aligned(rows)]
     if any(noisy):
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
-    lines += _toys(cuts)
-    for one in results.get("unblinded", ()):
-        lines += ["", f"unblinded by {one['by']}, {one['at']}, configuration {one['config_hash']}"]
-    if blind:
+    toys = [f"{_name(cut)} ({cut.calculator_reason})" for cut in cuts if cut.calculator == "toys"]
+    lines += [f"Z, p0 and limits from toys: {'; '.join(toys)}"] if toys else []
+    for one in results.unblinded:
+        lines += ["", f"unblinded by {one.by}, {one.at}, configuration {one.config_hash}"]
+    if results.blind:
         lines += [
             "",
             f"{BLINDED}: no data of the signal region behind a cut; {EXPECTED}: significance expected for mu = 1",
             "`hepflow run CONFIG --unblind` shows the data, and records who asked",
         ]
         return "\n".join(lines)
-    lines += _largest(cuts, results.get("trials"))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_largest(results, cuts)])
 
 
-def _toys(cuts: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Say which numbers come from toys, and why."""
-    named = [f"{name} ({cut['calculator_reason']})" for name, cut in cuts if cut.get("calculator") == "toys"]
-    return [f"Z, p0 and limits from toys: {'; '.join(named)}"] if named else []
+def _name(cut: CutResult) -> str:
+    return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:g}"
 
 
-def _largest(cuts: Sequence[tuple[str, Mapping[str, Any]]], trials: Mapping[str, Any] | None) -> list[str]:
-    best = max(cuts, key=lambda named: _number(named[1].get("z")), default=None)
-    if best is None or best[1].get("z") is None:
+def _largest(results: Results, cuts: tuple[CutResult, ...]) -> list[str]:
+    found = [(cut.z, _name(cut)) for cut in cuts if cut.z is not None]
+    if not found:
         return []
-    lines = ["", f"largest local significance: Z = {best[1]['z']:.2f} ({best[0]})"]
+    z, name = max(found, key=lambda one: one[0])
+    lines = ["", f"largest local significance: Z = {z:.2f} ({name})"]
+    trials = results.trials
     if trials is not None:
         lines += [
             f"with the trials of {len(cuts)} selections (factor {trials['factor']:.2g}): Z = {trials['z']:.2f}, "
@@ -69,31 +67,18 @@ def _largest(cuts: Sequence[tuple[str, Mapping[str, Any]]], trials: Mapping[str,
     return lines
 
 
-def _cells(cut: Mapping[str, Any], truth: bool, noisy: bool) -> list[str]:
-    expected = cut.get("mu_up_exp") or [None] * 5
-    band = (
-        f"{number(expected[2])} ({number(expected[1])}-{number(expected[3])})"
-        if expected[2] is not None
-        else "-"
-    )
+def _cells(cut: CutResult, truth: bool, noisy: bool) -> list[str]:
+    low, median, high = cut.mu_up_exp[1:4]
     cells = [
-        number(cut.get("threshold")),
-        BLINDED if cut.get("blind") else number(cut.get("n_obs"), ",.0f"),
-        with_error(cut["n_exp"], cut.get("n_exp_error")),
-        number(cut.get("z"), ".2f"),
-        number(cut.get("p0"), ".2g"),
-        number(cut.get("mu_hat")),
-        number(cut.get("mu_up_obs")),
-        band,
+        number(cut.threshold),
+        BLINDED if cut.blind else number(cut.n_obs, ",.0f"),
+        with_error(cut.n_exp, cut.n_exp_error),
+        number(cut.z, ".2f"),
+        number(cut.p0, ".2g"),
+        number(cut.mu_hat),
+        number(cut.mu_up_obs),
+        "-" if median is None else f"{number(median)} ({number(low)}-{number(high)})",
     ]
     if not truth:
         return cells
-    return [
-        *cells,
-        number(cut.get("signal_efficiency")),
-        number(cut.get("sic"), ".1f") + (NOISY if noisy else ""),
-    ]
-
-
-def _number(value: Any) -> float:
-    return float("-inf") if value is None else float(value)
+    return [*cells, number(cut.signal_efficiency), number(cut.sic, ".1f") + (NOISY if noisy else "")]

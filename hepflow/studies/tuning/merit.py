@@ -11,11 +11,11 @@ from hepflow.classifiers import Classifier
 from hepflow.errors import ConfigError, FitError
 from hepflow.flows import Density
 from hepflow.methods import Background
-from hepflow.methods.sidebands import in_steps
+from hepflow.methods.sidebands import at_bin_centres
 from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
 from hepflow.selection import Validation
-from hepflow.selection.scores import Scored, judge
+from hepflow.selection.scores import Scored, crossfit_scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,8 @@ def log_likelihood(density: Density, bands: Bands, bin_width: float, seed: int) 
     """
     edges = bands.windows.edges(bin_width)
     beside = bands.data.select(bands.windows.in_sidebands(bands.data.mass))
-    density.fit(in_steps(beside, edges), seed)
-    judged = in_steps(bands.judged, edges)
+    density.fit(at_bin_centres(beside, edges), seed)
+    judged = at_bin_centres(bands.judged, edges)
     found = density.log_prob(judged.features, judged.mass)
     inside = found != -np.inf
     if not inside.any() or not np.isfinite(found[inside]).all():
@@ -73,7 +73,7 @@ def log_likelihood(density: Density, bands: Bands, bin_width: float, seed: int) 
 
 
 @dataclass(frozen=True, eq=False)
-class Trap:
+class SignalInBands:
     """Data with some signal in the validation bands, and the template of a method there.
 
     Parameters
@@ -94,7 +94,9 @@ class Trap:
     background: Background
 
     @classmethod
-    def of(cls, bands: Bands, background: Background, signal: Sample, significance: float, seed: int) -> Trap:
+    def of(
+        cls, bands: Bands, background: Background, signal: Sample, significance: float, seed: int
+    ) -> SignalInBands:
         """Put ``significance * sqrt(B)`` signal events among the B events of the bands.
 
         Signal of the true signal region is taken, and given the masses of events in the bands: a classifier sees the
@@ -143,20 +145,22 @@ class Expected:
 
 
 def expected(
-    classifier: Classifier, trap: Trap, background_efficiency: float, folds: int, seed: int
+    classifier: Classifier, filled: SignalInBands, background_efficiency: float, folds: int, seed: int
 ) -> Expected:
     """Train a classifier on data with signal against the template, cross-fitted, and see what passes a cut.
 
     Without any signal, the best classifier in the bands would be the one that finds nothing. Signal that is put
     there makes it worth looking, and the non-closure is the price of looking at what the template has wrong.
     """
-    scores = judge(classifier, trap.data, trap.background, signal=trap.signal, folds=folds, seed=seed).scores
-    known = np.arange(len(scores.data.score)) < len(scores.data.score) - trap.injected
+    scores = crossfit_scores(
+        classifier, filled.data, filled.background, signal=filled.signal, folds=folds, seed=seed
+    ).scores
+    known = np.arange(len(scores.data.score)) < len(scores.data.score) - filled.injected
     alone = replace(scores, data=scores.data.select(known))
     closure = Validation.of(alone).non_closure(background_efficiency)
     passes = cast(Scored, scores.signal).score > scores.template.quantile(background_efficiency)
-    efficiency = float(np.average(passes, weights=trap.signal.weight))
+    efficiency = float(np.average(passes, weights=filled.signal.weight))
     background = background_efficiency * int(known.sum())
     excess = max(0.0, closure.value**2 - closure.error**2)
-    significance = efficiency * trap.injected / np.sqrt(background + excess * background**2)
+    significance = efficiency * filled.injected / np.sqrt(background + excess * background**2)
     return Expected(float(significance), efficiency, closure.value, closure.error)

@@ -14,19 +14,20 @@ from hepflow.studies.analysis.steps import classifier_class, method_class, readi
 from hepflow.studies.tuning.record import Tuning
 from hepflow.studies.tuning.search import import_optuna, left_out
 
-HERE = "hepflow.studies.tuning"
+ROOM = "hepflow.studies.tuning"
 
 
 class Tune(Study[Config, Tuning]):
     """A search for better settings. Its record is ``tuning.json``; ``best.yaml`` has the best."""
 
+    room = ROOM
     command = "hepflow tune CONFIG"
     folder = "runs/{name}-tuning"
-    record = f"{HERE}.record:Tuning"
+    record = f"{ROOM}.record:Tuning"
     file = "tuning.json"
     final = "trials"
     beside: ClassVar[tuple[str, ...]] = ("best.yaml",)
-    loads = (f"{HERE}.work",)
+    loads = (f"{ROOM}.work",)
 
     def identity(self, config: Config) -> dict[str, Any]:
         """Return name, seed and inputs; signal that is injected is left out of a tuning."""
@@ -42,7 +43,7 @@ class Tune(Study[Config, Tuning]):
         inputs = ["data", "signal", *(["simulation"] if METHODS[config.method.name].needs_simulation else [])]
         settings = {"config": config.model_dump(mode="json"), "folder": str(config.folder.absolute())}
         chosen = {**method_class(config.method), **classifier_class(config)}
-        made_by = f"{HERE}.work:trials"
+        made_by = f"{ROOM}.work:trials"
         return Plan.of(
             [
                 *reading(config, "samples", "hepflow.studies.analysis.reading:samples", *inputs),
@@ -53,12 +54,6 @@ class Tune(Study[Config, Tuning]):
     def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return how the best settings are run."""
         return f"`hepflow run {out / 'best.yaml'}` runs the best" if left is None else None
-
-    def text(self, record: Tuning) -> str:
-        """Return the best trials, and that of the configuration."""
-        from hepflow.studies.tuning.text import table
-
-        return table(record)
 
 
 STUDY = Tune()

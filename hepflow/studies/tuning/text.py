@@ -13,7 +13,7 @@ SHOWN = 5  # trials of each search
 VALUES = {"flow": "log-likelihood [nats]", "classifier": "expected Z"}
 
 
-def table(tuning: Tuning) -> str:
+def text(tuning: Tuning) -> str:
     """Return the best trials of each study, and that of the configuration, as text."""
     parts = [f"{tuning.name}: settings judged in the validation bands, without the signal region"]
     for study in dict.fromkeys(trial.study for trial in tuning.trials):

@@ -20,7 +20,7 @@ from hepflow.engine.job import Job, UnfinishedError, published
 from hepflow.errors import FitError
 from hepflow.sample import Sample
 from hepflow.studies.analysis.build import build_classifier, build_density, build_method
-from hepflow.studies.tuning.merit import Bands, Trap, expected, log_likelihood
+from hepflow.studies.tuning.merit import Bands, SignalInBands, expected, log_likelihood
 from hepflow.studies.tuning.record import Settings, Tuning, earlier
 from hepflow.studies.tuning.search import Judge, Search, import_optuna, importance, left_out, trials_of
 from hepflow.version import __version__
@@ -101,13 +101,13 @@ def _classifier(config: Config, bands: Bands, samples: Mapping[str, Sample]) -> 
         method = build_method(config)
         background = method.fit(bands.data, bands.windows, simulation=simulation, seed=config.seed)
         background = background.without(bands.hole)
-        trap = Trap.of(bands, background, samples["signal"], searched.significance, config.seed)
+        filled = SignalInBands.of(bands, background, samples["signal"], searched.significance, config.seed)
 
         def judge(trial: Config) -> tuple[float, dict[str, float]]:
             smaller = {"ensemble": min(classifier.ensemble, searched.ensemble)}
             quick = trial.model_copy(update={"classifier": trial.classifier.model_copy(update=smaller)})
             built, efficiency = build_classifier(quick), searched.background_efficiency
-            details = dict(vars(expected(built, trap, efficiency, classifier.folds, config.seed)))
+            details = dict(vars(expected(built, filled, efficiency, classifier.folds, config.seed)))
             return details.pop("significance"), details
 
         return judge

@@ -23,7 +23,7 @@ THIN: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.6, "zorder": 2}
 
 
 @published
-def figures_of_scan(job: Job) -> list[Path]:
+def draw(job: Job) -> list[Path]:
     """Draw the local p-values, where there are any."""
     return save_all(figures(WindowScan.from_json(job.out / "scan.json")), job.out / "figures")
 

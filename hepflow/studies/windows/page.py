@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.engine.job import Job, published
-from hepflow.report import made, numbers, paper, texts
+from hepflow.report import numbers, origin, paper, texts
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.page import write_page
 from hepflow.report.pictures import gallery, picture
@@ -56,8 +56,8 @@ def page(folder: Path) -> Page:
                 "How it was made",
                 Text(f"Configuration {scan.config_hash}, seed {scan.seed}."),
                 _regions(scan),
-                made.versions(scan.versions),
-                *made.listings(folder),
+                origin.versions(scan.versions),
+                *origin.listings(folder),
             ),
             Section.of("paper", "To paste in a paper", *_paper(scan, folder)),
         ),
@@ -207,7 +207,7 @@ def _regions(scan: WindowScan) -> Table:
 
 
 def _blinding(scan: WindowScan) -> list[Block]:
-    looks = made.unblindings(scan.unblinded)
+    looks = origin.unblindings(scan.unblinded)
     found: list[Block] = [] if looks is None else [looks]
     if scan.blind:
         return [Text("Blinded: no data of the signal regions were looked at behind a cut."), *found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,11 +12,10 @@ from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
 from hepflow.regions import Window, Windows, sliding
-from hepflow.report.blocks import Page
-from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
+from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many
 from hepflow.studies.windows.record import WindowScan
 
-HERE = "hepflow.studies.windows"
+ROOM = "hepflow.studies.windows"
 RESONANCE = (
     0.25  # of a window: one that stands between two is still within a standard deviation of both peaks
 )
@@ -26,9 +24,10 @@ RESONANCE = (
 class WindowSearch(Study[Config, WindowScan]):
     """The analysis in every window. Its record is ``scan.json``; windows that cannot be searched are among it."""
 
+    room = ROOM
     command = "hepflow run CONFIG --scan"
     folder = "runs/{name}-scan"
-    record = f"{HERE}.record:WindowScan"
+    record = f"{ROOM}.record:WindowScan"
     file = "scan.json"
     final = "scan"
     loads = ("hepflow.studies.analysis.scores",)
@@ -70,7 +69,7 @@ class WindowSearch(Study[Config, WindowScan]):
             }
             needs = {fit: f"{at}/{fit}" for fit in fits(config)}
             steps.append(
-                Step(f"{at}/result", "result", f"{HERE}.work:window", measured, needs, failing=Failing.KEPT)
+                Step(f"{at}/result", "result", f"{ROOM}.work:window", measured, needs, failing=Failing.KEPT)
             )
         told = {
             "name": config.name,
@@ -88,24 +87,12 @@ class WindowSearch(Study[Config, WindowScan]):
             "unblinded": [vars(one) for one in blinding.looked],
         }
         results = by_name(*(step.name for step in steps if step.stage == "result"))
-        steps.append(Step(self.final, self.final, f"{HERE}.work:scan", told, results))
-        return Plan.of([*steps, *shown(self.final, f"{HERE}.figures:figures_of_scan", f"{HERE}.page:report")])
-
-    def text(self, record: WindowScan) -> str:
-        """Return a table of p-values and the largest excess."""
-        from hepflow.studies.windows.text import window_scan_text
-
-        return window_scan_text(record)
+        steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, results))
+        return Plan.of([*steps, *self.shown()])
 
     def problems(self, record: WindowScan) -> list[str]:
         """Return why no window could be searched, where none could."""
         return [] if any(one.cuts for one in record.windows) else list(record.problems)
-
-    def page(self, folder: Path) -> Page:
-        """Return the report."""
-        from hepflow.studies.windows.page import page
-
-        return page(folder)
 
 
 def regions_of(config: Config) -> dict[Window, Regions | str]:

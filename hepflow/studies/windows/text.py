@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hepflow.studies.windows.record import WindowScan
 
 
-def window_scan_text(scan: WindowScan) -> str:
+def text(scan: WindowScan) -> str:
     """Return a table of p-values, a window a line and two columns for each cut, and the largest excess below."""
     lines = [f"{scan.name}: {scan.method}, {len(scan.windows)} windows, seed {scan.seed}", ""]
     efficiencies = scan.background_efficiencies

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hepflow.engine.job import Job, kept, published
+from hepflow.engine.job import Job, published, stored
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import read_record, write_json
 from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
@@ -18,7 +18,7 @@ from hepflow.version import versions
 FILE = "window.json"
 
 
-@kept(
+@stored(
     lambda folder, found: write_json(folder / FILE, found),
     lambda _, folder: read_record(folder / FILE, WindowResult),
 )

@@ -165,17 +165,17 @@ def test_the_seed_decides_the_scores():
 
 def test_further_events_are_scored_by_the_classifier_that_left_their_fold_out():
     data, template = unique(100), unique(100, start=1000)
-    dealt = deal(100, 2, seed=7), deal(100, 2, seed=8)
-    fit = crossfit(Memory(), data, template, folds=2, dealt=dealt, seed=1)
-    assert not fit.score(data, dealt[0]).any()
-    assert fit.score(data, 1 - dealt[0]).all()
+    fold_of = deal(100, 2, seed=7), deal(100, 2, seed=8)
+    fit = crossfit(Memory(), data, template, folds=2, fold_of=fold_of, seed=1)
+    assert not fit.score(data, fold_of[0]).any()
+    assert fit.score(data, 1 - fold_of[0]).all()
     assert not fit.score(unique(50, start=5000), deal(50, 2, seed=1)).any()
 
 
 def test_an_event_in_both_samples_is_seen_in_neither():
     data = unique(200)
-    dealt = deal(200, 4, seed=1)
-    fit = crossfit(Memory(), data, data.select(slice(100)), folds=4, dealt=(dealt, dealt[:100]), seed=1)
+    fold_of = deal(200, 4, seed=1)
+    fit = crossfit(Memory(), data, data.select(slice(100)), folds=4, fold_of=(fold_of, fold_of[:100]), seed=1)
     assert not fit.numerator.any()
     assert not fit.denominator.any()
 

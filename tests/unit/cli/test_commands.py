@@ -22,7 +22,7 @@ from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import FitError, InputError
 from hepflow.storage import load_sample
 from hepflow.studies.known import study
-from hepflow.studies.search.text import summary
+from hepflow.studies.search.text import text as summary
 
 CUT = replace(
     made_up.CUT,
@@ -232,7 +232,7 @@ def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
 
 def test_summary_says_who_unblinded():
     seen = Unblinding("Emmy", "2026-01-02T03:04:05+00:00", "0123456789abcdef")
-    text = summary(replace(RESULTS, unblinded=(seen,)).to_dict())
+    text = summary(replace(RESULTS, unblinded=(seen,)))
     assert "unblinded by Emmy, 2026-01-02T03:04:05+00:00, configuration 0123456789abcdef" in text
     assert "Z exp" not in text
 
@@ -407,13 +407,16 @@ def test_stages_are_those_of_the_search():
 
 
 def test_summary_without_truth_or_limits():
-    bare = dict.fromkeys(vars(CUT)) | {"background_efficiency": 0.1, "n_obs": 5, "n_exp": 4.0}
-    text = summary(RESULTS.to_dict() | {"inclusive": None, "cuts": [bare], "closure": None})
+    unknown = dict.fromkeys(("threshold", "z", "p0", "mu_hat", "mu_up_obs", "sic"))
+    bare = replace(CUT, n_obs=5, n_exp=4.0, n_exp_error=0.0, mu_up_exp=(None,) * 5, **unknown)
+    text = summary(
+        replace(RESULTS, inclusive=bare, cuts=(replace(bare, background_efficiency=0.1),), closure={})
+    )
     assert "SIC" not in text
     assert "largest" not in text
     assert text.splitlines()[-1].split() == ["eps_B", "0.1", "-", "5", "4", "-", "-", "-", "-", "-"]
 
 
 def test_summary_is_narrow_enough_for_a_terminal():
-    text = summary(RESULTS.to_dict())
+    text = summary(RESULTS)
     assert max(map(len, text.splitlines())) <= 120

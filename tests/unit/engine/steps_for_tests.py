@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from hepflow.engine import executors
 from hepflow.engine import study as engine
-from hepflow.engine.job import UnfinishedError, derived, kept, published
+from hepflow.engine.job import UnfinishedError, derived, published, stored
 from hepflow.engine.plan import Plan, Step, by_name
 from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import ConfigError, FitError, InputError
@@ -25,14 +25,14 @@ def load(job, folder):
     return json.loads((folder / "value.json").read_text("utf-8"))
 
 
-@kept(save, load)
+@stored(save, load)
 def numbers(job):
     """Return the first few numbers."""
     made.append(job.name)
     return list(range(1, job.settings.get("n", 3) + 1))
 
 
-@kept(save, load)
+@stored(save, load)
 def total(job):
     """Return the sum of numbers."""
     made.append(job.name)
@@ -46,7 +46,7 @@ def squares(job):
     return [number**2 for number in job["numbers"]]
 
 
-@kept(save, load)
+@stored(save, load)
 def all_of_it(job):
     """Return the results of all that it needs, by what they are to this step, and what stands in the way of them."""
     made.append(job.name)
@@ -54,7 +54,7 @@ def all_of_it(job):
     return {need: failures[need] if failures[need] is not None else job[need] for need in job}
 
 
-@kept(save, load)
+@stored(save, load)
 def joined(job):
     """Return what helpers made, and make what they did not."""
     made.append(job.name)
@@ -65,7 +65,7 @@ def joined(job):
     return found
 
 
-@kept(save, load)
+@stored(save, load)
 def fails(job):
     """Say of its input or settings that they make no sense."""
     made.append(job.name)
@@ -73,7 +73,7 @@ def fails(job):
     raise kind(f"{job.name}: no luck")
 
 
-@kept(save, load)
+@stored(save, load)
 def in_parts(job):
     """Do one part of three a time."""
     made.append(job.name)
@@ -85,7 +85,7 @@ def in_parts(job):
     return done + 1
 
 
-@kept(save, load)
+@stored(save, load)
 def trained(job):
     """Leave a checkpoint, and take up that of another step."""
     made.append(job.name)
@@ -93,7 +93,7 @@ def trained(job):
     return [job.name, *(job.checkpoint(need).read_text("utf-8") for need in job if job[need])]
 
 
-@kept(save, load)
+@stored(save, load)
 def process(job):
     """Return the number of the process that makes it."""
     return os.getpid()
@@ -112,7 +112,7 @@ class Chosen:
     """What settings choose."""
 
 
-@kept(save, load)
+@stored(save, load)
 def of_chosen(job):
     """Return the name of what was chosen."""
     return job.chosen("what").__name__

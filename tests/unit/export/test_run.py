@@ -19,7 +19,7 @@ from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.records import write_json
 from hepflow.sample import Sample
 from hepflow.selection import Scorer, load_weights, save_weights
-from hepflow.selection.scores import Dealt
+from hepflow.selection.scores import SampleFolds
 from hepflow.stats import workspace
 
 CUTS = ("inclusive", "eps0.01", "eps0.001")
@@ -50,7 +50,7 @@ def trained():
     folds = dict.fromkeys(
         ("data", "template", "sidebands", "validation", "signal"), np.zeros(3, dtype=np.intp)
     )
-    scorer = Scorer(CrossFit(np.ones(3), np.zeros(3), (trees,)), Dealt(**folds))
+    scorer = Scorer(CrossFit(np.ones(3), np.zeros(3), (trees,)), SampleFolds(**folds))
     plan = TrainingPlan(epochs=1, batch_size=64, best_epochs=1)
     flow = partial(spline_autoregressive, layers=1, hidden=4)
     return scorer, Density(flow, plan, members=1).fit(sample, seed=1), sample

@@ -12,7 +12,7 @@ from hepflow.methods import Anode, Cathode, RAnode
 from hepflow.methods.anode import LEAST, DensityRatio
 from hepflow.methods.ranode import ResidualDensity
 from hepflow.sample import Sample
-from hepflow.selection import Truth, judge, score
+from hepflow.selection import Truth, crossfit_scores, score
 from hepflow.training import TrainingPlan
 
 TINY = partial(spline_autoregressive, layers=2, hidden=16, bins=4)
@@ -38,7 +38,11 @@ def data(toy):
 def fitted(request, toy, data):
     make = METHODS[request.param]
     background = make().fit(data, toy.windows, seed=3)
-    return make, background, judge(None, data, background, signal=toy.signal(200, seed=9), folds=2, seed=1)
+    return (
+        make,
+        background,
+        crossfit_scores(None, data, background, signal=toy.signal(200, seed=9), folds=2, seed=1),
+    )
 
 
 def test_the_template_is_that_of_cathode(fitted, data, toy):

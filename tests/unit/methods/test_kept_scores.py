@@ -51,8 +51,8 @@ def test_cross_fits_of_every_method(name, scorers, toy, tmp_path):
     fit = crossfit(scorers[name], data, template, folds=2, seed=1)
     save_weights(tmp_path / "w", fit)
     back = load_weights(tmp_path / "w", CrossFit)
-    other, dealt = toy.background(300, seed=7), np.arange(300) % 2
-    np.testing.assert_array_equal(back.score(other, dealt), fit.score(other, dealt))
+    other, fold_of = toy.background(300, seed=7), np.arange(300) % 2
+    np.testing.assert_array_equal(back.score(other, fold_of), fit.score(other, fold_of))
 
 
 def test_the_background_that_all_folds_share_is_written_once(scorers, background, toy, tmp_path):

@@ -13,10 +13,10 @@ from hepflow.selection import (
     Truth,
     Validation,
     combine,
+    crossfit_scores,
     cuts,
-    judge,
-    load_judged,
-    save_judged,
+    load_classifiers,
+    save_classifiers,
     score,
     score_together,
 )
@@ -200,9 +200,9 @@ def test_what_cannot_be_combined(mixed, backgrounds):
 def test_what_was_kept_is_combined_to_the_same_scores(mixed, backgrounds, together, toy, tmp_path):
     back = {}
     for name, background in backgrounds.items():
-        judged = judge(TREES, mixed, background, signal=toy.signal(400, 8), folds=2, seed=1)
-        save_judged(tmp_path / name, judged)
-        back[name] = load_judged(tmp_path / name, judged.scores)
+        judged = crossfit_scores(TREES, mixed, background, signal=toy.signal(400, 8), folds=2, seed=1)
+        save_classifiers(tmp_path / name, judged)
+        back[name] = load_classifiers(tmp_path / name, judged.scores)
     combined = combine(back, seed=1, pooled=4.0)
     for name in SAMPLES:
         assert np.array_equal(getattr(combined, name).score, getattr(together[1], name).score)
@@ -210,15 +210,15 @@ def test_what_was_kept_is_combined_to_the_same_scores(mixed, backgrounds, togeth
 
 
 def test_kept_folds_of_other_samples_are_refused(mixed, backgrounds, toy, tmp_path):
-    judged = judge(TREES, mixed, backgrounds["one"], signal=toy.signal(50, 8), folds=2, seed=1)
-    save_judged(tmp_path / "w", judged)
+    judged = crossfit_scores(TREES, mixed, backgrounds["one"], signal=toy.signal(50, 8), folds=2, seed=1)
+    save_classifiers(tmp_path / "w", judged)
     for part, scores in (
         ("signal", replace(judged.scores, signal=None)),
         ("data", replace(judged.scores, data=judged.scores.template)),
     ):
         with pytest.raises(InputError, match=f"w: folds of .* events for a sample '{part}' of"):
-            load_judged(tmp_path / "w", scores)
-    none = replace(judged.dealt, data=judged.dealt.data + 2)
-    save_judged(tmp_path / "w", replace(judged, dealt=none))
+            load_classifiers(tmp_path / "w", scores)
+    none = replace(judged.fold_of, data=judged.fold_of.data + 2)
+    save_classifiers(tmp_path / "w", replace(judged, fold_of=none))
     with pytest.raises(InputError, match="data: events of folds that none of 2 classifiers left out"):
-        load_judged(tmp_path / "w", judged.scores)
+        load_classifiers(tmp_path / "w", judged.scores)

@@ -9,7 +9,7 @@ from hepflow.catalogue import METHODS
 from hepflow.errors import ConfigError
 from hepflow.sample import Sample
 from hepflow.selection import score
-from hepflow.selection.scores import deal_all
+from hepflow.selection.scores import deal_samples
 from hepflow.studies.analysis.background import load_background, save_background
 from hepflow.studies.analysis.build import build_classifier, build_method
 
@@ -77,7 +77,7 @@ def test_a_background_that_is_read_again_deals_its_events_to_the_same_folds(
     background = scored(name).background
     save_background(tmp_path, background)
     again = load_background(tmp_path, data, toy.windows, 100, 13000)
-    folds = (vars(deal_all(data, one, 5, seed=1, signal=0)) for one in (background, again))
+    folds = (vars(deal_samples(data, one, 5, seed=1, signal=0)) for one in (background, again))
     assert all(np.array_equal(one, other) for one, other in zip(*map(dict.values, folds), strict=True))
     for part in ("replica", "validation_replica"):
         assert np.array_equal(getattr(background, part), getattr(again, part))

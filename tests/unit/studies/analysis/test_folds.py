@@ -45,9 +45,9 @@ def test_the_same_scores_with_and_without(scores, settings):
 
 def test_no_fold_is_trained_twice(scores, monkeypatch):
     trained = []
-    original = scoring.judge_without
+    original = scoring.train_without
     monkeypatch.setattr(
-        scoring, "judge_without", lambda *rest, **named: trained.append(rest[0]) or original(*rest, **named)
+        scoring, "train_without", lambda *rest, **named: trained.append(rest[0]) or original(*rest, **named)
     )
     scores(PROCESSES)
     assert trained == [0, 1]

@@ -14,7 +14,7 @@ from hepflow.errors import ConfigError
 from hepflow.features import features
 from hepflow.methods import Background, fit_sidebands
 from hepflow.sample import Sample
-from hepflow.selection import cuts, inclusive, judge, score
+from hepflow.selection import crossfit_scores, cuts, inclusive, score
 from hepflow.stats import SignalTemplate, with_samples, workspace
 from hepflow.storage import save_sample
 from hepflow.studies.analysis.inputs import open_input
@@ -90,7 +90,7 @@ def test_an_effect_on_weights_alone_leaves_every_score(analysis):
 
 def test_an_effect_on_features_changes_what_passes(analysis):
     data, background, signal = analysis
-    judged = judge(Slope(), data, background, signal=signal, folds=3, seed=5)
+    judged = crossfit_scores(Slope(), data, background, signal=signal, folds=3, seed=5)
     (nominal,) = cuts(judged.scores, [0.1], 100.0)
     shift = np.median(signal.features[:, 0]) - nominal.threshold  # to where half of the events pass
     first = np.eye(signal.features.shape[1])[0]

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 from hepflow.errors import ConfigError
 from hepflow.plots.matrix import draw_matrix
+from hepflow.studies.comparison.figures import draw_comparison, figures
 from hepflow.studies.comparison.figures.agreement import agreement
-from hepflow.studies.comparison.figures.draw import draw_comparison, figures
 from hepflow.studies.comparison.figures.injection_scan import injection_scan
 from hepflow.studies.comparison.figures.methods import looks
 from hepflow.studies.comparison.figures.sic_by_method import sic_by_method

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from hepflow.studies.comparison.figures.draw import figures
+from hepflow.studies.comparison.figures import figures
 from hepflow.studies.report import write_report
 
 HOSTILE = "<script>alert(1)</script>"

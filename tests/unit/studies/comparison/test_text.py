@@ -1,7 +1,7 @@
 """A comparison as text."""
 
 from hepflow.studies.comparison.record import Comparison, Estimate, MethodCut, MethodResult
-from hepflow.studies.comparison.text import table
+from hepflow.studies.comparison.text import text as table
 
 REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}
 

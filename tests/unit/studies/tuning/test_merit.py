@@ -8,7 +8,7 @@ import pytest
 from hepflow.errors import ConfigError
 from hepflow.methods import Background
 from hepflow.sample import Sample
-from hepflow.studies.tuning.merit import Bands, Trap, expected, log_likelihood
+from hepflow.studies.tuning.merit import Bands, SignalInBands, expected, log_likelihood
 
 
 class Exact:
@@ -42,7 +42,7 @@ def bands(toy):
 
 
 @pytest.fixture(scope="module")
-def trap(toy, bands):
+def filled(toy, bands):
     """The template is more of the toy's background, in both regions; signal is put in at two sigma."""
     template = toy.background(80_000, seed=2).without_truth()
     inside, beside = bands.windows.in_signal(template.mass), bands.windows.in_sidebands(template.mass)
@@ -54,7 +54,7 @@ def trap(toy, bands):
         replica=np.zeros(inside.sum(), dtype=np.intp),
         validation_replica=np.zeros(beside.sum(), dtype=np.intp),
     ).without(bands.hole)
-    return Trap.of(bands, background, toy.signal(1000, seed=3), 2.0, seed=4)
+    return SignalInBands.of(bands, background, toy.signal(1000, seed=3), 2.0, seed=4)
 
 
 def test_bands_hold_nothing_of_the_signal_region(toy, bands):
@@ -74,46 +74,48 @@ def test_log_likelihood_is_the_mean_over_the_bands(toy, bands):
     assert len(density.seen) + len(bands.judged) == len(bands.data)
 
 
-def test_signal_in_the_bands(bands, trap):
+def test_signal_in_the_bands(bands, filled):
     events = round(2.0 * np.sqrt(len(bands.judged)))
-    assert trap.injected == events
-    assert len(trap.data) == len(bands.data) + events
-    for signal in (trap.data.select(slice(len(bands.data), None)), trap.signal):
+    assert filled.injected == events
+    assert len(filled.data) == len(bands.data) + events
+    for signal in (filled.data.select(slice(len(bands.data), None)), filled.signal):
         assert np.isin(signal.mass, bands.judged.mass).all()
-    added = {tuple(row) for row in trap.data.features[len(bands.data) :]}
-    assert not added & {tuple(row) for row in trap.signal.features}
+    added = {tuple(row) for row in filled.data.features[len(bands.data) :]}
+    assert not added & {tuple(row) for row in filled.signal.features}
 
 
-def test_expected_significance(bands, trap):
+def test_expected_significance(bands, filled):
     """All signal has m_J1 near 400 GeV, and the template is right: Z is nearly that of the counts."""
-    found = expected(FirstFeature(), trap, 0.05, folds=2, seed=1)
-    threshold = np.quantile(trap.background.template.features[:, 0], 0.95)
+    found = expected(FirstFeature(), filled, 0.05, folds=2, seed=1)
+    threshold = np.quantile(filled.background.template.features[:, 0], 0.95)
     assert found.signal_efficiency == pytest.approx(
-        np.mean(trap.signal.features[:, 0] > threshold), abs=1e-12
+        np.mean(filled.signal.features[:, 0] > threshold), abs=1e-12
     )
     background = 0.05 * len(bands.judged)
     excess = max(0.0, found.non_closure**2 - found.non_closure_error**2)
-    wanted = found.signal_efficiency * trap.injected / np.sqrt(background + excess * background**2)
+    wanted = found.signal_efficiency * filled.injected / np.sqrt(background + excess * background**2)
     assert found.significance == pytest.approx(wanted)
     assert abs(found.non_closure) < 4 * found.non_closure_error
 
 
-def test_a_template_that_is_wrong_has_its_price(trap):
+def test_a_template_that_is_wrong_has_its_price(injected):
     """Half as many template events at high m_J1: the non-closure is no chance, and lowers Z."""
-    good = expected(FirstFeature(), trap, 0.05, folds=2, seed=1)
-    template = trap.background.template
+    good = expected(FirstFeature(), filled, 0.05, folds=2, seed=1)
+    template = filled.background.template
     high = template.features[:, 0] > np.quantile(template.features[:, 0], 0.9)
     keep = ~high | (np.arange(len(high)) % 2 == 0)
-    wrong = replace(trap.background, template=template.select(keep), replica=trap.background.replica[keep])
-    bad = expected(FirstFeature(), replace(trap, background=wrong), 0.05, folds=2, seed=1)
+    wrong = replace(
+        filled.background, template=template.select(keep), replica=filled.background.replica[keep]
+    )
+    bad = expected(FirstFeature(), replace(injected, background=wrong), 0.05, folds=2, seed=1)
     assert bad.non_closure > 0.5
     assert bad.significance < 0.6 * good.significance
 
 
-def test_signal_must_suffice(toy, bands, trap):
+def test_signal_must_suffice(toy, bands, filled):
     few = toy.signal(30, seed=1)
     with pytest.raises(ConfigError, match=r"tune\.significance: 2 asks for \d+ signal events"):
-        Trap.of(bands, trap.background, few, 2.0, seed=1)
+        SignalInBands.of(bands, filled.background, few, 2.0, seed=1)
     nowhere = Sample(np.full(500, 2600.0), np.zeros((500, 3)), toy.names)
     with pytest.raises(ConfigError, match="but 0 stand in the signal region"):
-        Trap.of(bands, trap.background, nowhere, 2.0, seed=1)
+        SignalInBands.of(bands, filled.background, nowhere, 2.0, seed=1)

@@ -19,7 +19,7 @@ _TINY = 1e-290  # p-values below have lost digits
 
 
 @dataclass(frozen=True, eq=False)
-class SlidingWindows:
+class BinWindows:
     """Windows on a spectrum of B bins, narrow ones first, made by `over`.
 
     Parameters
@@ -52,7 +52,7 @@ class SlidingWindows:
         *,
         sidebands: bool = False,
         deficit: bool = False,
-    ) -> SlidingWindows:
+    ) -> BinWindows:
         """Place windows of all widths, given in bins, on expected events (B,).
 
         Raises
