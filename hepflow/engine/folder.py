@@ -18,7 +18,7 @@ from hepflow.engine.lock import locked
 from hepflow.engine.notes import now, read_note
 from hepflow.engine.plan import Plan, differences
 from hepflow.errors import InputError
-from hepflow.records import write_json
+from hepflow.records import read_record, write_json
 
 RUN, STEP = "run.json", "step.json"
 LAYOUT = 2  # of a run folder: raised where its steps are kept in another way
@@ -84,7 +84,7 @@ class RunFolder:
                 raise InputError(f"{path}: no run of hepflow there; expected the --out of a `hepflow run`")
             return
         if marker.is_file():
-            owner = read_note(marker, Owner) or Owner({})
+            owner = _owner(marker)
             if owner.layout != LAYOUT:
                 raise InputError(
                     f"{path} was made by another version of hepflow, which kept its steps in another way. Choose "
@@ -210,6 +210,15 @@ class RunFolder:
                 shutil.rmtree(left, ignore_errors=True)
             else:
                 left.unlink(missing_ok=True)
+
+
+def _owner(marker: Path) -> Owner:
+    try:
+        return read_record(marker, Owner)
+    except InputError as error:
+        raise InputError(
+            f"{error}. It says whose run the folder holds: choose another --out, or remove that folder"
+        ) from None
 
 
 def refuse_links(folder: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hepflow.engine.notes import now
 from hepflow.engine.plan import Plan
 from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import InputError
-from hepflow.records import read_record, write_json
+from hepflow.records import read_json, read_record, write_json
 from hepflow.version import versions
 
 FILE = "provenance.json"
@@ -150,8 +150,7 @@ def record_run(
     start = time.perf_counter()
 
     def write(latest: Command) -> None:
-        found = read_provenance(folder.path)
-        write_json(folder.path / FILE, replace(found, runs=(*before, latest)))
+        _write(folder.path, replace(read_provenance(folder.path), runs=(*before, latest)))
 
     def end(outcome: str) -> None:
         made = {step: one.seconds for step, one in folder.records().items() if one.made >= entry.started}
@@ -200,4 +199,11 @@ def record_unblinding(folder: Path, by: str, config_hash: str) -> None:
     """
     found = read_provenance(folder)
     entry = Unblinding(by, now(), config_hash)
-    write_json(folder / FILE, replace(found, unblinded=(*found.unblinded, entry)))
+    _write(folder, replace(found, unblinded=(*found.unblinded, entry)))
+
+
+def _write(folder: Path, found: Provenance) -> None:
+    """Write what is known of a run folder, and leave what else stands in the file."""
+    path = folder / FILE
+    others = read_json(path) if path.exists() else {}
+    write_json(path, {**others, **asdict(found)})

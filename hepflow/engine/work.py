@@ -128,7 +128,7 @@ class Work:
         if self.failure(name) is None:
             with self.folder.replacing(name) as place:
                 write_text(place / FAILURE, reason)
-                self._finish(place, name, time.perf_counter())
+                self.folder.finish(place, self.plan, name, 0.0, [place / FAILURE])
 
     def _finish(self, place: Path, name: str, start: float, files: Iterable[Path] | None = None) -> None:
         """Write the record of a step; without `files`, all in its folder are its result."""

@@ -10,21 +10,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from hepflow.engine.study import Study
     from hepflow.studies.comparison.figures import draw_comparison
     from hepflow.studies.comparison.record import Comparison
     from hepflow.studies.known import study, study_of
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
-    from hepflow.studies.limits.record import RetrainedLimits
+    from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
     from hepflow.studies.report import write_report
     from hepflow.studies.search.figures import draw_run
     from hepflow.studies.tuning.record import Tuning
     from hepflow.studies.windows.figures import window_scan
-    from hepflow.studies.windows.record import WindowScan
+    from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 __all__ = [
     "Comparison",
+    "CutLimits",
+    "EfficiencyPoint",
+    "Excess",
     "RetrainedLimits",
+    "Study",
     "Tuning",
+    "WindowCut",
+    "WindowResult",
     "WindowScan",
     "draw_comparison",
     "draw_run",
@@ -37,18 +44,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Comparison": "comparison.record",
-    "RetrainedLimits": "limits.record",
-    "Tuning": "tuning.record",
-    "WindowScan": "windows.record",
-    "draw_comparison": "comparison.figures",
-    "draw_run": "search.figures",
-    "efficiency_curves": "limits.figures",
-    "retrained_limits": "limits.figures",
-    "study": "known",
-    "study_of": "known",
-    "window_scan": "windows.figures",
-    "write_report": "report",
+    "Comparison": "hepflow.studies.comparison.record",
+    "CutLimits": "hepflow.studies.limits.record",
+    "EfficiencyPoint": "hepflow.studies.limits.record",
+    "Excess": "hepflow.studies.windows.record",
+    "RetrainedLimits": "hepflow.studies.limits.record",
+    "Study": "hepflow.engine.study",
+    "Tuning": "hepflow.studies.tuning.record",
+    "WindowCut": "hepflow.studies.windows.record",
+    "WindowResult": "hepflow.studies.windows.record",
+    "WindowScan": "hepflow.studies.windows.record",
+    "draw_comparison": "hepflow.studies.comparison.figures",
+    "draw_run": "hepflow.studies.search.figures",
+    "efficiency_curves": "hepflow.studies.limits.figures",
+    "retrained_limits": "hepflow.studies.limits.figures",
+    "study": "hepflow.studies.known",
+    "study_of": "hepflow.studies.known",
+    "window_scan": "hepflow.studies.windows.figures",
+    "write_report": "hepflow.studies.report",
 }
 
 
@@ -56,4 +69,4 @@ def __getattr__(name: str) -> Any:
     """Import a public name on its first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module 'hepflow.studies' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"hepflow.studies.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(_HOMES[name]), name)

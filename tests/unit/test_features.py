@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.features import FEATURES, LABELS, dijet_mass, features
-from hepflow.readers.source import Chunk, Part, Source
+from hepflow.readers.source import Chunk, Source, SourceFile
 
 FIELDS = ("pt", "eta", "phi", "mass", "tau1", "tau2", "tau3")
 
@@ -26,7 +26,7 @@ def source(events, chunk=1000, fields=FIELDS, **columns):
             part = ak.with_field(part, part["jets"][list(only or fields)], "jets")
             yield Chunk(part, (("events read", len(part)),))
 
-    return Source((Part("toy", len(events), stream),), "toy", fields)
+    return Source((SourceFile("toy", len(events), stream),), "toy", fields)
 
 
 J1 = (500.0, 0.5, 3.0, 80.0, 0.4, 0.2, 0.1)

@@ -158,11 +158,12 @@ class Settings:
 class Study(engine.Study):
     """Sums of the first numbers, each a step; how many there are is read first."""
 
-    name = "sums"
+    room = HERE
     command = "sums CONFIG"
     record = f"{HERE}:Sums"
     file = "sums.json"
     final = "record"
+    beside = ()
     stages = ("read", "add")
     first = ("numbers",)
     unblinds = "sums CONFIG --unblind"

@@ -71,11 +71,11 @@ def test_a_file_where_the_folder_should_be(tmp_path):
     assert path.read_text(encoding="utf-8") == "42"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"identity": {}}', '{"identity": 3}', '{"other": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"identity": 3}', '{"other": 1}'])
 def test_a_damaged_marker_is_nobodys_run(tmp_path, text):
     RunFolder(tmp_path, IDENTITY)
     (tmp_path / "run.json").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="made by another version of hepflow"):
+    with pytest.raises(InputError, match=r"run\.json: .* It says whose run the folder holds"):
         RunFolder(tmp_path, IDENTITY)
 
 

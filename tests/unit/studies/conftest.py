@@ -109,7 +109,7 @@ def forbid(monkeypatch):
     homes = {
         "features": ("reading.features",),
         "background": ("background.method_of", "validation.method_of"),
-        "scores": ("scores.judge", "validation.classifier_of"),
+        "scores": ("scores.crossfit_scores", "validation.classifier_of"),
     }
 
     def forbid(*names):

@@ -135,7 +135,7 @@ def test_files_of_a_folder_that_are_no_records(text, folder, configure):
         before = (folder / name).read_bytes()
         (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
         if name == "run.json":
-            with pytest.raises(InputError, match="made by another version of hepflow"):
+            with pytest.raises(InputError, match="It says whose run the folder holds"):
                 STUDY.run(configure(), folder)
             (folder / name).write_bytes(before)
     assert "scores" not in RunFolder(folder, None).records()

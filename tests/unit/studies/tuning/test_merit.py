@@ -98,7 +98,7 @@ def test_expected_significance(bands, filled):
     assert abs(found.non_closure) < 4 * found.non_closure_error
 
 
-def test_a_template_that_is_wrong_has_its_price(injected):
+def test_a_template_that_is_wrong_has_its_price(filled):
     """Half as many template events at high m_J1: the non-closure is no chance, and lowers Z."""
     good = expected(FirstFeature(), filled, 0.05, folds=2, seed=1)
     template = filled.background.template
@@ -107,7 +107,7 @@ def test_a_template_that_is_wrong_has_its_price(injected):
     wrong = replace(
         filled.background, template=template.select(keep), replica=filled.background.replica[keep]
     )
-    bad = expected(FirstFeature(), replace(injected, background=wrong), 0.05, folds=2, seed=1)
+    bad = expected(FirstFeature(), replace(filled, background=wrong), 0.05, folds=2, seed=1)
     assert bad.non_closure > 0.5
     assert bad.significance < 0.6 * good.significance
 
