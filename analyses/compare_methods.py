@@ -19,7 +19,8 @@ import yaml
 
 import hepflow as hf
 from hepflow.config import load_config
-from hepflow.studies.comparison.figures import draw_comparison
+from hepflow.plots import save_all
+from hepflow.studies.comparison.figures import figures
 from hepflow.studies.comparison.study import STUDY as COMPARISON
 from hepflow.studies.comparison.text import text as table
 
@@ -109,7 +110,7 @@ def main() -> None:
     )
     together.write(options.out / "comparison.json")
     print(table(together))
-    draw_comparison(together, options.out / "figures")
+    save_all(figures(together), options.out / "figures")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from hepflow.cli import console, options
 from hepflow.cli.figures import fit_figures, write_figures
 from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
-from hepflow.cli.run import results_file
 from hepflow.cli.targets import refuse_options
 from hepflow.studies.search.text import text
 
@@ -55,7 +54,7 @@ def fit(
         refuse_options(f"{target} is a finished run, which `hepflow plot` draws", files)
         from hepflow.results import Results
 
-        results = Results.from_json(results_file(Path(target)))
+        results = Results.from_json(Path(target) / "results.json")
         if as_json:
             console.print_json(results.to_dict())
         else:

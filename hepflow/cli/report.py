@@ -26,7 +26,7 @@ def report(folder: Path, out: Path | None) -> None:
     nothing from elsewhere.
     """
     from hepflow.engine.folder import refuse_links
-    from hepflow.studies.report import write_report
+    from hepflow.studies.show import write_report
 
     if out is None:
         refuse_links(folder)

@@ -9,7 +9,6 @@ import click
 
 from hepflow.cli import console
 from hepflow.cli.studies import carry_out
-from hepflow.errors import InputError
 from hepflow.studies.search.stages import STAGES
 
 
@@ -102,27 +101,14 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     help="Folder for the figures [default: RUN/figures].",
 )
 def plot(folder: Path, out: Path | None) -> None:
-    """Draw the figures of a run anew, as PDF and PNG."""
-    results = results_file(folder)
+    """Draw the figures of a run anew, as PDF and PNG.
+
+    RUN is the folder of a finished study: a run, a scan, a comparison or limits with retraining.
+    """
     from hepflow.engine.folder import refuse_links
-    from hepflow.results import Results
-    from hepflow.studies.search.figures import draw_run
+    from hepflow.studies.show import draw
 
     if out is None:
         refuse_links(folder)
-    out = out or folder / "figures"
-    draw_run(Results.from_json(results), out)
-    click.echo(f"figures in {out}", err=True)
-
-
-def results_file(folder: Path) -> Path:
-    """Return the ``results.json`` of a run folder.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    if not (folder / "results.json").is_file():
-        raise InputError(f"{folder}: no results.json there; expected the folder of a finished `hepflow run`")
-    return folder / "results.json"
+    files = draw(folder, out)
+    click.echo(f"figures in {files[0].parent}", err=True)

@@ -18,7 +18,7 @@ from hepflow.engine.executors import Chosen, as_worker, open_pool
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.job import find
 from hepflow.engine.logs import logging_to
-from hepflow.engine.plan import HELPERS, Failing, Plan, Step, by_name
+from hepflow.engine.plan import HELPERS, Failing, Plan
 from hepflow.engine.provenance import (
     DONE,
     REPORTING,
@@ -126,26 +126,6 @@ class Study(ABC, Generic[C, R]):
     def hint(self, config: C, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return what is worth knowing at the end of a command, or of a dry run, which found so much `left`."""
         return None
-
-    def page(self, folder: Path) -> Any:
-        """Return the report of a finished run, as `hepflow.report.page` takes it.
-
-        Raises
-        ------
-        InputError
-            If this study has none.
-        """
-        if "report.html" not in self.beside:
-            raise InputError(f"{folder}: `{self.command}` has no report; {self.file} holds what it found")
-        return find(f"{self.room}.page:page")(folder)
-
-    def shown(self) -> tuple[Step, Step]:
-        """Return the steps that draw the record and report it."""
-        record = by_name(self.final)
-        return (
-            Step("figures", "figures", f"{self.room}.figures:draw", needs=record),
-            Step("report", "figures", f"{self.room}.page:report", needs=record, last=True),
-        )
 
     def place(self, config: Any) -> Path:
         """Return the folder that a run of this study goes to unless one is given."""

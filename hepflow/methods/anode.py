@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
 
 import numpy as np
 
 from hepflow.classifiers import Classifier
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.methods.background import Background
-from hepflow.methods.cathode import Cathode
+from hepflow.methods.cathode import OnCathode
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
@@ -30,7 +29,7 @@ def _small_density() -> Density:
 
 
 @dataclass
-class Anode:
+class Anode(OnCathode):
     """The CATHODE background, scored without a classifier.
 
     One density p(x | m) is learned from the sidebands and interpolated, another from the signal region; the score is
@@ -44,18 +43,7 @@ class Anode:
         The untrained density of the signal region's data.
     """
 
-    cathode: Cathode = field(default_factory=Cathode.fewer)
     density: Density = field(default_factory=_small_density)
-
-    @classmethod
-    def of(cls, **cathode: Any) -> Self:
-        """Return the method with these settings of CATHODE."""
-        return cls(Cathode.of(**cathode))
-
-    @property
-    def background_density(self) -> Density:
-        """The density that the template is drawn from."""
-        return self.cathode.density
 
     def fit(
         self,

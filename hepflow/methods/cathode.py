@@ -138,3 +138,26 @@ class Cathode:
         """Train the density on the sidebands, as `fit` does; errors as there."""
         _, sidebands = windows.split(data)
         self.density.fit(at_bin_centres(sidebands, windows.edges(self.bin_width)), seed, checkpoint)
+
+
+@dataclass
+class OnCathode:
+    """What methods have in common that score the CATHODE template in a way of their own.
+
+    Parameters
+    ----------
+    cathode
+        Density and template of the background.
+    """
+
+    cathode: Cathode = field(default_factory=Cathode.fewer)
+
+    @classmethod
+    def of(cls, **cathode: Any) -> Self:
+        """Return the method with these settings of CATHODE."""
+        return cls(Cathode.of(**cathode))
+
+    @property
+    def background_density(self) -> Density:
+        """The density that the template is drawn from."""
+        return self.cathode.density

@@ -14,7 +14,7 @@ from hepflow.classifiers import Classifier
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
-from hepflow.methods.cathode import Cathode
+from hepflow.methods.cathode import Cathode, OnCathode
 from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
@@ -24,7 +24,7 @@ SPACES = 5  # or all, where there are fewer flows
 
 
 @dataclass
-class LaCathode:
+class LaCathode(OnCathode):
     """The CATHODE template, classified in the latent space of its flows.
 
     A flow maps background at any m_jj to the same normal distribution: there the classifier cannot learn m_jj from
@@ -43,7 +43,6 @@ class LaCathode:
         If there are fewer flows than spaces.
     """
 
-    cathode: Cathode = field(default_factory=Cathode.fewer)
     spaces: int = SPACES
 
     def __post_init__(self) -> None:
@@ -54,15 +53,10 @@ class LaCathode:
             )
 
     @classmethod
-    def of(cls, *, spaces: int | None, **cathode: Any) -> Self:
+    def of(cls, *, spaces: int | None = None, **cathode: Any) -> Self:
         """Return the method with these settings, those of CATHODE among them."""
         made = Cathode.of(**cathode)
         return cls(made, spaces or min(SPACES, made.density.members))
-
-    @property
-    def background_density(self) -> Density:
-        """The density that the template is drawn from."""
-        return self.cathode.density
 
     def fit(
         self,

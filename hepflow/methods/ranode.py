@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.methods.anode import LEAST
 from hepflow.methods.background import Background
-from hepflow.methods.cathode import Cathode
+from hepflow.methods.cathode import Cathode, OnCathode
 from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
@@ -38,7 +38,7 @@ SPEED = (
 
 
 @dataclass
-class RAnode:
+class RAnode(OnCathode):
     """The CATHODE background, and a signal density fitted to what it does not explain.
 
     In the signal region ``p_data(x | m) = w p_s(x) + (1 - w) p_b(x | m)`` (eq. 2 of the paper) with the interpolated
@@ -63,7 +63,6 @@ class RAnode:
         If the fraction lies outside its range.
     """
 
-    cathode: Cathode = field(default_factory=Cathode.fewer)
     architecture: Callable[[int, int], Any] = field(
         default_factory=lambda: partial(spline_autoregressive, layers=2, hidden=32)
     )
@@ -78,16 +77,6 @@ class RAnode:
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
             raise ConfigError(f"R-ANODE: a signal fraction of {self.fraction:g}; expected one in (0, 1)")
-
-    @classmethod
-    def of(cls, **cathode: Any) -> Self:
-        """Return the method with these settings of CATHODE."""
-        return cls(Cathode.of(**cathode))
-
-    @property
-    def background_density(self) -> Density:
-        """The density that the template is drawn from."""
-        return self.cathode.density
 
     def fit(
         self,

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
 from hepflow.atomic import atomic_write
+from hepflow.engine.job import Job, published
 from hepflow.errors import ConfigError, InputError
 from hepflow.plots.style import DPI, NEUTRAL, style
 
@@ -93,6 +94,13 @@ def save_all(
     except OSError as error:
         raise InputError(f"{folder}: cannot be made a folder for figures ({error.strerror})") from None
     return [figure.save(folder / f"{name}.{suffix}") for name, figure in figures for suffix in formats]
+
+
+@published
+def draw(job: Job) -> list[Path]:
+    """Draw what a study has to show of its record."""
+    record = job.chosen("record").from_json(job.out / job.settings["file"])
+    return save_all(job.chosen("figures")(record), job.out / "figures")
 
 
 def file_format(name: str, where: str) -> str:

@@ -5,6 +5,7 @@ Every text is escaped when the page is made, but for the `Markup` that hepflow i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -105,6 +106,12 @@ class Section:
         """Return a section of the blocks that there are; a table without rows is none."""
         there = (block for block in blocks if block is not None)
         return cls(name, title, tuple(one for one in there if not isinstance(one, Table) or one.rows))
+
+    @classmethod
+    def warnings(cls, notes: Sequence[str]) -> Section:
+        """Return the section of all that puts the numbers in doubt."""
+        block = Notes(tuple(notes), grave=True) if notes else Text("None.")
+        return cls.of("warnings", "Warnings and problems", block)
 
     @property
     def grave(self) -> int:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from hepflow.engine.unblinding import Unblinding
 from hepflow.report import numbers
-from hepflow.report.blocks import Listing, Table
+from hepflow.report.blocks import Block, Listing, Section, Table, Text
 
 FILES = {"config.yaml": "Configuration", "provenance.json": "Provenance"}
 LONGEST = 100_000  # characters of a file that are shown
+
+
+class Recorded(Protocol):
+    """A record that says how it was made."""
+
+    @property
+    def config_hash(self) -> str:
+        """Of the configuration."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of the packages behind it."""
 
 
 def versions(found: Mapping[str, str]) -> Table | None:
@@ -33,6 +46,19 @@ def unblindings(found: Iterable[Unblinding]) -> Table | None:
     """Return when the data were looked at, by whom, and with which configuration."""
     rows = tuple((one.at, one.by, one.config_hash) for one in found)
     return Table("The data were unblinded", ("at (UTC)", "by", "configuration"), rows) if rows else None
+
+
+def section(record: Recorded, folder: Path, seed: int | None, *more: Block | None) -> Section:
+    """Return how a record was made: configuration, seed, what else the study tells, versions, and the files."""
+    seeded = "" if seed is None else f", seed {seed}"
+    return Section.of(
+        "made",
+        "How it was made",
+        Text(f"Configuration {record.config_hash}{seeded}."),
+        *more,
+        versions(record.versions),
+        *listings(folder),
+    )
 
 
 def listings(folder: Path) -> list[Listing]:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hepflow.atomic import write_text
+from hepflow.engine.job import Job, published
 from hepflow.report.blocks import Page
 from hepflow.version import __version__
 
@@ -37,6 +38,12 @@ def render(page: Page) -> str:
         policy=POLICY.format(digest),
         version=__version__,
     )
+
+
+@published
+def report(job: Job) -> list[Path]:
+    """Write the report that a study has of its record."""
+    return [write_page(job.chosen("page")(job.out), job.out / "report.html")]
 
 
 def write_page(page: Page, path: Path) -> Path:

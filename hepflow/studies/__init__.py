@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hepflow.engine.study import Study
-    from hepflow.studies.comparison.figures import draw_comparison
     from hepflow.studies.comparison.record import Comparison
     from hepflow.studies.known import study, study_of
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
-    from hepflow.studies.report import write_report
-    from hepflow.studies.search.figures import draw_run
+    from hepflow.studies.show import draw, write_report
     from hepflow.studies.tuning.record import Tuning
     from hepflow.studies.windows.figures import window_scan
     from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
@@ -33,8 +31,7 @@ __all__ = [
     "WindowCut",
     "WindowResult",
     "WindowScan",
-    "draw_comparison",
-    "draw_run",
+    "draw",
     "efficiency_curves",
     "retrained_limits",
     "study",
@@ -54,14 +51,13 @@ _HOMES = {
     "WindowCut": "hepflow.studies.windows.record",
     "WindowResult": "hepflow.studies.windows.record",
     "WindowScan": "hepflow.studies.windows.record",
-    "draw_comparison": "hepflow.studies.comparison.figures",
-    "draw_run": "hepflow.studies.search.figures",
+    "draw": "hepflow.studies.show",
     "efficiency_curves": "hepflow.studies.limits.figures",
     "retrained_limits": "hepflow.studies.limits.figures",
     "study": "hepflow.studies.known",
     "study_of": "hepflow.studies.known",
     "window_scan": "hepflow.studies.windows.figures",
-    "write_report": "hepflow.studies.report",
+    "write_report": "hepflow.studies.show",
 }
 
 

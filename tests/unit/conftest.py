@@ -15,7 +15,7 @@ from hepflow.report.blocks import Picture
 from hepflow.results import Results
 from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.limits.record import RetrainedLimits
-from hepflow.studies.report import write_report
+from hepflow.studies.show import write_report
 from hepflow.studies.windows.record import WindowScan
 
 FILES = {

@@ -10,6 +10,7 @@ from hepflow.catalogue import CLASSIFIERS, METHODS
 from hepflow.config import Config
 from hepflow.config.methods import MethodBlock
 from hepflow.engine.plan import HELPERS, Failing, Step, by_name
+from hepflow.engine.study import Study
 from hepflow.results import cut_name
 from hepflow.studies.analysis.inputs import effects_of
 from hepflow.studies.analysis.pieces import fingerprint, pieces, whole_files
@@ -234,3 +235,14 @@ def one_of_many(
     for step in own:
         needs = {need: names.get(other, other) for need, other in step.needs.items() if need not in without}
         yield replace(step, name=names[step.name], needs=needs, after=(), failing=Failing.KEPT)
+
+
+def shown(study: Study[Any, Any]) -> tuple[Step, Step]:
+    """Return the steps that draw and report the record of a study, by `figures` and `page` of its room."""
+    figures = {"record": study.record, "figures": f"{study.room}.figures:figures"}
+    page = {"page": f"{study.room}.page:page"}
+    settings, record = {"file": study.file}, by_name(study.final)
+    return (
+        Step("figures", "figures", "hepflow.plots.figure:draw", settings, record, chosen=figures),
+        Step("report", "figures", "hepflow.report.page:report", needs=record, chosen=page, last=True),
+    )

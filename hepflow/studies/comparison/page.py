@@ -6,10 +6,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from hepflow.engine.job import Job, published
 from hepflow.report import numbers, origin, paper
-from hepflow.report.blocks import Listing, Notes, Page, Section, Table, Text
-from hepflow.report.page import write_page
+from hepflow.report.blocks import Listing, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.studies.comparison.columns import columns
 from hepflow.studies.comparison.figures import figures
@@ -25,12 +23,6 @@ CAPTIONS = {  # kind of figure -> what it shows
     "overlap": "Overlap of the selected events",
     "injection_scan": "Significance improvement and local significance against signal over background",
 }
-
-
-@published
-def report(job: Job) -> list[Path]:
-    """Write the report."""
-    return [write_page(page(job.out), job.out / "report.html")]
 
 
 def page(folder: Path) -> Page:
@@ -62,15 +54,8 @@ def page(folder: Path) -> Page:
             Section.of("injection", "Against the signal in the data", shown("injection_scan")),
             Section.of("closure", "Closure", *_closures(comparison), shown("closure_bands")),
             Section.of("agreement", "How far the methods agree", shown("correlation", "overlap")),
-            Section.of("warnings", "Warnings and problems", *_warnings(comparison)),
-            Section.of(
-                "made",
-                "How it was made",
-                Text(f"Configuration {comparison.config_hash}."),
-                _trainings(comparison),
-                origin.versions(comparison.versions),
-                *origin.listings(folder),
-            ),
+            Section.warnings(_warnings(comparison)),
+            origin.section(comparison, folder, None, _trainings(comparison)),
             Section.of(
                 "paper",
                 "To paste in a paper",
@@ -157,13 +142,12 @@ def _closures(comparison: Comparison) -> list[Table]:
     return found
 
 
-def _warnings(comparison: Comparison) -> list[Notes | Text]:
-    told = tuple(
+def _warnings(comparison: Comparison) -> list[str]:
+    return [
         f"{one.title}, seed {one.seed}, {one.injected} injected: {note}"
         for one in comparison.results
         for note in (*one.problems, *one.warnings)
-    )
-    return [Notes(told, grave=True) if told else Text("None.")]
+    ]
 
 
 def _trainings(comparison: Comparison) -> Table:

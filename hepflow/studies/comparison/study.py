@@ -12,7 +12,7 @@ from hepflow.config.methods import Splines, density_settings
 from hepflow.engine.plan import Failing, Plan, Step, by_name, key_of
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
-from hepflow.studies.analysis.steps import classifier_class, method_class, reading, spectrum_of
+from hepflow.studies.analysis.steps import classifier_class, method_class, reading, shown, spectrum_of
 from hepflow.studies.comparison.record import Comparison
 
 ROOM = "hepflow.studies.comparison"
@@ -97,7 +97,7 @@ class Compare(Study[Config, Comparison]):
         }
         needs = by_name(*(step.name for step in steps if step.stage in ("result", "agreement")))
         steps.append(Step(self.final, self.final, f"{ROOM}.work:comparison", told, needs))
-        return Plan.of([*steps, *self.shown()])
+        return Plan.of([*steps, *shown(self)])
 
     def problems(self, record: Comparison) -> list[str]:
         """Return why no method could be run, where none could."""

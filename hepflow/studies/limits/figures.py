@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hepflow.engine.job import Job, published
 from hepflow.plots import artists
-from hepflow.plots.figure import Figure, canvas, finished, header, save_all
+from hepflow.plots.figure import Figure, canvas, finished, header
 from hepflow.plots.style import DATA, NEUTRAL, ONE_SIGMA, SIGNAL, TWO_SIGMA, WIDTH, sequence, styled
 from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 
@@ -25,12 +23,6 @@ LIMIT: dict[str, Any] = {
     "linestyle": "none",
     "zorder": 6,
 }
-
-
-@published
-def draw(job: Job) -> list[Path]:
-    """Draw efficiencies and limits."""
-    return save_all(figures(RetrainedLimits.from_json(job.out / "limits.json")), job.out / "figures")
 
 
 def figures(limits: RetrainedLimits, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:

@@ -7,21 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from hepflow.catalogue import method_title
-from hepflow.engine.job import Job, published
 from hepflow.report import numbers, origin, paper
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
-from hepflow.report.page import write_page
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name
 from hepflow.studies.limits.figures import figures
 from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 from hepflow.studies.limits.tables import bands, beside, efficiency, observed, over, passing, strengths
-
-
-@published
-def report(job: Job) -> list[Path]:
-    """Write the report."""
-    return [write_page(page(job.out), job.out / "report.html")]
 
 
 def page(folder: Path) -> Page:
@@ -51,18 +43,8 @@ def page(folder: Path) -> Page:
             Section.of("limits", "Limits", strengths(limits), bands(limits), passing(limits)),
             Section.of("efficiency", "Signal efficiency", efficiency(limits), shown("efficiency")),
             Section.of("blinding", "Blinding", _blinding(limits)),
-            Section.of(
-                "warnings",
-                "Warnings and problems",
-                Notes(problems, grave=True) if problems else Text("None."),
-            ),
-            Section.of(
-                "made",
-                "How it was made",
-                Text(f"Configuration {limits.config_hash}, seed {limits.seed}."),
-                origin.versions(limits.versions),
-                *origin.listings(folder),
-            ),
+            Section.warnings(problems),
+            origin.section(limits, folder, limits.seed),
             Section.of("paper", "To paste in a paper", *_paper(limits, folder)),
         ),
     )

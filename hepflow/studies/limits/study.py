@@ -13,7 +13,7 @@ from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
 from hepflow.sample import Sample
-from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many
+from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
 from hepflow.studies.limits.record import RetrainedLimits
 
 ROOM = "hepflow.studies.limits"
@@ -128,7 +128,7 @@ class Limits(Study[Config, RetrainedLimits]):
                 by_name("features", *trained, *proper),
             )
         )
-        return Plan.of([*steps, *self.shown()])
+        return Plan.of([*steps, *shown(self)])
 
     def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return what a dry run cannot know before the events are read."""

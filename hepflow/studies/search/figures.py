@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
-from hepflow.engine.job import Job, published
 from hepflow.plots.closure import closure
-from hepflow.plots.figure import Figure, save_all
+from hepflow.plots.figure import Figure
 from hepflow.plots.limits import limits
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
@@ -16,45 +14,6 @@ from hepflow.plots.significance import significance
 from hepflow.plots.training import losses
 from hepflow.plots.truth import improvement, rejection
 from hepflow.results import Results
-
-
-def draw_run(
-    results: Results, folder: str | Path, formats: Sequence[str] = ("pdf", "png"), *, label: str = "hepflow"
-) -> list[Path]:
-    """Draw all figures of a run.
-
-    Parameters
-    ----------
-    results
-        What the run found.
-    folder
-        Where the files go; made if need be.
-    formats
-        Any of pdf, png and svg.
-    label
-        Text above the upper left corner of each figure, such as the name of an experiment.
-
-    Returns
-    -------
-    list of Path
-        The files: ``spectra`` (all selections), ``spectrum_inclusive`` and ``spectrum_eps*``, ``significance``,
-        ``limits``, ``scores``, ``closure_sidebands``; and, where the results hold what they need,
-        ``closure_signal_region``, ``sic``, ``rejection`` and ``losses``.
-
-    Raises
-    ------
-    ConfigError
-        If a format is unknown.
-    InputError
-        If the folder cannot be written to.
-    """
-    return save_all(figures(results, label=label), folder, formats)
-
-
-@published
-def draw(job: Job) -> list[Path]:
-    """Draw the results."""
-    return draw_run(Results.from_json(job.out / "results.json"), job.out / "figures")
 
 
 def figures(results: Results, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:

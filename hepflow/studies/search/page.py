@@ -6,22 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from hepflow.catalogue import method_title
-from hepflow.engine.job import Job, published
 from hepflow.report import numbers, origin, paper
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
-from hepflow.report.page import write_page
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, largest, seen, selections
 from hepflow.results import Results
 from hepflow.studies.search import tables
 from hepflow.studies.search.captions import words
 from hepflow.studies.search.figures import figures
-
-
-@published
-def report(job: Job) -> list[Path]:
-    """Write the report."""
-    return [write_page(page(job.out), job.out / "report.html")]
 
 
 def page(folder: Path) -> Page:
@@ -72,15 +64,8 @@ def page(folder: Path) -> Page:
                 tables.skipped(results),
             ),
             Section.of("blinding", "Blinding", *_blinding(results)),
-            Section.of("warnings", "Warnings and problems", *_warnings(results)),
-            Section.of(
-                "made",
-                "How it was made",
-                Text(f"Configuration {results.config_hash}, seed {results.seed}."),
-                origin.timing(results.timing),
-                origin.versions(results.versions),
-                *origin.listings(folder),
-            ),
+            Section.warnings(_warnings(results)),
+            origin.section(results, folder, results.seed, origin.timing(results.timing)),
             Section.of("paper", "To paste in a paper", *_paper(results, folder)),
         ),
     )
@@ -156,15 +141,14 @@ def _blinding(results: Results) -> list[Block]:
     ]
 
 
-def _warnings(results: Results) -> list[Block]:
+def _warnings(results: Results) -> list[str]:
     problems = [(cut, problem) for cut in selections(results) for problem in cut.problems]
     untold = [
         f"{cut_name(cut)}: {problem}"
         for cut, problem in problems
         if not any(problem in warning for warning in results.warnings)
     ]
-    notes = Notes((*results.warnings, *untold), grave=True) if results.warnings or untold else None
-    return [notes or Text("None.")]
+    return [*results.warnings, *untold]
 
 
 def _paper(results: Results, folder: Path) -> list[Block]:

@@ -8,7 +8,7 @@ from hepflow.config import Config
 from hepflow.engine.plan import Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.results import Results
-from hepflow.studies.analysis.steps import analysis_steps, fits
+from hepflow.studies.analysis.steps import analysis_steps, fits, shown
 from hepflow.studies.search.stages import STAGES
 
 ROOM = "hepflow.studies.search"
@@ -49,7 +49,7 @@ class Search(Study[Config, Results]):
         }
         needs = by_name("features", "background", "scores", *validations, *fits(config))
         steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs))
-        return Plan.of([*steps, *self.shown()])
+        return Plan.of([*steps, *shown(self)])
 
 
 STUDY = Search()

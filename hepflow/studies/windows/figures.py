@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 
-from hepflow.engine.job import Job, published
 from hepflow.errors import ConfigError
 from hepflow.plots.artists import numbers, percent
-from hepflow.plots.figure import Figure, canvas, finished, header, save_all
+from hepflow.plots.figure import Figure, canvas, finished, header
 from hepflow.plots.p_scan import MARK
 from hepflow.plots.p_values import SMALLEST, p_text, set_p_axis, z_text
 from hepflow.plots.style import WIDTH, sequence, styled
@@ -20,12 +18,6 @@ from hepflow.studies.windows.record import WindowScan
 
 FILLED = 0.62  # share of the height above the lowest line; text and legend stand below
 THIN: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.6, "zorder": 2}
-
-
-@published
-def draw(job: Job) -> list[Path]:
-    """Draw the local p-values, where there are any."""
-    return save_all(figures(WindowScan.from_json(job.out / "scan.json")), job.out / "figures")
 
 
 def figures(scan: WindowScan, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:

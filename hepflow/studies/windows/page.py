@@ -5,22 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepflow.catalogue import method_title
-from hepflow.engine.job import Job, published
 from hepflow.report import numbers, origin, paper, texts
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
-from hepflow.report.page import write_page
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, seen
 from hepflow.studies.windows.figures import figures
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 WINDOW = "Signal region [GeV]"
-
-
-@published
-def report(job: Job) -> list[Path]:
-    """Write the report."""
-    return [write_page(page(job.out), job.out / "report.html")]
 
 
 def page(folder: Path) -> Page:
@@ -46,19 +38,8 @@ def page(folder: Path) -> Page:
             Section.of("found", "What was found", *_found(scan), gallery(drawn, "p_values")),
             Section.of("windows", "Windows", _significances(scan), _events(scan)),
             Section.of("blinding", "Blinding", *_blinding(scan)),
-            Section.of(
-                "warnings",
-                "Warnings and problems",
-                Notes(scan.problems, grave=True) if scan.problems else Text("None."),
-            ),
-            Section.of(
-                "made",
-                "How it was made",
-                Text(f"Configuration {scan.config_hash}, seed {scan.seed}."),
-                _regions(scan),
-                origin.versions(scan.versions),
-                *origin.listings(folder),
-            ),
+            Section.warnings(scan.problems),
+            origin.section(scan, folder, scan.seed, _regions(scan)),
             Section.of("paper", "To paste in a paper", *_paper(scan, folder)),
         ),
     )

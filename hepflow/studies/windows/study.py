@@ -12,7 +12,7 @@ from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
 from hepflow.regions import Window, Windows, sliding
-from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many
+from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
 from hepflow.studies.windows.record import WindowScan
 
 ROOM = "hepflow.studies.windows"
@@ -88,7 +88,7 @@ class WindowSearch(Study[Config, WindowScan]):
         }
         results = by_name(*(step.name for step in steps if step.stage == "result"))
         steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, results))
-        return Plan.of([*steps, *self.shown()])
+        return Plan.of([*steps, *shown(self)])
 
     def problems(self, record: WindowScan) -> list[str]:
         """Return why no window could be searched, where none could."""

@@ -287,13 +287,14 @@ def test_interrupt_of_another_command(hepflow, config, stages):
 
 def test_plot(hepflow, monkeypatch, config, stages):
     drawn = []
+    monkeypatch.setattr("hepflow.studies.search.figures.figures", lambda results, label: results)
     monkeypatch.setattr(
-        "hepflow.studies.search.figures.draw_run",
-        lambda results, folder: drawn.append((results, str(folder))),
+        "hepflow.studies.show.save_all",
+        lambda results, folder, formats: drawn.append((results, str(folder))) or [folder / "one.pdf"],
     )
     code, _, err = hepflow("plot", "runs/search")
     assert code == 1
-    assert "no results.json there" in err
+    assert "none of results.json, scan.json" in err
     hepflow("run", config)
     assert hepflow("plot", "runs/search")[0] == 0
     assert drawn == [(RESULTS, "runs/search/figures")]

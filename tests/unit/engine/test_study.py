@@ -169,8 +169,3 @@ def test_no_record(tmp_path):
     RunFolder(tmp_path / "run", {})
     with pytest.raises(InputError, match=r"sums\.json: cannot be read"):
         STUDY.read(tmp_path / "run")
-
-
-def test_a_study_without_a_report(out):
-    with pytest.raises(InputError, match=r"`sums CONFIG` has no report; sums\.json holds what it found"):
-        STUDY.page(out)

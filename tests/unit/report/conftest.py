@@ -3,7 +3,7 @@
 import pytest
 from made_up.comparison import COMPARISON
 
-from hepflow.studies.report import write_report
+from hepflow.studies.show import write_report
 
 
 @pytest.fixture(scope="session")

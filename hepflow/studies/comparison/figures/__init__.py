@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
-from hepflow.engine.job import Job, published
-from hepflow.plots.figure import Figure, save_all
+from hepflow.plots.figure import Figure
 from hepflow.studies.comparison.figures.agreement import agreement
 from hepflow.studies.comparison.figures.closure_bands import closure_bands
 from hepflow.studies.comparison.figures.injection_scan import injection_scan
 from hepflow.studies.comparison.figures.sic_by_method import sic_by_method
 from hepflow.studies.comparison.figures.sic_curves import sic_curves
 from hepflow.studies.comparison.record import Comparison, Matrix
-
-
-def draw_comparison(
-    comparison: Comparison,
-    folder: str | Path,
-    formats: Sequence[str] = ("pdf", "png"),
-    *,
-    label: str = "hepflow",
-) -> list[Path]:
-    """Draw all figures of a comparison of methods.
-
-    Parameters
-    ----------
-    comparison
-        What was found.
-    folder
-        Where the files go; made if need be.
-    formats
-        Any of pdf, png and svg.
-    label
-        Text above the upper left corner of each figure, such as the name of an experiment.
-
-    Returns
-    -------
-    list of Path
-        The files, of what the comparison holds the numbers for: for each injection ``sic_curves_*``,
-        ``sic_by_method_*``, ``closure_bands_*``, ``correlation_*`` and ``overlap_*_eps*``; and ``injection_scan``.
-
-    Raises
-    ------
-    ConfigError
-        If a format is unknown.
-    InputError
-        If the folder cannot be written to.
-    """
-    return save_all(figures(comparison, label=label), folder, formats)
-
-
-@published
-def draw(job: Job) -> list[Path]:
-    """Draw the comparison."""
-    return draw_comparison(Comparison.from_json(job.out / "comparison.json"), job.out / "figures")
 
 
 def figures(comparison: Comparison, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:

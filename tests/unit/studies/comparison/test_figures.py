@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import norm
 
 from hepflow.errors import ConfigError
+from hepflow.plots import save_all
 from hepflow.plots.matrix import draw_matrix
-from hepflow.studies.comparison.figures import draw_comparison, figures
+from hepflow.studies.comparison.figures import figures
 from hepflow.studies.comparison.figures.agreement import agreement
 from hepflow.studies.comparison.figures.injection_scan import injection_scan
 from hepflow.studies.comparison.figures.methods import looks
@@ -123,7 +124,7 @@ def test_which_figures_are_drawn(comparison):
 
 def test_figures_are_written(tmp_path):
     small = made_up(seeds=1, injections=(300,), methods=("cathode",))
-    written = draw_comparison(replace(small, matrices=()), tmp_path, formats=("png",))
+    written = save_all(figures(replace(small, matrices=())), tmp_path, formats=("png",))
     assert {path.name for path in written} == {
         f"{name}_300.png" for name in ("sic_curves", "sic_by_method", "closure_bands")
     }

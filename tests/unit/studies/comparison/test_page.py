@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 from hepflow.studies.comparison.figures import figures
-from hepflow.studies.report import write_report
+from hepflow.studies.show import write_report
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.studies.limits.figures import figures
 from hepflow.studies.limits.record import EfficiencyPoint
-from hepflow.studies.report import write_report
+from hepflow.studies.show import write_report
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -7,8 +7,9 @@ import pytest
 from made_up.falling import blinded_results
 
 from hepflow import ConfigError, InputError, Results
+from hepflow.plots import save_all
 from hepflow.plots.limits import limits
-from hepflow.studies.search.figures import draw_run, figures
+from hepflow.studies.search.figures import figures
 
 ALWAYS = {
     *("spectra", "spectrum_inclusive", "spectrum_eps0.1", "spectrum_eps0.01", "spectrum_eps0.001"),
@@ -39,7 +40,7 @@ def names(results):
 
 def test_every_figure_in_every_format(results, tmp_path):
     few = small(results, cuts=(), truth=results.truth)
-    written = draw_run(few, tmp_path / "new" / "figures", formats=("pdf", "png", "svg"))
+    written = save_all(figures(few), tmp_path / "new" / "figures", formats=("pdf", "png", "svg"))
     assert {path.name for path in written} == {f"{name}.{kind}" for name in names(few) for kind in MAGIC}
     for path in written:
         assert path.read_bytes().startswith(MAGIC[path.suffix[1:]])
@@ -62,8 +63,8 @@ def test_no_truth_no_truth_figures(make_results):
 def test_results_from_json_draw_the_same(results, tmp_path):
     few = small(results, cuts=())
     few.write(tmp_path / "results.json")
-    first = draw_run(few, tmp_path / "first")
-    second = draw_run(Results.from_json(tmp_path / "results.json"), tmp_path / "second")
+    first = save_all(figures(few), tmp_path / "first")
+    second = save_all(figures(Results.from_json(tmp_path / "results.json")), tmp_path / "second")
     assert [path.name for path in first] == [path.name for path in second]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
@@ -71,10 +72,10 @@ def test_results_from_json_draw_the_same(results, tmp_path):
 
 def test_the_users_style_neither_changes_nor_is_changed(results, tmp_path):
     few = small(results, cuts=())
-    draw_run(few, tmp_path / "first", formats=["png"])
+    save_all(figures(few), tmp_path / "first", formats=["png"])
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "green", "savefig.dpi": 17}):
         before = dict(mpl.rcParams)
-        second = draw_run(few, tmp_path / "second", formats=["png"])
+        second = save_all(figures(few), tmp_path / "second", formats=["png"])
         assert dict(mpl.rcParams) == before
     for path in second:
         assert path.read_bytes() == (tmp_path / "first" / path.name).read_bytes()
@@ -88,14 +89,14 @@ def test_pdf_has_no_date_and_fonts_that_every_reader_shows(results, tmp_path):
 
 def test_unknown_format(results, tmp_path):
     with pytest.raises(ConfigError, match=r"no figure format 'gif'; expected one of pdf, png, svg"):
-        draw_run(results, tmp_path / "figures", formats=["gif"])
+        save_all(figures(results), tmp_path / "figures", formats=["gif"])
     assert not (tmp_path / "figures").exists()
 
 
 def test_a_folder_that_cannot_be_made(results, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made a folder for figures"):
-        draw_run(results, tmp_path / "file")
+        save_all(figures(results), tmp_path / "file")
 
 
 def test_a_failed_save_leaves_the_old_file(results, tmp_path, monkeypatch):

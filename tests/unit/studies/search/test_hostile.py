@@ -13,8 +13,8 @@ from hepflow.engine.provenance import FILE
 from hepflow.engine.study import Blinding
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Results
-from hepflow.studies.report import write_report
 from hepflow.studies.search.study import STUDY
+from hepflow.studies.show import write_report
 
 pytestmark = pytest.mark.usefixtures("_quick_closure")
 DEEP = "[" * 100_000

@@ -11,8 +11,8 @@ from made_up.page import Read
 from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.sample import SkippedFile
-from hepflow.studies.report import write_report
 from hepflow.studies.search.figures import figures
+from hepflow.studies.show import write_report
 
 HEADINGS = [
     "What was found",

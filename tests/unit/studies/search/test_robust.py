@@ -12,8 +12,8 @@ import pytest
 
 from hepflow.cli import main
 from hepflow.engine.status import status
-from hepflow.studies.report import write_report
 from hepflow.studies.search.study import STUDY
+from hepflow.studies.show import write_report
 
 psutil = pytest.importorskip("psutil")  # comes with distributed
 HEAVY = {"torch", "pyhf", "sklearn", "matplotlib", "distributed", "nflows"}

@@ -229,10 +229,12 @@ def test_until_stops_there_and_goes_on_later(configure, tmp_path, forbid):
 def test_figures_are_drawn_from_the_results(folder, configure, monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        "hepflow.studies.search.figures.draw_run", lambda results, out: drawn.append((results, out)) or []
+        "hepflow.plots.figure.save_all", lambda figures, out: drawn.append((dict(figures), out)) or []
     )
     results = STUDY.run(configure(), folder)
-    assert drawn == [(results, folder / "figures")]
+    ((figures, out),) = drawn
+    assert out == folder / "figures"
+    assert {f"spectrum_{cut.name}" for cut in results.cuts} < set(figures)
 
 
 def test_real_data(configure, tmp_path):

@@ -56,8 +56,8 @@ def test_a_run_whose_report_was_not_made(folder, configure, monkeypatch):
     def fails(page, out):
         raise OSError("no space")
 
-    monkeypatch.setattr("hepflow.studies.search.figures.draw_run", lambda results, folder: [])
-    monkeypatch.setattr("hepflow.studies.search.page.write_page", fails)
+    monkeypatch.setattr("hepflow.plots.figure.save_all", lambda figures, folder: [])
+    monkeypatch.setattr("hepflow.report.page.write_page", fails)
     with pytest.raises(OSError, match="no space"):
         STUDY.run(configure(), folder)
     assert status(folder).outcome == "failed: no space"

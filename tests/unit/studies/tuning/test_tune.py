@@ -12,8 +12,8 @@ from hepflow.engine.folder import RunFolder
 from hepflow.engine.status import status
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.storage import load_sample, save_sample
-from hepflow.studies.report import write_report
 from hepflow.studies.reproduce import reproduce
+from hepflow.studies.show import write_report
 from hepflow.studies.tuning import work
 from hepflow.studies.tuning.record import Trial, Tuning, earlier
 from hepflow.studies.tuning.study import STUDY

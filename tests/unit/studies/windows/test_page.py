@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from hepflow.engine.unblinding import Unblinding
-from hepflow.studies.report import write_report
+from hepflow.studies.show import write_report
 from hepflow.studies.windows.figures import figures
 
 HOSTILE = "<script>alert(1)</script>"
