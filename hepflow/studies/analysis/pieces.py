@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,27 @@ def whole_files(entry: Input) -> list[str]:
 
 def fingerprint(paths: Iterable[str]) -> Fingerprints:
     """Return size, time and a hash of blocks of each local file; of a URL nothing but its name is known."""
-    found = {}
-    for path in paths:
-        if is_url(path):
-            found[path] = (0, 0, "")
-            continue
-        stat = Path(path).stat()
-        whole = str(Path(path).resolve())  # the same from wherever the command is given
-        found[whole] = (stat.st_size, stat.st_mtime_ns, _sampled(Path(path), stat.st_size))
-    return found
+    return {whole_path(path): _known(path) for path in paths}
 
 
-def _sampled(path: Path, size: int) -> str:
+def whole_path(path: str) -> str:
+    """Return the path of a file, the same from wherever the command is given; of a URL itself."""
+    return path if is_url(path) else str(Path(path).resolve())
+
+
+def _known(path: str) -> tuple[int, int, str]:
+    if is_url(path):
+        return 0, 0, ""
+    stat = Path(path).stat()
+    return (
+        stat.st_size,
+        stat.st_mtime_ns,
+        _sampled(Path(path), stat.st_size, (stat.st_mtime_ns, stat.st_ctime_ns)),
+    )
+
+
+@cache
+def _sampled(path: Path, size: int, _changed: tuple[int, int]) -> str:
     """Return a hash of a file's beginning, end and blocks between: a terabyte is not read to know a file again."""
     hashed = hashlib.blake2b(digest_size=16)
     with path.open("rb") as stream:
@@ -55,12 +65,9 @@ def pieces(entry: Input, effect: str | None, known: Mapping[str, Any]) -> list[d
     one piece.
     """
     paths = [path for _, one in entry.each(side_of(entry, effect)) for path in find_files(list(one.path))]
-    found = split({path: SIZE if is_url(path) else _size(path, known) for path in paths}, SIZE, MOST)
+    sizes = {path: SIZE if is_url(path) else int(known[whole_path(path)][0]) for path in paths}
+    found = split(sizes, SIZE, MOST)
     return found if len(found) > 1 else []
-
-
-def _size(path: str, known: Mapping[str, Any]) -> int:
-    return int(known[str(Path(path).resolve())][0])
 
 
 def split(sizes: Mapping[str, int], size: int, most: int) -> list[dict[str, Share]]:
