@@ -106,7 +106,7 @@ def _fitted(mu: FloatArray, y: FloatArray, weight: FloatArray, degree: int) -> t
         return None
     root = float(brentq(line, 0.0, 1.0))
     slope = float(-line.deriv()(root))
-    there = np.polynomial.polynomial.polyval(root, lines)
-    spread = max(float(np.std(there[1:])) if len(there) > 1 else 0.0, _PRECISION)
+    there = root ** np.arange(degree + 1) @ lines
+    spread = max(float(np.std(there[1:])), _PRECISION)
     width = float(mu[-1] - mu[0])
     return float(mu[0]) + root * width, spread / slope * width
