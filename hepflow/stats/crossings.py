@@ -18,6 +18,7 @@ WANTED = (0.7, 0.0, -0.7)  # ln of CLs over its value at the limit, near which t
 _NEAR = 0.35  # how near
 _APART = 1.02  # strengths as close as this count as the same
 _REACH = 1.5  # ln of CLs over its value at the limit, beyond which a strength has no weight
+_FAR = 2.0  # the same, beyond which its value does not place other strengths
 _PRECISION = 1e-3  # of CLs: that of the fits, where the toys' own error is none
 
 
@@ -72,8 +73,11 @@ def missing(mu: FloatArray, values: FloatArray, size: float) -> list[float]:
     if not monotone[0] > 0 > monotone[-1]:
         return []
     scale = _reach(size) / _REACH
+    curve = np.clip(
+        -monotone, -_FAR, _FAR
+    )  # a CLs of 1e-12 would draw all strengths to the other end of its gap
     wanted = [
-        float(np.interp(-scale * target, -monotone, mu))
+        float(np.interp(-scale * target, curve, mu))
         for target in WANTED
         if not np.any(np.abs(monotone - scale * target) < scale * _NEAR)
     ]

@@ -21,7 +21,7 @@ from hepflow.stats.toys import TIE, check_toys, free_value, mixture_weights, q_m
 TOYS = 2_000  # of each hypothesis, at each signal strength
 _AROUND = (1.0,)  # strengths tried first, in units of the asymptotic limits
 _EXTENSIONS = 6
-_ROUNDS = 4  # of toys at strengths that are missing near the limits
+_ROUNDS = 6  # of toys at strengths that are missing near the limits
 _RESAMPLED = 100  # sets of toys, drawn from those thrown: an error to 7 %
 _PRECISION = 1e-3  # of CLs: that of the fits, where the toys' own error is none
 _BANDS = (2, 1, 0, -1, -2)  # of q~mu without signal, for limits expected at -2 to 2 sigma
