@@ -145,7 +145,7 @@ def _limits(
     from hepflow.stats import CLsScan, cls_scan, upper_limit, upper_limit_toys
     from hepflow.stats.calculators import choose
 
-    calculator, reason = choose(chosen["calculator"], found.n_exp)
+    calculator, reason = choose(chosen["calculator"], profile)
     level, toys = chosen["level"], chosen["toys"]
     if calculator == "toys" and mu is not None:
         raise ConfigError(

@@ -144,7 +144,7 @@ calculator = _together(
         type=click.Choice(["auto", "asymptotic", "toys"]),
         default="auto",
         show_default=True,
-        help="Of p-values and limits; auto takes toys where fewer than 20 events are expected.",
+        help="Of p-values and limits; auto takes toys where fewer than 20 events are expected under the signal.",
     ),
     click.option("--seed", type=int, default=0, show_default=True, help="Of all toys."),
     click.option(

@@ -134,7 +134,7 @@ class Fit(Block):
     calculator: Literal["auto", "asymptotic", "toys"] = Field(
         "auto",
         description="What gives p-values and limits: asymptotic formulae, toys, or `auto`: toys where fewer than 20 "
-        "events are expected.",
+        "background events are expected under the signal's shape.",
     )
     toys: int | None = Field(
         None,

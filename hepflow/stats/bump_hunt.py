@@ -131,7 +131,8 @@ def bump_hunt(
     level
         Confidence level of the limits.
     calculator, toys, seed, limits
-        As for `hepflow.stats.inference.infer`: by default, toys where fewer than 20 events are expected, and limits.
+        As for `hepflow.stats.inference.infer`: by default, limits, too, and toys where fewer than 20
+        background events are expected under the signal's shape.
 
     Raises
     ------
@@ -171,13 +172,12 @@ def bump_hunt(
         z_expected=z_expected,
         spectrum=spectrum,
         signal=template,
-        **numbers_of(profile, n_exp, spectrum.blind, level, calculator, toys, seed, limits),
+        **numbers_of(profile, spectrum.blind, level, calculator, toys, seed, limits),
     )
 
 
 def numbers_of(
     profile: Profile,
-    expected: float,
     blind: bool,
     level: float,
     calculator: Calculator,
@@ -188,7 +188,6 @@ def numbers_of(
     """Return what a likelihood says of its signal, as fields of a `BumpHunt`."""
     found = infer(
         profile,
-        expected,
         level=level,
         calculator=calculator,
         toys=toys,

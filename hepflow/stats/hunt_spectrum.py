@@ -100,7 +100,7 @@ def hunt_spectrum(
     template = counting_signal(spectrum) if signal is None else signal
     profile = Profile(SmoothModel(smooth, edges, template), counts)
     n_exp, n_exp_error = profile.background(spectrum.in_signal)
-    numbers = numbers_of(profile, n_exp, False, level, calculator, toys, seed)
+    numbers = numbers_of(profile, False, level, calculator, toys, seed)
     return replace(result, n_exp=n_exp, n_exp_error=n_exp_error, **numbers)
 
 

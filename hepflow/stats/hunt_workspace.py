@@ -50,5 +50,5 @@ def hunt_workspace(
         error,
         workspace=dict(spec),
         n_obs=None if blind else float(np.sum(profile.data[: len(region)][region])),
-        **numbers_of(profile, expected, blind, level, calculator, toys, seed),
+        **numbers_of(profile, blind, level, calculator, toys, seed),
     )

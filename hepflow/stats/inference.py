@@ -44,7 +44,6 @@ class Inference:
 
 def infer(
     profile: Profile,
-    expected: float,
     *,
     level: float = 0.95,
     calculator: Calculator = "auto",
@@ -59,12 +58,10 @@ def infer(
     ----------
     profile
         The likelihood and its data.
-    expected
-        Background events where the signal would be: fewer than 20 call for toys.
     level
         Confidence level of the limits.
     calculator
-        "asymptotic", "toys", or "auto" to choose by `expected`.
+        "asymptotic", "toys", or "auto" to choose by the background events under the signal's shape.
     toys
         Their number, for each hypothesis; None for as many as each number needs.
     seed
@@ -81,7 +78,7 @@ def infer(
     FitError
         If the fits to the data do not converge. Where only limits fail, `problems` says so.
     """
-    name, reason = choose(calculator, expected)
+    name, reason = choose(calculator, profile)
     numbers: dict[str, float] = {}
     if not blind:
         found = discovery(profile)

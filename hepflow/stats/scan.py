@@ -13,7 +13,7 @@ from hepflow.errors import ConfigError, HepflowError
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
-from hepflow.stats.calculators import Calculator, choose
+from hepflow.stats.calculators import Calculator, check_calculator
 from hepflow.stats.global_p import GlobalSignificance
 from hepflow.stats.inference import infer
 from hepflow.stats.limits import check_level
@@ -23,8 +23,6 @@ from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalShape
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.toys import check_toys
-
-_CORE = 0.9  # share of the signal whose bins tell how many events are expected
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,8 +231,8 @@ class MassScan:
         level
             Their confidence level.
         calculator
-            "asymptotic", "toys", or "auto": toys where fewer than 20 background events are expected in the bins
-            that hold 90 % of the signal.
+            "asymptotic", "toys", or "auto": toys where fewer than 20 background events are expected under the
+            signal's shape.
         toys, seed
             As for `hepflow.stats.inference.infer`.
 
@@ -244,17 +242,15 @@ class MassScan:
             If `level` is not between 0 and 1, the calculator is unknown, or fewer than a hundred toys are asked for.
         """
         check_level(level)
-        choose(calculator, 0.0)
+        check_calculator(calculator)
         if toys is not None:
             check_toys(toys)
         columns = np.full((len(self.masses), 10), np.nan)
         chosen, problems = [], []
         for i, mass in enumerate(progress(self.masses, "masses", "mass")):
             try:
-                profile = self.profile(i)
                 found = infer(
-                    profile,
-                    self._expected(i, profile),
+                    self.profile(i),
                     level=level,
                     calculator=calculator,
                     toys=toys,
@@ -282,13 +278,6 @@ class MassScan:
             level=level,
             problems=tuple(problems),
         )
-
-    def _expected(self, index: int, profile: Profile) -> float:
-        """Return the background in the bins that hold most of the signal."""
-        signal = self.signals[index].counts[self.bins(float(self.masses[index]))]
-        order = np.argsort(-signal)
-        needed = int(np.searchsorted(np.cumsum(signal[order]), _CORE * signal.sum())) + 1
-        return float(profile.model.background[order[:needed]].sum())
 
 
 def _of_each_mass(spurious: ArrayLike, masses: int) -> FloatArray:

@@ -7,20 +7,25 @@ statistic q~mu (arXiv:1007.1727, eq. 16). The expected band comes from the quant
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from hepflow.errors import FitError
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
+from hepflow.stats.crossings import apart, crossing, missing
 from hepflow.stats.limits import CLsScan, UpperLimit, check_level, upper_limit
 from hepflow.stats.profile import AnyModel, Profile, as_profile
-from hepflow.stats.toys import check_toys, free_value, mixture_weights, q_mu_many, tail, throw
+from hepflow.stats.toys import TIE, check_toys, free_value, mixture_weights, q_mu_many, throw
 
 TOYS = 2_000  # of each hypothesis, at each signal strength
-_AROUND = (0.85, 1.1, 1.4)  # strengths tried, in units of the asymptotic limits
+_AROUND = (1.0,)  # strengths tried first, in units of the asymptotic limits
 _EXTENSIONS = 6
+_ROUNDS = 6  # of toys at strengths that are missing near the limits
+_RESAMPLED = 100  # sets of toys, drawn from those thrown: an error to 7 %
+_PRECISION = 1e-3  # of CLs: that of the fits, where the toys' own error is none
 _BANDS = (2, 1, 0, -1, -2)  # of q~mu without signal, for limits expected at -2 to 2 sigma
+_RANKS = stats.norm.cdf(_BANDS)
 _LIMITS = ("observed", *(f"expected at {-band} sigma" for band in _BANDS))
 
 
@@ -34,9 +39,10 @@ def upper_limit_toys(
 ) -> CLsScan:
     """Return observed and expected upper limits on the signal strength from toys.
 
-    CLs is computed at strengths around the asymptotic limits; a limit is where a parabola through the logarithms of
-    the nearest CLs crosses ``1 - level``. The error of an expected limit holds that of the quantile, which is large
-    where few events are expected and the limit jumps from one count to the next.
+    CLs is computed at strengths around the asymptotic limits, then at strengths near each limit as the toys give it,
+    until some lie close to it on both sides; a limit is where a parabola through the logarithms of the CLs near it
+    crosses ``1 - level``. The errors are the spread of resampled toys. That of an expected limit holds the
+    quantile's, which is large where few events are expected and the limit jumps from one count to the next.
 
     Parameters
     ----------
@@ -59,43 +65,50 @@ def upper_limit_toys(
     """
     check_level(level)
     check_toys(toys)
-    profile = as_profile(model, data)
+    profile, size = as_profile(model, data), 1.0 - level
     scan = _Toys(profile, toys, np.random.default_rng(seed))
     rough = upper_limit(profile, level=level)
     start = np.unique(np.outer([rough.observed, *rough.expected], _AROUND).ravel())
     strengths = progress(_thinned(start), "signal strengths", "strength")
     points = {mu: scan.cls(mu) for mu in strengths}
     for _ in range(_EXTENSIONS):
-        values = np.array([points[mu][0] for mu in sorted(points)])
-        if np.any(values[-1] > (1 - level) / 2):
+        if np.any(points[max(points)][0] > size / 2):
             mu = 1.4 * max(points)
-        elif np.any(values[0] < (1 - level) * 2):
+        elif np.any(points[min(points)][0] < size * 2):
             mu = min(points) / 1.4
         else:
             break
         points[mu] = scan.cls(mu)
-    grid = np.array(sorted(points))
-    values, errors = (np.array([points[mu][k] for mu in grid]) for k in (0, 1))
-    crossings, problems = np.full((values.shape[1], 2), np.nan), []
-    for k in range(values.shape[1]):
+    for _ in range(_ROUNDS):
+        grid, values = _sorted(points)
+        wanted = {mu for k in range(len(_LIMITS)) for mu in missing(grid, values[0, :, k], size)}
+        chosen: list[float] = []
+        for mu in sorted(wanted):
+            if not chosen or apart(mu, chosen):
+                chosen.append(mu)
+        if not chosen:
+            break
+        points |= {mu: scan.cls(mu) for mu in chosen}
+    grid, values = _sorted(points)
+    found, problems = np.full((len(_LIMITS), 2), np.nan), []
+    for k, name in enumerate(_LIMITS):
         try:
-            crossings[k] = _crossing(grid, values[:, k], errors[:, k], 1 - level)
+            found[k] = crossing(grid, values[:, :, k], size)
         except FitError as error:
-            if k < len(_LIMITS):
-                problems.append(f"{_LIMITS[k]} limit: {error}")
-    limits, spread = crossings[:6, 0], crossings[:6, 1]
-    if not np.any(np.isfinite(limits)):
+            problems.append(f"{name} limit: {error}")
+    if not np.any(np.isfinite(found[:, 0])):
         raise FitError(problems[0])
-    spread[1:] = np.hypot(spread[1:], 0.5 * np.abs(crossings[11:, 0] - crossings[6:11, 0]))
     limit = UpperLimit(
-        float(limits[0]),
-        tuple(limits[1:].tolist()),
+        float(found[0, 0]),
+        tuple(found[1:, 0].tolist()),
         level,
         calculator="toys",
-        errors=tuple(spread.tolist()),
+        errors=tuple(found[:, 1].tolist()),
         problems=tuple(problems),
     )
-    return CLsScan(grid, values[:, :6], limit, errors[:, :6])
+    errors = np.maximum(np.std(values[1:], axis=0), _PRECISION * values[0])
+    unseen = values[0] < 4.0 * scan.least  # a toy or two, or none: resampled, they say nothing
+    return CLsScan(grid, values[0], limit, np.where(unseen, np.maximum(errors, 2.0 * scan.least), errors))
 
 
 class _Toys:
@@ -103,36 +116,57 @@ class _Toys:
 
     def __init__(self, profile: Profile, toys: int, rng: np.random.Generator) -> None:
         self.profile, self.model, self.toys, self.rng = profile, profile.model, toys, rng
+        self.least = 0.5 / toys  # the p-value that stands for none of the toys
         self.null = profile.conditional(0.0).x
         self.background = throw(self.model, self.null, toys, rng)
         self.best = free_value(self.model, self.background, self.null)
-        ranks = stats.norm.cdf(_BANDS)
-        error = np.sqrt(ranks * (1.0 - ranks) / toys)
-        self.ranks = np.clip(np.concatenate([ranks, ranks - error, ranks + error]), 0.0, 1.0)
+        self.again = int(rng.integers(2**63))  # resamples the toys without signal alike at all strengths
 
-    def cls(self, mu: float) -> tuple[FloatArray, FloatArray]:
-        """Return CLs at a signal strength, and its errors, each ``(16,)``.
+    def cls(self, mu: float) -> FloatArray:
+        """Return CLs at a signal strength, observed and expected, then that of resampled toys, ``(1 + R, 6)``.
 
-        That observed, those expected, and those expected with the ranks of the quantiles an error lower and higher.
         Both p-values use the toys of both hypotheses, weighted: those without signal fill the tail of the other.
         """
         there = self.profile.conditional(mu).x
         signal = throw(self.model, there, self.toys, self.rng)
         q = np.concatenate(
             [
-                q_mu_many(self.model, signal, mu, there),
                 q_mu_many(self.model, self.background, mu, there, self.best),
+                q_mu_many(self.model, signal, mu, there),
             ]
         )
-        weights = mixture_weights(
-            self.model, np.concatenate([signal, self.background]), [there, self.null], [self.toys] * 2
-        )
-        quantiles = np.quantile(q[self.toys :], self.ranks, method="nearest")
-        seen = np.concatenate([[self._observed(mu)], quantiles])
-        (both, both_error), (alone, alone_error) = (tail(q, weight, seen) for weight in weights)
-        both, alone = np.maximum(both, 1e-12), np.maximum(alone, 0.5 / self.toys)
-        relative = np.hypot(both_error / both, alone_error / alone)
-        return both / alone, both / alone * np.maximum(relative, 1e-3)
+        both = np.concatenate([self.background, signal])
+        weights = mixture_weights(self.model, both, [there, self.null], [self.toys] * 2)
+        order = np.argsort(q)
+        q, weights, alone = q[order], weights[:, order], order < self.toys
+        observed = self._observed(mu)
+        found = [self._values(q, weights, alone, np.ones(len(q)), observed)]
+        shared = np.random.default_rng(self.again)
+        for _ in range(_RESAMPLED):
+            counts = np.concatenate([each.poisson(1.0, self.toys) for each in (shared, self.rng)])[order]
+            found.append(self._values(q, weights, alone, counts, observed))
+        return np.stack(found)
+
+    def _values(
+        self,
+        q: FloatArray,
+        weights: FloatArray,
+        alone: NDArray[np.bool_],
+        counts: FloatArray,
+        observed: float,
+    ) -> FloatArray:
+        """Return CLs (6,), observed and expected, of rising statistics (2T,) that stand for `counts` toys each."""
+        repeated = np.cumsum(np.where(alone, counts, 0))
+        n_alone = repeated[-1]
+        ranks = np.searchsorted(repeated, np.rint(_RANKS * (n_alone - 1)), side="right")
+        seen = np.append(observed, q[ranks])
+        first = np.searchsorted(q, seen - TIE * (1.0 + np.abs(seen)))
+        each = counts * np.where(alone, 0.5 / n_alone, 0.5 / (counts.sum() - n_alone))
+        above = np.zeros((2, len(q) + 1))
+        np.cumsum((weights * each)[:, ::-1], axis=1, out=above[:, 1:])
+        both, without = above[:, len(q) - first]
+        both = np.where(both > 0, both, self.least)
+        return np.asarray(both / np.maximum(without, self.least))
 
     def _observed(self, mu: float) -> float:
         profile = self.profile
@@ -151,21 +185,7 @@ def _thinned(strengths: FloatArray) -> list[float]:
     return kept
 
 
-def _crossing(mu: FloatArray, values: FloatArray, errors: FloatArray, size: float) -> tuple[float, float]:
-    """Return where ``ln CLs`` crosses ``ln size``, and its statistical error, from the points around it."""
-    y, sigma = np.log(values / size), np.maximum(errors / values, 2e-3)
-    above = np.flatnonzero(y > 0)
-    if not len(above) or above[-1] + 1 == len(mu):
-        raise FitError(
-            f"toys exclude no signal strength between {mu[0]:.3g} and {mu[-1]:.3g} (CLs {values[0]:.2g} to "
-            f"{values[-1]:.2g}): throw more toys, or use asymptotic limits"
-        )
-    last = int(above[-1])
-    near = slice(max(last - 2, 0), last + 4)
-    x, y_near, sigma = mu[near], y[near], sigma[near]
-    line = np.polynomial.Polynomial.fit(x, y_near, min(2, len(x) - 1), w=1 / sigma)
-    if line(x[0]) * line(x[-1]) >= 0:  # bent by noise
-        line = np.polynomial.Polynomial.fit(mu[last : last + 2], y[last : last + 2], 1)
-        x = mu[last : last + 2]
-    root = float(optimize.brentq(line, x[0], x[-1]))
-    return root, float(1.0 / (abs(line.deriv()(root)) * np.sqrt(np.sum(np.exp(-0.5 * y_near**2) / sigma**2))))
+def _sorted(points: dict[float, FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """Return strengths, rising, and CLs of the toys and of resampled ones at them, shape ``(1 + R, G, 6)``."""
+    grid = np.array(sorted(points))
+    return grid, np.stack([points[mu] for mu in grid], axis=1)

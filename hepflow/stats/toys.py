@@ -22,7 +22,7 @@ from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.profile import AnyModel, Profile, as_profile
 
 TOYS = 10_000
-_TIE = 1e-5  # of a test statistic: the same counts give the same value up to the fits' precision
+TIE = 1e-5  # of a test statistic: the same counts give the same value up to the fits' precision
 _RARE = 1.5  # sigma, from where on toys are thrown with signal, too
 
 
@@ -179,7 +179,7 @@ def p0_toys(
 
 def tail(toys: FloatArray, weights: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the p-values of observed statistics (K,) and their errors, from weighted toys (T,); ties count."""
-    hits = weights * (toys >= (observed - _TIE * (1.0 + np.abs(observed)))[:, None])
+    hits = weights * (toys >= (observed - TIE * (1.0 + np.abs(observed)))[:, None])
     return np.mean(hits, axis=1), np.std(hits, axis=1) / np.sqrt(len(toys))
 
 

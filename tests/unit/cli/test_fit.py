@@ -24,7 +24,7 @@ def test_text_names_calculator_and_orders(hepflow, mjj):
     first, _, function, heading, *orders = out.splitlines()
     assert first.startswith("Z = ")
     assert "asymptotic: " in first
-    assert "events expected, 20 or more" in first
+    assert "events expected under the signal's shape, 20 or more" in first
     assert function.startswith("dijet function, p0 (1 - x)^p1")
     assert heading.split() == ["shape", "parameters", "chi2/ndf", "p", "F-test", "p"]
     assert sum(line.endswith("<- taken") for line in orders) == 1

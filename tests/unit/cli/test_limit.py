@@ -24,7 +24,7 @@ def test_hello_world_of_pyhf(hepflow, write_workspace):
     assert found["values"][1] == pytest.approx([0.05251497, *expected], rel=1e-4)
     assert found["limit"]["observed"] == pytest.approx(1.01156939, rel=1e-5)
     assert found["limit"]["expected"] == pytest.approx([0.5599, 0.7570, 1.06235, 1.50117, 2.0508], rel=1e-4)
-    assert found["calculator_reason"] == "101 events expected, 20 or more"
+    assert found["calculator_reason"] == "100 events expected under the signal's shape, 20 or more"
 
 
 def test_text(hepflow, write_workspace):
@@ -33,7 +33,7 @@ def test_text(hepflow, write_workspace):
     first, bands, calculator, _, heading, *rows = out.splitlines()
     assert first == "95 % CLs upper limit on mu: 1.01 observed, 1.06 expected"
     assert bands.endswith("0.56, 0.757, 1.06, 1.5, 2.05")
-    assert calculator == "asymptotic: 101 events expected, 20 or more"
+    assert calculator == "asymptotic: 100 events expected under the signal's shape, 20 or more"
     assert heading.split()[:3] == ["mu", "CLs", "obs"]
     assert rows[-1].split()[:3] == ["1", "0.0525", "0.00261"]
     assert Path("cls.pdf").stat().st_size > 5000
@@ -46,13 +46,13 @@ def test_few_events_take_toys(hepflow, write_workspace):
     code, out, _ = hepflow("limit", name, "--json", "--plot", "cls.png")
     found = json.loads(out)
     assert code == 0
-    assert found["calculator_reason"] == "1 events expected, fewer than 20"
+    assert found["calculator_reason"] == "1 events expected under the signal's shape, fewer than 20"
     assert found["limit"]["calculator"] == "toys"
     assert found["limit"]["observed"] == pytest.approx(2.9957, rel=0.03)
     assert "+-" in hepflow("limit", name, "--toys", 500)[1].splitlines()[0]
     code, _, err = hepflow("limit", name, "--mu", 0, 5, 1)
     assert code == 2
-    assert "toys (1 events expected, fewer than 20)" in err
+    assert "toys (1 events expected under the signal's shape, fewer than 20)" in err
     asymptotic = json.loads(hepflow("limit", name, "--calculator", "asymptotic", "--json")[1])
     assert asymptotic["limit"]["observed"] == pytest.approx(2.336, abs=0.001)
 

@@ -53,6 +53,19 @@ def test_errors_cover(poisson):
     assert pulls[:, 0].std() > 0.4
 
 
+def test_a_large_excess_has_one_limit_and_the_error_of_repeated_seeds(poisson):
+    """66 events over 14: far beyond the limit no toy is seen, and nothing there may bend the curve."""
+    model, wanted = poisson(14.0), exact(66, 14)
+    found = [upper_limit_toys(model, [66.0], toys=500, seed=seed).limit for seed in range(20)]
+    limits = np.array([limit.observed for limit in found])
+    quoted = np.sqrt(np.mean([limit.errors[0] ** 2 for limit in found]))
+    spread = limits.std(ddof=1)
+    assert limits.mean() == pytest.approx(wanted, rel=0.02)
+    assert quoted / 1.3 < spread < 1.3 * quoted
+    assert np.diff(np.sort(limits)).max() < 2 * spread  # no second mode
+    assert np.max(np.abs(limits / wanted - 1)) < 0.05
+
+
 def test_errors_of_expected_limits_hold_those_of_the_quantiles(poisson):
     """All strengths share the toys without signal, whose quantiles move the whole curve."""
     model = poisson(100.0)

@@ -196,7 +196,7 @@ def test_toys_where_few_events_are_expected(folder, configure):
     results = Results.from_json(folder / "results.json")
     tight = results.cuts[-1]
     assert (results.inclusive.calculator, tight.calculator) == ("asymptotic", "toys")
-    assert tight.calculator_reason.endswith("events expected, fewer than 20")
+    assert tight.calculator_reason.endswith("events expected under the signal's shape, fewer than 20")
     assert tight.p0_error is not None
 
 
