@@ -204,8 +204,8 @@ class Results(Record):
         Seconds per stage.
     trials
         The largest excess of all selections, with the trials of looking behind each: ``background_efficiency``,
-        ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``, ``factor``, ``extrapolated`` and ``toys``; None where
-        cuts are blinded.
+        ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``, ``factor``, ``extrapolated``, ``toys`` and
+        ``calculator``, as in `hepflow.stats.Trials`; None where cuts are blinded.
     unblinded
         Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
     skipped_files

@@ -97,8 +97,8 @@ def excess_lines(scan: Scan) -> list[str]:
 
 def _global(found: GlobalSignificance) -> list[str]:
     toys = len(found.max_z)
-    by_toys = f"p < {1 / toys:.1g}: none of {toys} toys has as much"
-    if found.p > 0:
+    by_toys = f"p < {found.p:.1g}, Z > {found.z:.2f}: none of {toys} toys has as much"
+    if found.reached:
         by_toys = f"Z = {found.z:.2f}, p = {with_error(found.p, found.p_error)}, from {toys} toys"
     crossings = with_error(found.upcrossings, found.upcrossings_error)
     return [

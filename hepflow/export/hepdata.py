@@ -101,8 +101,8 @@ def scan_tables(scan: Scan) -> list[Table]:
     """
     largest, found = "", scan.global_significance
     if found is not None:
-        largest = f" The largest excess, at {found.mass:g} GeV, has a global p-value of "
-        largest += f"{with_error(found.p, found.p_error)}."
+        p = with_error(found.p, found.p_error) if found.reached else f"less than {found.p:.1g}"
+        largest = f" The largest excess, at {found.mass:g} GeV, has a global p-value of {p}."
     fitted = np.isfinite([scan.p0, scan.z, scan.mu_hat, scan.mu_hat_error]).all(axis=0)
     tables = []
     if fitted.any():
@@ -162,7 +162,8 @@ def _trials(run: Results) -> str:
         return ""
     return (
         f" The largest excess, at {found['background_efficiency']:g}, has a p-value of "
-        f"{with_error(found['p'], found['p_error'])} with the trials of all selections."
+        f"{with_error(found['p'], found['p_error'])} with the trials of all selections"
+        f"{', whose factor is extrapolated from toys' if found.get('extrapolated') else ''}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What several figures draw: data points, expectation with its band, pulls, ranges and numbers in words."""
+"""What several figures draw: data points, expectation with its band, significances, ranges, numbers in words."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def draw_expected(
     return Patch(facecolor=(colour, 0.35), edgecolor=colour)
 
 
-def draw_pulls(ax: Axes, edges: FloatArray, pulls: FloatArray, colour: str, seen: FloatArray) -> None:
-    """Fill a panel with pulls per bin, on an axis that shows all values in `seen` and -3 to 3 at least."""
-    known = np.where(np.isfinite(pulls), pulls, 0.0)
+def draw_significances(ax: Axes, edges: FloatArray, z: FloatArray, colour: str, seen: FloatArray) -> None:
+    """Fill a panel with the significance per bin, on an axis that shows all in `seen` and -3 to 3 at least."""
+    known = np.where(np.isfinite(z), z, 0.0)
     ax.stairs(known, edges, fill=True, color=colour, alpha=0.75, linewidth=0, zorder=2)
     ax.axhline(0, color="black", linewidth=0.7, zorder=3)
     for level in (-2, 2):
@@ -71,14 +71,6 @@ def draw_pulls(ax: Axes, edges: FloatArray, pulls: FloatArray, colour: str, seen
     ax.set_ylim(1.15 * low, 1.15 * high)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 3, 5, 10], integer=True))
     ax.yaxis.set_minor_locator(NullLocator())
-
-
-def pulls(observed: FloatArray, expected: FloatArray, error: FloatArray) -> FloatArray:
-    """Return ``(observed - expected) / sqrt(expected + error^2)``, NaN where nothing is expected."""
-    variance = expected + error**2
-    missing = np.full(len(expected), np.nan)
-    found: FloatArray = np.divide(observed - expected, np.sqrt(variance), out=missing, where=variance > 0)
-    return found
 
 
 def shade(axes: Iterable[Axes], window: tuple[float, float] | None) -> Patch | None:

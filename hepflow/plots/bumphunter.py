@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from hepflow.plots import artists
+from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.distribution import binning, draw_toys, mark_observed
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.mjj import MASS
@@ -26,9 +27,10 @@ PAPER: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8
 
 @styled
 def bumphunter(result: BumpHunterResult, *, label: str = "hepflow", right: str = "") -> Figure:
-    """Draw the spectrum with its most significant window and its pulls, and the statistics of the toys beside it.
+    """Draw the spectrum with its most significant window, and the statistics of the toys beside it.
 
-    Pulls are ``(data - expected) / sqrt(expected)``. Nothing is shaded where no window has an excess.
+    Below is the signed Poisson significance of each bin, as in `hepflow.plots.spectrum`. Nothing is shaded where
+    no window has an excess.
 
     Parameters
     ----------
@@ -73,9 +75,9 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
     summary.set(transform=upper.transAxes, bbox={**PAPER, "pad": 2})
     artists.set_range(upper, np.concatenate([result.observed, result.expected]), 0.6, floor=0.2)
     upper.set_ylabel(artists.bin_text(result.edges))
-    found = artists.pulls(result.observed, result.expected, exact)
-    artists.draw_pulls(lower, result.edges, found, EXPECTED, found)
-    lower.set_ylabel("Pull", loc="center")
+    found = significances(result.observed, result.expected, exact)
+    artists.draw_significances(lower, result.edges, found, EXPECTED, found)
+    lower.set_ylabel(AXIS, loc="center")
     lower.set_xlim(result.edges[0], result.edges[-1])
     lower.set_xlabel(MASS)
 

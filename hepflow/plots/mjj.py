@@ -1,4 +1,4 @@
-"""The m_jj spectrum of one selection: data, expected background, signal, and the pulls below."""
+"""The m_jj spectrum of one selection: data, expected background, signal, and significances below."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
+from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.style import DATA, EXPECTED, SIGNAL, WIDTH, styled
 from hepflow.results import CutResult
@@ -46,10 +47,11 @@ def spectrum(
     label: str = "hepflow",
     right: str = "",
 ) -> Figure:
-    r"""Draw a bump hunt: data, expected background with its error, signal, and pulls.
+    r"""Draw a bump hunt: data, expected background with its error, signal, and the significance of each bin.
 
-    The signal is drawn at its fitted strength; where that is not above zero, at strength one. Pulls are
-    ``(data - expected) / sqrt(expected + error^2)``, and the line in their panel is what the signal would make.
+    The signal is drawn at its fitted strength; where that is not above zero, at strength one. The lower panel has the
+    signed Poisson significance of each bin (`hepflow.plots.bin_significance.significances`); the line in it is what
+    background and signal would make.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def spectrum(
     upper, lower = stacked(figure, (3.2, 1))
     signal, name = _signal(view)
     entries = _draw_events(upper, view, signal, name)
-    _draw_pulls(lower, view, signal)
+    _draw_significances(lower, view, signal)
     region = artists.shade((upper, lower), view.window)
     if region is not None:
         entries["Signal region"] = region
@@ -141,14 +143,14 @@ def _draw_events(ax: Axes, view: _View, signal: FloatArray | None, name: str) ->
     return entries
 
 
-def _draw_pulls(ax: Axes, view: _View, signal: FloatArray | None) -> None:
-    found = artists.pulls(view.observed, view.expected, view.error)
+def _draw_significances(ax: Axes, view: _View, signal: FloatArray | None) -> None:
+    found = significances(view.observed, view.expected, view.error)
     wanted = np.zeros(0)
     if signal is not None:
-        wanted = artists.pulls(view.expected + signal, view.expected, view.error)
+        wanted = significances(view.expected + signal, view.expected, view.error)
         ax.stairs(np.nan_to_num(wanted), view.edges, baseline=None, color=SIGNAL, linewidth=1.2, zorder=4)
-    artists.draw_pulls(ax, view.edges, found, EXPECTED, np.concatenate([found, wanted]))
-    ax.set_ylabel("Pull", loc="center")
+    artists.draw_significances(ax, view.edges, found, EXPECTED, np.concatenate([found, wanted]))
+    ax.set_ylabel(AXIS, loc="center")
 
 
 def _summary(view: _View) -> str:

@@ -1,4 +1,4 @@
-"""All selections in one frame: the spectra from no cut to the tightest, and the pulls of each below."""
+"""All selections in one frame: the spectra from no cut to the tightest, and the significance of each bin below."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from hepflow.plots import artists
+from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
 from hepflow.plots.mjj import MASS
 from hepflow.plots.style import WIDTH, sequence, styled
 from hepflow.results import Results, SpectrumRecord
 from hepflow.sample import FloatArray
 
-PANELS = 5  # more selections than that leave no room for a panel of pulls each
+PANELS = 5  # more selections than that leave no room for a panel each
 
 
 @styled
 def spectra(results: Results, *, label: str = "hepflow") -> Figure:
-    """Draw data and expected background of all selections in one frame, and the pulls of each in a panel below."""
+    """Draw data and expected background of all selections in one frame, and a panel of each below.
+
+    It has the signed Poisson significance of each bin (`hepflow.plots.bin_significance.significances`).
+    """
     cuts = (results.inclusive, *results.cuts)
     panels = len(cuts) if len(cuts) <= PANELS else 0
     figure = canvas(WIDTH, 3.9 + 0.55 * panels)
@@ -35,9 +39,9 @@ def spectra(results: Results, *, label: str = "hepflow") -> Figure:
         shown += [observed, expected]
         name = artists.cut_text(cut) + ("" if cut.z is None else rf",  $Z$ = {cut.z:.1f}")
         entries[name] = Line2D([], [], color=colour, marker=marker, linewidth=1.3)
-    found = [_pulls(cut.spectrum) for cut in cuts]
-    for ax, cut, pulls, (colour, _) in zip(axes[1:], cuts, found, looks, strict=False):
-        artists.draw_pulls(ax, artists.numbers(cut.spectrum.edges), pulls, colour, np.concatenate(found))
+    found = [_significances(cut.spectrum) for cut in cuts]
+    for ax, cut, z, (colour, _) in zip(axes[1:], cuts, found, looks, strict=False):
+        artists.draw_significances(ax, artists.numbers(cut.spectrum.edges), z, colour, np.concatenate(found))
     artists.shade(axes, tuple(results.regions["signal"]))
     artists.set_range(upper, np.concatenate(shown), 0.88 - 0.05 * ceil(len(cuts) / 2), floor=0.2, log=True)
     edges = artists.numbers(results.inclusive.spectrum.edges)
@@ -47,10 +51,10 @@ def spectra(results: Results, *, label: str = "hepflow") -> Figure:
     axes[-1].set_xlim(edges[0], edges[-1])
     axes[-1].set_xlabel(MASS)
     if panels:
-        axes[(panels + 1) // 2].set_ylabel("Pull", loc="center")
+        axes[(panels + 1) // 2].set_ylabel(AXIS, loc="center")
     return finished(figure)
 
 
-def _pulls(record: SpectrumRecord) -> FloatArray:
+def _significances(record: SpectrumRecord) -> FloatArray:
     columns = (record.observed, record.expected, record.expected_error)
-    return artists.pulls(*(artists.numbers(column) for column in columns))
+    return significances(*(artists.numbers(column) for column in columns))

@@ -48,9 +48,9 @@ def z_text(z: float) -> str:
 
 def global_texts(found: GlobalSignificance) -> tuple[str, str]:
     """Return the global p-value, with the sign before it, and the significance, from toys and from upcrossings."""
-    by_toys = toys_text(found.p, found.p_error, len(found.max_z))
-    if found.p > 0:
-        by_toys = f"{by_toys}, {z_text(found.z)}"
+    by_toys = f"< {p_text(found.p)}, > {z_text(found.z)}"
+    if found.reached:
+        by_toys = f"{toys_text(found.p, found.p_error, len(found.max_z))}, {z_text(found.z)}"
     return by_toys, f"= {p_text(found.p_upcrossings)}, {z_text(found.z_upcrossings)}"
 
 

@@ -3,8 +3,9 @@ r"""What is to be pasted in a paper: sentences and tables in LaTeX, made of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,7 +22,15 @@ SPECIAL = {
     "^": r"\textasciicircum{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
-SYMBOLS = {"±": r"\pm", "×": r"\times", "σ": r"\sigma", "\u202f": r"\,", ",": "{,}", "%": r"\%"}
+SYMBOLS = {
+    "†": r"^{\dagger}",
+    "±": r"\pm",
+    "×": r"\times",
+    "σ": r"\sigma",
+    "\u202f": r"\,",
+    ",": "{,}",
+    "%": r"\%",
+}
 MISSING = "--"
 STATISTICS = ("asymptotic_formulae",)
 
@@ -117,7 +126,8 @@ def _results(results: Results) -> list[str]:
         p = numbers.p_value(results.trials["p"], results.trials.get("p_error"))
         lines.append(
             f"With the trials of all {len(selections(results))} selections, its significance is "
-            f"{mathematical(numbers.sigma(results.trials['z']))} ($p = {mathematical(p)[1:-1]}$)."
+            f"{mathematical(numbers.sigma(results.trials['z']))} ($p = {mathematical(p)[1:-1]}$)"
+            f"{_extrapolated(results.trials)}."
         )
     if best.mu_up_obs is not None:
         lines.append(
@@ -125,6 +135,14 @@ def _results(results: Results) -> list[str]:
             f"{mathematical(numbers.plain(best.mu_up_obs))} ({mathematical(numbers.plain(best.mu_up_exp[2]))})."
         )
     return [*lines, *_unit(results)]
+
+
+def _extrapolated(trials: Mapping[str, Any]) -> str:
+    """Return what is to be said of a trials factor that toys do not reach."""
+    if not trials["extrapolated"]:
+        return ""
+    factor = mathematical(numbers.plain(trials["factor"], 2))
+    return f"; the trials factor of {factor} is extrapolated from toys, by their correlations"
 
 
 def _unit(results: Results) -> list[str]:

@@ -22,7 +22,7 @@ from hepflow.stats.batch import fit_many
 from hepflow.stats.fit import discovery
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.smooth_toys import SmoothToys
-from hepflow.stats.toys import check_toys, q0_many, tail
+from hepflow.stats.toys import check_toys, q0_many, reaches
 
 if TYPE_CHECKING:
     from hepflow.stats.scan import MassScan, Scan
@@ -42,7 +42,8 @@ class GlobalSignificance:
     z_local, p_local
         Its local significance and p-value.
     z, p, p_error
-        Global significance, p-value and its statistical error, from toys.
+        Global significance, p-value and its statistical error, from toys: ``p = (k + 1) / (T + 1)`` where `k` of `T`
+        toys have as much (arXiv:1603.05766, sec. 4), and never below the local one.
     max_z
         Largest local significance of each toy, shape ``(T,)``.
     upcrossings, upcrossings_error
@@ -50,6 +51,8 @@ class GlobalSignificance:
         error.
     p_upcrossings, z_upcrossings
         Global p-value and significance from them.
+    reached
+        How many toys have as much as the data; where it is 0, `p` is an upper bound.
     """
 
     mass: float
@@ -63,6 +66,7 @@ class GlobalSignificance:
     upcrossings_error: float
     p_upcrossings: float
     z_upcrossings: float
+    reached: int = 1
 
     @property
     def trials(self) -> float:
@@ -126,8 +130,8 @@ def global_significance(
     curves = toy_scans(scan, toys, masses=found, f_test=f_test, seed=seed)
     max_z = curves.max(axis=1)
     z_local, p_local = float(result.z[best]), float(result.p0[best])
-    p, error = (float(each[0]) for each in tail(max_z, np.ones(toys), np.array([_largest(scan, result)])))
-    p_error = max(error, 1.0 / toys)  # where no toy reaches it
+    reached = int(reaches(max_z, _largest(scan, result)).sum())
+    p = max((reached + 1) / (toys + 1), p_local)  # any mass shows as much at least as often as one
     crossings = np.sum((curves[:, 1:] >= CROSSING) & (curves[:, :-1] < CROSSING), axis=1)
     mean = float(np.mean(crossings))
     by_crossings = float(p_of_upcrossings(p_local, z_local, mean))
@@ -135,14 +139,15 @@ def global_significance(
         mass=float(result.mass[best]),
         z_local=z_local,
         p_local=p_local,
-        z=_z(max(p, 0.5 / toys)),
+        z=min(_z(p), z_local),
         p=p,
-        p_error=p_error,
+        p_error=float(np.sqrt(p * (1 - p) / toys)),
         max_z=max_z,
         upcrossings=mean,
         upcrossings_error=float(np.std(crossings) / np.sqrt(toys)),
         p_upcrossings=by_crossings,
         z_upcrossings=_z(by_crossings),
+        reached=reached,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from scipy.special import xlogy
 
@@ -179,8 +179,15 @@ def p0_toys(
 
 def tail(toys: FloatArray, weights: FloatArray, observed: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the p-values of observed statistics (K,) and their errors, from weighted toys (T,); ties count."""
-    hits = weights * (toys >= (observed - TIE * (1.0 + np.abs(observed)))[:, None])
+    hits = weights * reaches(toys, observed[:, None])
     return np.mean(hits, axis=1), np.std(hits, axis=1) / np.sqrt(len(toys))
+
+
+def reaches(toys: FloatArray, observed: ArrayLike) -> NDArray[np.bool_]:
+    """Return which statistics of toys are as large as an observed one; ties count."""
+    level = np.asarray(observed, dtype=np.float64)
+    found: NDArray[np.bool_] = toys >= level - TIE * (1.0 + np.abs(level))
+    return found
 
 
 def check_toys(toys: int) -> None:

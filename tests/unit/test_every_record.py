@@ -265,4 +265,4 @@ def test_the_rows_of_a_cutflow_have_names(file_of):
 
 def test_problems_beyond_three_are_counted(file_of):
     path = file_of("window", lambda content: dict.fromkeys(content, "text"))
-    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 2 more); ")
+    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 3 more); ")

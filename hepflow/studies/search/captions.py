@@ -24,7 +24,9 @@ def words(name: str, results: Results) -> Words:
 
 def _spectrum(cut: CutResult, results: Results) -> Words:
     where = behind(cut)
-    caption = f"Dijet mass {where}: data, expected background with its error, and the pull of each bin."
+    caption = (
+        f"Dijet mass {where}: data, expected background with its error, and signed significance of each bin."
+    )
     region = numbers.window(results.regions["signal"])
     return caption, f"Dijet mass spectrum {where}. In the signal region, {region}: {seen(cut)}."
 
@@ -32,7 +34,7 @@ def _spectrum(cut: CutResult, results: Results) -> Words:
 def _spectra(results: Results) -> Words:
     found = "; ".join(f"{cut_name(cut)}: {seen(cut)}" for cut in selections(results))
     return (
-        "All selections in one frame, and the pulls of each below.",
+        "All selections in one frame, and the signed significance of each bin below.",
         f"Dijet mass spectra of all selections. {found}.",
     )
 

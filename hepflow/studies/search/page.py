@@ -91,7 +91,7 @@ def _found(results: Results) -> list[Block]:
     trials = results.trials
     if trials is not None:
         p = numbers.p_value(trials["p"], trials["p_error"])
-        extrapolated = ", extrapolated from toys" if trials["extrapolated"] else ""
+        extrapolated = ", extrapolated" if trials["extrapolated"] else ""
         facts.append(Fact("Global significance", numbers.sigma(trials["z"]), f"p = {p}{extrapolated}"))
     expected = numbers.measured(best.n_exp, best.n_exp_error)
     facts.append(Fact("Observed events", numbers.count(best.n_obs), f"{expected} expected"))
@@ -104,6 +104,8 @@ def _found(results: Results) -> list[Block]:
             f" The global significance counts the trials of all {len(selections(results))} selections "
             f"(factor {numbers.plain(trials['factor'], 2)}, {numbers.count(trials['toys'])} toys)."
         )
+        if trials["extrapolated"]:
+            sentences += " Too few toys reach the excess: the factor is extrapolated by their correlations."
     return [Facts(tuple(facts)), Text(sentences), *_by_toys(results)]
 
 

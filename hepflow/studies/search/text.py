@@ -60,9 +60,10 @@ def _largest(results: Results, cuts: tuple[CutResult, ...]) -> list[str]:
     lines = ["", f"largest local significance: Z = {z:.2f} ({name})"]
     trials = results.trials
     if trials is not None:
+        extrapolated = ", extrapolated from toys" if trials["extrapolated"] else ""
         lines += [
-            f"with the trials of {len(cuts)} selections (factor {trials['factor']:.2g}): Z = {trials['z']:.2f}, "
-            f"p = {with_error(trials['p'], trials['p_error'])}"
+            f"with the trials of {len(cuts)} selections (factor {trials['factor']:.2g}{extrapolated}): "
+            f"Z = {trials['z']:.2f}, p = {with_error(trials['p'], trials['p_error'])}"
         ]
     return lines
 

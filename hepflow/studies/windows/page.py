@@ -13,6 +13,8 @@ from hepflow.studies.windows.figures import figures
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 WINDOW = "Signal region [GeV]"
+MARK = "†"
+EXTRAPOLATED = ", extrapolated from toys"
 
 
 def page(folder: Path) -> Page:
@@ -90,9 +92,10 @@ def _found(scan: WindowScan) -> list[Block]:
         return [Text(told), Facts((searched,))]
     cuts = numbers.p_value(found.p_window)
     upper, lower = numbers.p_value(found.p_global), numbers.p_value(found.p_least)
+    extrapolated = EXTRAPOLATED * found.extrapolated
     facts = (
         Fact("Largest local significance", numbers.sigma(found.z), f"p₀ = {numbers.p_value(found.p0)}"),
-        Fact("p with the trials of cuts", cuts, f"in {numbers.window(found.signal)}"),
+        Fact("p with the trials of cuts", cuts, f"in {numbers.window(found.signal)}{extrapolated}"),
         Fact("Global significance", f"≥ {numbers.sigma(found.z_global)}", f"p ≤ {upper}"),
         searched,
     )
@@ -104,7 +107,8 @@ def _found(scan: WindowScan) -> list[Block]:
             f"The largest local excess is found in the window {numbers.window(found.signal)}, {behind(found)}{what}."
         ),
         Text(
-            f"With the trials of the cuts in this window its p-value is {cuts}. With those of "
+            f"With the trials of the cuts in this window its p-value is {cuts}{extrapolated}. "
+            "With those of "
             f"{_windows(found.windows)} it is {upper} at most, whatever they have in common (Bonferroni; the one to "
             f"quote): at least {numbers.sigma(found.z_global)}. In {_windows(found.disjoint)} without overlap it "
             f"would be {lower} (Šidák): at most {numbers.sigma(found.z_least)}."
@@ -133,8 +137,12 @@ def _significances(scan: WindowScan) -> Table:
         ),
         rows=tuple(_significance(one, efficiencies) for one in scan.windows),
         note="Cuts by their background efficiency. Trials factor: how many times likelier an excess is behind any of "
-        "them than behind one.",
+        f"them than behind one{f'; {MARK} extrapolated from toys' * _any_extrapolated(scan)}.",
     )
+
+
+def _any_extrapolated(scan: WindowScan) -> bool:
+    return any(one.extrapolated for one in scan.windows)
 
 
 def _significance(window: WindowResult, efficiencies: tuple[float, ...]) -> tuple[str, ...]:
@@ -144,7 +152,7 @@ def _significance(window: WindowResult, efficiencies: tuple[float, ...]) -> tupl
         numbers.mass_range(window.signal),
         *(numbers.sigma(z.get(efficiency)) for efficiency in efficiencies),
         numbers.MISSING if best is None else numbers.p_value(best.p0, best.p0_error),
-        numbers.plain(window.factor, 2),
+        f"{numbers.plain(window.factor, 2)}{MARK * window.extrapolated}",
         numbers.p_value(window.p),
     )
 
@@ -206,6 +214,8 @@ def _paper(scan: WindowScan, folder: Path) -> list[Block]:
         paper.statistics("local significances", {cut.calculator for one in scan.windows for cut in one.cuts}),
         *_latex(scan),
     ]
+    if _any_extrapolated(scan):
+        lines.append(rf"Trials factors marked ${paper.SYMBOLS[MARK]}$ are extrapolated from toys.")
     return [
         Listing("LaTeX", "\n".join(lines) + "\n", folded=False),
         Listing("LaTeX, table of windows", paper.tabular(_significances(scan))),
@@ -228,7 +238,7 @@ def _latex(scan: WindowScan) -> list[str]:
     return [
         rf"The largest local excess is found in ${low:g} < m_{{jj}} < {high:g}$~GeV {paper.behind(found)}: "
         f"{paper.seen(largest)}.",
-        f"With the trials of the cuts in this window its $p$-value is {cuts}.",
+        f"With the trials of the cuts in this window its $p$-value is {cuts}{EXTRAPOLATED * found.extrapolated}.",
         f"With those of {_windows(found.windows)} it is at most {upper} (Bonferroni), a global significance of at "
         f"least {z}; in {_windows(found.disjoint)} without overlap it would be {lower}.",
     ]

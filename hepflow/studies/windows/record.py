@@ -52,6 +52,8 @@ class WindowResult:
         How many times likelier an excess is behind any of the cuts than behind one; None where it is not known.
     problems
         What could not be computed, and why.
+    extrapolated
+        Whether the factor is extrapolated, as too few toys reach the excess.
     """
 
     signal: Window
@@ -59,6 +61,7 @@ class WindowResult:
     cuts: tuple[WindowCut, ...] = ()
     factor: float | None = None
     problems: tuple[str, ...] = ()
+    extrapolated: bool = False
 
     @property
     def best(self) -> WindowCut | None:
@@ -90,6 +93,8 @@ class Excess:
         Upper bound on the global p-value, and its significance.
     p_least, z_least
         Lower bound, and its significance.
+    extrapolated
+        Whether the trials factor of the cuts in its window is extrapolated from toys.
     """
 
     signal: Window
@@ -103,6 +108,7 @@ class Excess:
     z_global: float
     p_least: float
     z_least: float
+    extrapolated: bool = False
 
 
 @dataclass(frozen=True)

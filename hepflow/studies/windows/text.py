@@ -33,7 +33,8 @@ def text(scan: WindowScan) -> str:
             "",
             f"largest local significance: Z = {best.z:.2f}, p0 = {best.p0:.2g} "
             f"({best.signal[0]:g}-{best.signal[1]:g} GeV, {behind})",
-            f"with the trials of its cuts: p = {best.p_window:.2g}",
+            f"with the trials of its cuts: p = {best.p_window:.2g}"
+            f"{' (factor extrapolated from toys)' if best.extrapolated else ''}",
             f"with those of {best.windows} windows: p <= {best.p_global:.2g}, Z >= {best.z_global:.2f}; "
             f"of the {best.disjoint} without overlap alone: p >= {best.p_least:.2g}",
         ]

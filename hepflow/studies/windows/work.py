@@ -47,12 +47,18 @@ def window(job: Job) -> WindowResult:
                 calculator=one.calculator,
             )
         )
-    factor = None
+    factor, extrapolated = None, False
     if found and not settings["blind"]:
-        factor = trials_of_cuts(found, toys=settings["toys"] or TOYS, seed=settings["seed"]).factor
+        trials = trials_of_cuts(found, toys=settings["toys"] or TOYS, seed=settings["seed"])
+        factor, extrapolated = trials.factor, trials.extrapolated
     signal, sidebands = settings["regions"]["signal"], settings["regions"]["sidebands"]
     return WindowResult(
-        tuple(signal), tuple(tuple(band) for band in sidebands), tuple(cuts), factor, tuple(problems)
+        tuple(signal),
+        tuple(tuple(band) for band in sidebands),
+        tuple(cuts),
+        factor,
+        tuple(problems),
+        extrapolated,
     )
 
 
@@ -108,4 +114,5 @@ def largest(windows: Sequence[WindowResult]) -> Excess | None:
         z_global=trials.z,
         p_least=trials.p_least,
         z_least=trials.z_least,
+        extrapolated=window.extrapolated,
     )

@@ -230,6 +230,15 @@ def test_init_blinds_and_unblind_shows(hepflow, blinded, stages):
     assert "give --unblind with it" in err
 
 
+def test_summary_marks_an_extrapolated_trials_factor():
+    trials = made_up.RESULTS.trials
+    text = summary(replace(RESULTS, trials=trials))
+    assert "selections (factor 3.7, extrapolated from toys): Z = 6.87, p = (1.15 +- 0.12)e-12" in text
+    assert max(map(len, text.splitlines())) <= 120
+    by_toys = summary(replace(RESULTS, trials={**trials, "extrapolated": False}))
+    assert "selections (factor 3.7): Z = 6.87" in by_toys
+
+
 def test_summary_says_who_unblinded():
     seen = Unblinding("Emmy", "2026-01-02T03:04:05+00:00", "0123456789abcdef")
     text = summary(replace(RESULTS, unblinded=(seen,)))

@@ -43,7 +43,7 @@ def test_text(hepflow, mjj):
     assert [line.split()[0] for line in lines[:4]] == ["mass", "3000", "3500", "4000"]
     assert "mu = 1: one signal event" in lines
     assert any(line.startswith("largest excess at 3500 GeV: local Z = ") for line in lines)
-    assert "global: p < 0.005: none of 200 toys has as much" in lines
+    assert "global: p < 0.005, Z > 2.58: none of 200 toys has as much" in lines
     assert any(line.startswith("global: Z = ") and "upcrossings" in line for line in lines)
     assert any(line.endswith("<- taken") for line in lines)
     assert "BumpHunter: largest excess at 3" in out

@@ -90,9 +90,15 @@ def test_a_scan_prints_every_window_and_what_its_largest_excess_is_worth(hepflow
         "with those of 12 windows: p <= 0.0055, Z >= 2.54; of the 6 without overlap alone: p >= 0.0028" in out
     )
     assert "  5000-5500 GeV: no event in the sideband" in out
+    assert "extrapolated" not in out
     (asked,) = scans
     assert (asked.config.scan.step, asked.config.executor.workers) == (1, 2)
     assert (asked.out, asked.unblind, asked.by) == ("runs/search-scan", False, None)
+
+
+def test_an_extrapolated_trials_factor_is_marked(hepflow, config, stand_in):
+    stand_in("windows", lambda _: replace(SCAN, excess=replace(SCAN.excess, extrapolated=True)))
+    assert "cuts: p = 0.00046 (factor extrapolated from toys)\n" in hepflow("run", config, "--scan")[1]
 
 
 def test_a_scan_as_json(hepflow, config, scans):

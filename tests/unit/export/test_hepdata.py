@@ -62,6 +62,9 @@ def test_the_cutflow_and_the_trials(results):
     assert column(tables["Cutflow"], "Step")[1] == [{"value": "events read"}]
     assert column(tables["Cutflow"], "Events")[1] == [{"value": 300000.0}]
     assert "at 0.01, has a p-value of 0.0123 +- 0.0040 with" in tables["Significance against cut"].description
+    assert "extrapolated" not in tables["Significance against cut"].description
+    beyond = named(run_tables(replace(results, trials={**trials, "extrapolated": True})))
+    assert "selections, whose factor is extrapolated" in beyond["Significance against cut"].description
     assert "Cutflow" not in named(run_tables(replace(results, cutflow=())))
 
 

@@ -19,7 +19,7 @@ def found(statistic=8.0, toys=(2.0, 3.0, 5.0, 9.0), **changes):
     return BumpHunterResult(edges, observed, expected, **{**window, **scan, **changes})
 
 
-def test_window_is_shaded_in_spectrum_and_pulls(texts):
+def test_window_is_shaded_in_both_panels(texts):
     figure = bumphunter(found(), label="My Experiment", right="run 1")
     upper, lower, _ = figure.canvas.axes
     for ax in (upper, lower):

@@ -8,6 +8,7 @@ from matplotlib.colors import same_color
 
 from hepflow import ConfigError, plots
 from hepflow.plots import artists
+from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.limits import limits
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
@@ -74,11 +75,12 @@ def test_axis_is_logarithmic_where_needed(results):
     )
 
 
-def test_pulls_are_those_of_the_record(results):
+def test_significances_are_those_of_the_record(results):
     cut = results.inclusive
     lower = spectrum(cut).canvas.axes[1]
     observed, expected = np.array(cut.spectrum.observed), np.array(cut.spectrum.expected)
-    wanted = (observed - expected) / np.sqrt(expected + np.array(cut.spectrum.expected_error) ** 2)
+    wanted = significances(observed, expected, np.array(cut.spectrum.expected_error))
+    assert lower.get_ylabel() == AXIS
     assert any(
         np.allclose(patch.get_data().values, wanted) for patch in lower.patches if hasattr(patch, "get_data")
     )
@@ -125,7 +127,7 @@ def test_blinded_data_are_not_drawn(blinded, render, texts):
         assert not np.any((masses > low) & (masses < high))
     text = texts(figure)
     assert "blinded" in text
-    assert "$Z$" not in text
+    assert "$Z$ =" not in text
     assert "obs" not in text
     assert rf"= {cut.z_expected:.1f}$\,\sigma$" in text
     assert "blinded" in texts(spectra(blinded))
@@ -150,7 +152,7 @@ def test_all_selections_share_a_frame(results, texts):
     assert "No cut" in texts(figure)
 
 
-def test_many_selections_go_without_pulls(make_results, render):
+def test_many_selections_go_without_panels(make_results, render):
     efficiencies = {1.0: 1.0, **{round(0.5**k, 6): 0.8**k for k in range(1, 10)}}
     figure = spectra(make_results(efficiencies=efficiencies))
     assert len(figure.canvas.axes) == 1

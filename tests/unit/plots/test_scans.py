@@ -136,9 +136,9 @@ def test_largest_excess_is_marked(scan, found, texts):
 
 
 def test_no_toy_reaches_the_excess(scan, found, texts):
-    rare = dataclasses.replace(found, p=0.0, p_error=0.001)
+    rare = dataclasses.replace(found, p=1 / 1001, z=3.09, reached=0)
     text = texts(p_scan(dataclasses.replace(scan, global_significance=rare)))
-    assert "Global $p$ < 0.001 (toys)" in text
+    assert r"Global $p$ < $\mathdefault{1.0 \times 10^{-3}}$, > 3.1$\,\sigma$ (toys)" in text
 
 
 def test_without_global_significance_there_is_a_local_one(scan, texts):

@@ -36,6 +36,15 @@ def test_the_paragraph_has_the_numbers(results):
     assert text.count("$") % 2 == 0
 
 
+def test_an_extrapolated_trials_factor_is_marked(results):
+    told = r"the trials factor of $3.7$ is extrapolated from toys"
+    assert results.trials["extrapolated"]
+    assert told in paper.paragraph(results, None)
+    by_toys = replace(results, trials={**results.trials, "extrapolated": False})
+    assert "extrapolated" not in paper.paragraph(by_toys, None)
+    assert paper.mathematical("1.8†") == r"$1.8^{\dagger}$"
+
+
 def test_a_blinded_run_says_what_is_expected_alone(blinded):
     text = paper.paragraph(blinded, None)
     assert r"blinded behind the cuts; $152 \pm 57$ events are expected" in text
@@ -45,8 +54,8 @@ def test_a_blinded_run_says_what_is_expected_alone(blinded):
 
 def test_toys_are_named(results):
     cuts = (replace(results.cuts[0], calculator="toys"),)
-    assert "toys" in paper.paragraph(replace(results, cuts=cuts), None)
-    assert "toys" not in paper.paragraph(results, None)
+    assert "or, where few events are expected, toys" in paper.paragraph(replace(results, cuts=cuts), None)
+    assert "few events" not in paper.paragraph(results, None)
 
 
 def test_a_unit_cannot_break_the_document(results):

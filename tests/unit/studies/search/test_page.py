@@ -57,6 +57,14 @@ def test_it_stands_alone(run_report):
     assert "@import" not in style
 
 
+def test_an_extrapolated_trials_factor_is_marked(page_of, results):
+    told = page_of(results).text
+    assert "p = (1.15 ± 0.12) × 10⁻¹², extrapolated" in told
+    assert "Too few toys reach the excess: the factor is extrapolated by their correlations." in told
+    by_toys = replace(results, trials={**results.trials, "extrapolated": False})
+    assert "extrapolated" not in page_of(by_toys).text
+
+
 def test_every_figure_is_there_and_says_its_numbers(run_report, results):
     images = run_report.all("img")
     assert len(images) == len(list(figures(results)))

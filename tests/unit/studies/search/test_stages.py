@@ -204,7 +204,10 @@ def test_trials_of_the_cuts_are_counted(finished):
     results = Results.from_json(finished / "results.json")
     largest = max((results.inclusive, *results.cuts), key=lambda cut: cut.z)
     assert results.trials["background_efficiency"] == largest.background_efficiency
-    assert results.trials["z"] <= results.trials["z_local"] == pytest.approx(largest.z, abs=1e-6)
+    assert results.trials["z"] <= results.trials["z_local"] == largest.z
+    assert results.trials["p"] >= results.trials["p_local"] == largest.p0
+    assert results.trials["calculator"] == largest.calculator
+    assert isinstance(results.trials["extrapolated"], bool)
 
 
 def test_errors_of_the_signal_enter_the_fit(finished, folder, configure):

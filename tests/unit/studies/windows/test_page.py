@@ -43,6 +43,23 @@ def test_the_largest_excess_is_told_with_its_trials(page_of, scan):
         assert piece in told
 
 
+def test_extrapolated_trials_factors_are_marked(page_of, scan):
+    assert "extrapolated" not in page_of(scan).text
+    windows = (*scan.windows[:3], replace(scan.windows[3], extrapolated=True), *scan.windows[4:])
+    marked = page_of(replace(scan, windows=windows, excess=replace(scan.excess, extrapolated=True)))
+    assert marked.row("3250 to 3550")[5] == "2.0†"
+    assert marked.row("2950 to 3250")[5] == "2.0"
+    for piece in (
+        "in 3250 to 3550 GeV, extrapolated from toys",
+        "its p-value is 1.0 × 10⁻⁵, extrapolated from toys.",
+        "† extrapolated from toys.",
+        r"its $p$-value is $1.0 \times 10^{-5}$, extrapolated from toys.",
+        r"Trials factors marked $^{\dagger}$ are extrapolated from toys.",
+        r"$2.0^{\dagger}$",
+    ):
+        assert piece in marked.text
+
+
 def test_every_window_has_a_line(page_of, scan):
     page = page_of(scan)
     window = page.row("3250 to 3550")
