@@ -53,7 +53,9 @@ def hunt(edges: np.ndarray, counts: np.ndarray, *, masses=None, toys: int = 2000
     scan = hf.stats.MassScan(edges, counts, masses, resonance, spurious=spurious)
     found = scan.run(seed=seed)
     overall = hf.stats.global_significance(scan, found, toys=toys, seed=seed)
-    window = hf.stats.bumphunter(edges, counts, fits[0].expected(edges), widths=(2, 8), toys=toys, seed=seed)
+    expected = fits[0].expected(edges)
+    refit = hf.stats.SmoothToys(edges, expected, fits[0]).expected  # toys are fitted like the data
+    window = hf.stats.bumphunter(edges, counts, expected, widths=(2, 8), refit=refit, toys=toys, seed=seed)
     return Hunt(fits, bias, replace(found, global_significance=overall), window)
 
 

@@ -56,7 +56,11 @@ Result = TypeVar("Result")
 @click.option(
     "--bias", is_flag=True, help="Test the function against others; the spurious signal enters the fits."
 )
-@click.option("--bumphunter", is_flag=True, help="Run BumpHunter on the fit without signal, too.")
+@click.option(
+    "--bumphunter",
+    is_flag=True,
+    help="Run BumpHunter on the fit without signal, too; its toys are fitted like the data.",
+)
 @click.option("--figures", type=options.FOLDER, help="Draw p-values, fits, toys and limits there.")
 @click.option(
     "--export",
@@ -128,9 +132,12 @@ def scan(
 
 
 def _bumphunter(scan: MassScan, seed: int) -> BumpHunterResult:
-    from hepflow.stats import bumphunter
+    from hepflow.stats import SmoothToys, bumphunter
 
-    return bumphunter(scan.edges, scan.counts, scan.background().expected(scan.edges), seed=seed)
+    smooth = scan.background()
+    expected = smooth.expected(scan.edges)
+    fits = SmoothToys(scan.edges, expected, smooth, max_shape=scan.max_shape)
+    return bumphunter(scan.edges, scan.counts, expected, refit=fits.expected, seed=seed)
 
 
 def _text(found: Scan, smooth: SmoothFit, tested: BiasTest | None, bump: BumpHunterResult | None) -> str:

@@ -1,9 +1,9 @@
-"""How many parameters a smooth function needs: an F-test with a goodness-of-fit gate.
+"""How many parameters a smooth function needs: an F-test, and a gate for functions that do not fit.
 
 CMS (CMS-EXO-22-026) uses the dijet function "with 2 to 5 parameters" and an F-test at p < 0.05; that count includes
 the normalisation. Here `n_shape` counts the *shape* parameters alone: one (``p2``, a power law) to four
 (``p1 ... p4``, the five-parameter function of CMS). The gate adds a parameter where the F-test is content but
-the spectrum is not described.
+the spectrum is not described at all.
 """
 
 from __future__ import annotations
@@ -11,34 +11,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import linalg, special, stats
+from numpy.typing import ArrayLike
+from scipy import linalg
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
 from hepflow.smooth.functions import DIJET, Function
+from hepflow.smooth.goodness import INADEQUATE, Goodness
 from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs, check_edges
 from hepflow.smooth.maximum import Maximum, maximise
-
-LEVEL = 0.05
-INADEQUATE = 1e-4
-_MERGE_TO = 10.0
-LEAST_GAIN = 1.0  # of chi2: without noise (Asimov data) the F-test compares rounding with rounding
 
 
 @dataclass(frozen=True)
 class FTest:
-    """One order that was tried: its chi2 and what it gains over the order before.
+    """One order that was tried: how well it fits, and whether it gains on the order before.
 
     Parameters
     ----------
     n_shape
         Shape parameters of this order, without the normalisation.
     chi2, ndf, p_value
-        Pearson chi2 on bins merged to about ten expected events, its degrees of freedom and goodness-of-fit
-        p-value (1 where no degree of freedom is left).
+        Pearson chi2 on bins merged until this fit expects about ten events in each, its degrees of freedom and
+        goodness-of-fit p-value (1 where no degree of freedom is left).
     f_p_value
         p-value of the F-test against one shape parameter fewer; None for the first order.
+    deviance
+        -2 ln of the likelihood over the saturated one, on the bins as fitted: what the F-test compares.
     """
 
     n_shape: int
@@ -46,6 +44,7 @@ class FTest:
     ndf: int
     p_value: float
     f_p_value: float | None
+    deviance: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +143,9 @@ def fit_smooth(
     """Fit a smooth function to the bins of a mask, by Poisson maximum likelihood of the bins' integrals.
 
     Starts from the lowest order and adds a parameter while the F-test prefers it (p < 0.05) or the present order
-    does not fit (goodness-of-fit p < 0.05), up to `max_shape`. Where the F-test asks for it, it must also
-    lower chi2 by one. An order whose own fit does not converge, or that leaves no degree of freedom, is not
-    taken.
+    does not fit at all (goodness-of-fit p < 1e-4), up to `max_shape`. Where the F-test asks for it, it must also
+    lower the deviance by one. An order whose own fit does not converge, or that leaves no degree of freedom, is
+    not taken.
 
     Parameters
     ----------
@@ -190,19 +189,21 @@ def fit_smooth(
     highest = function.highest if max_shape is None else max_shape
     pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, highest, function)
     best = maximise(pairs, inside, function.lowest, sqrt_s, function)
-    merged = merge(best.expected)
-    test = _goodness(inside, best, merged)
+    goodness = _goodness(inside, best)
+    test = _f_test(function.lowest, goodness)
     tests = [test]
-    for n_shape in range(function.lowest + 1, min(highest, len(merged) - 2) + 1):
+    for n_shape in range(function.lowest + 1, highest + 1):
         try:
             candidate = maximise(pairs, inside, n_shape, sqrt_s, function)
         except FitError:
             break
-        tests.append(_goodness(inside, candidate, merged, before=test))
-        preferred = (tests[-1].f_p_value or 0.0) < LEVEL and test.chi2 - tests[-1].chi2 > LEAST_GAIN
-        if not preferred and test.p_value >= LEVEL:
+        tried = _goodness(inside, candidate)
+        if tried.ndf[0] < 1:
             break
-        best, test = candidate, tests[-1]
+        tests.append(_f_test(n_shape, tried, goodness))
+        if not tried.preferred_to(goodness)[0]:
+            break
+        best, goodness, test = candidate, tried, tests[-1]
     return SmoothFit(
         coefficients=best.coefficients,
         covariance=best.covariance,
@@ -212,42 +213,26 @@ def fit_smooth(
         ndf=test.ndf,
         p_value=test.p_value,
         tests=tuple(tests),
-        deviance=_deviance(inside, best.expected),
+        deviance=test.deviance,
         n_bins=len(inside),
         sqrt_s=sqrt_s,
         function=best.function,
     )
 
 
-def _deviance(counts: FloatArray, expected: FloatArray) -> float:
-    return float(2.0 * np.sum(expected - counts + special.xlogy(counts, counts / expected)))
+def _goodness(counts: FloatArray, fit: Maximum) -> Goodness:
+    return Goodness.of(counts[None], fit.expected[None], len(fit.coefficients) - 1)
 
 
-def merge(expected: FloatArray) -> NDArray[np.intp]:
-    """Return the first bin of each run of bins that holds about ten expected events or more."""
-    starts, total = [0], 0.0
-    for i, events in enumerate(expected):
-        if total >= _MERGE_TO:
-            starts.append(i)
-            total = 0.0
-        total += events
-    if total < _MERGE_TO and len(starts) > 1:
-        starts.pop()
-    return np.asarray(starts, dtype=np.intp)
-
-
-def _goodness(
-    counts: FloatArray, fit: Maximum, merged: NDArray[np.intp], before: FTest | None = None
-) -> FTest:
-    n_shape = len(fit.coefficients) - 1
-    observed, model = np.add.reduceat(counts, merged), np.add.reduceat(fit.expected, merged)
-    chi2, ndf = float(np.sum((observed - model) ** 2 / model)), len(merged) - n_shape - 1
-    p_value = float(stats.chi2.sf(chi2, ndf)) if ndf > 0 else 1.0
-    f_p_value = None
-    if before is not None:
-        gain = (before.chi2 - chi2) / max(chi2 / ndf, 1e-300)
-        f_p_value = float(stats.f.sf(gain, 1, ndf))
-    return FTest(n_shape, chi2, max(ndf, 0), p_value, f_p_value)
+def _f_test(n_shape: int, fitted: Goodness, before: Goodness | None = None) -> FTest:
+    return FTest(
+        n_shape,
+        chi2=float(fitted.chi2[0]),
+        ndf=max(int(fitted.ndf[0]), 0),
+        p_value=float(fitted.p_value[0]),
+        f_p_value=None if before is None else float(fitted.f_p_value(before)[0]),
+        deviance=float(fitted.deviance[0]),
+    )
 
 
 def _checked(

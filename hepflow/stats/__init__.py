@@ -48,6 +48,7 @@ from hepflow.stats.signal import (
     with_samples,
 )
 from hepflow.stats.smooth_model import SmoothModel
+from hepflow.stats.smooth_toys import SmoothToys
 from hepflow.stats.spectra import is_workspace, read_spectrum
 from hepflow.stats.toy_limits import upper_limit_toys
 from hepflow.stats.toys import ToyPValue, p0_toys
@@ -83,6 +84,7 @@ __all__ = [
     "SignalShape",
     "SignalTemplate",
     "SmoothModel",
+    "SmoothToys",
     "ToyPValue",
     "Trials",
     "UpperLimit",

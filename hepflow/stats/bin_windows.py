@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,9 @@ from hepflow.progress import progress
 from hepflow.sample import FloatArray
 
 Spectra = NDArray[np.float64 | np.int64]
+Refit = Callable[[FloatArray], FloatArray]  # toys (T, B) -> what a fit to each of them expects, (T, B)
 
+_FITTED = 2_000  # toys fitted at once
 _BATCH = 200_000  # windows times toys at once: what the cache of a processor holds
 _TINY = 1e-290  # p-values below have lost digits
 
@@ -74,10 +77,16 @@ class BinWindows:
             )
         return cls(first[usable], stop[usable], yields[usable], total, sidebands, deficit)
 
-    def counts(self, spectra: Spectra) -> tuple[FloatArray, FloatArray]:
-        """Return the events in each window and those expected, shapes ``(W, T)``, of `spectra` (B, T)."""
+    def counts(self, spectra: Spectra, means: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Return the events in each window and those expected, shapes ``(W, T)``, of `spectra` (B, T).
+
+        `means` (B, T) are what is expected of each spectrum, where they have an expectation of their own.
+        """
         below = _cumulative(spectra)
         counts, yields = below[self.stop] - below[self.first], self.yields[:, np.newaxis]
+        if means is not None:
+            below = _cumulative(means)
+            yields = np.maximum(below[self.stop] - below[self.first], _TINY)
         if self.sidebands:
             outside = below[-1] - counts
             scaled = yields * outside / (self.total - yields)
@@ -98,13 +107,13 @@ class BinWindows:
         found[deep] = b - xlogy(n, b) + gammaln(n + 1) + np.log1p(-ratio)
         return found
 
-    def largest(self, spectra: Spectra) -> FloatArray:
+    def largest(self, spectra: Spectra, means: FloatArray | None = None) -> FloatArray:
         """Return the largest ``-ln p`` of each of `spectra` (B, T), whole numbers, shape ``(T,)``.
 
         With ``K = n ln(n/b) - n + b`` no window is more significant than ``sqrt(2 K)`` sigma (M. Short, ISRN Probab.
         Stat. 2013, 412958): only windows that may beat the one of largest `K` need their p-value.
         """
-        counts, yields = self.counts(spectra)
+        counts, yields = self.counts(spectra, means)
         beyond = np.minimum(counts, yields) if self.deficit else np.maximum(counts, yields)
         beyond = np.maximum(beyond, _TINY)  # 0 ln 0 = 0
         bound = beyond * np.log(beyond / yields) - beyond + yields
@@ -114,12 +123,24 @@ class BinWindows:
         np.maximum.at(found, rivals[1], self.minus_log_p(counts[rivals], yields[rivals]))
         return found
 
-    def throw(self, means: FloatArray, toys: int, rng: np.random.Generator) -> FloatArray:
-        """Return the largest ``-ln p`` of toys thrown from `means` (B,), shape ``(toys,)``."""
+    def throw(
+        self, means: FloatArray, toys: int, rng: np.random.Generator, refit: Refit | None = None
+    ) -> FloatArray:
+        """Return the largest ``-ln p`` of toys thrown from `means` (B,), shape ``(toys,)``.
+
+        With `refit` each toy is compared with what a fit to it expects, else with what is expected of the data.
+        """
         size = max(1, _BATCH // len(self.first))
-        batches = [min(size, toys - start) for start in range(0, toys, size)]
-        thrown = (rng.poisson(means, (batch, len(means))).T for batch in progress(batches, "toys", "batch"))
-        return np.concatenate([self.largest(spectra) for spectra in thrown])
+        at_once = size if refit is None else max(size, _FITTED)
+        found = []
+        for first in progress(range(0, toys, at_once), "toys", "batch"):
+            thrown = rng.poisson(means, (min(at_once, toys - first), len(means)))
+            fitted = None if refit is None else refit(thrown.astype(np.float64))
+            for start in range(0, len(thrown), size):
+                part = slice(start, start + size)
+                own = None if fitted is None else fitted[part].T
+                found.append(self.largest(thrown[part].T, own))
+        return np.concatenate(found)
 
 
 def _cumulative(spectra: Spectra) -> FloatArray:

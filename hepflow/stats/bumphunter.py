@@ -18,7 +18,7 @@ from scipy.special import ndtri
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
-from hepflow.stats.bin_windows import BinWindows
+from hepflow.stats.bin_windows import BinWindows, Refit
 from hepflow.text import with_error
 
 
@@ -118,6 +118,7 @@ def bumphunter(
     step: int = 1,
     sidebands: bool = False,
     deficit: bool = False,
+    refit: Refit | None = None,
     toys: int = 10_000,
     seed: int,
 ) -> BumpHunterResult:
@@ -125,7 +126,9 @@ def bumphunter(
 
     A window with `n` events where `b` are expected has ``p = sum_(k >= n) b^k e^-b / k!`` if ``n > b`` and 1
     otherwise. Windows run from the first bin with an expectation to the last; those in which nothing is expected
-    are not tested. The expectation is taken as exact: an error of the background has no part in either p-value.
+    are not tested. The expectation is taken as exact: an error of the background has no part in the local p-value.
+    Nor has it in the global one, unless toys are fitted like the data (`refit`). A fit to the spectrum itself follows
+    its fluctuations; toys that keep the expectation of the data then have larger excesses, and p is too large.
 
     Parameters
     ----------
@@ -142,6 +145,9 @@ def bumphunter(
         then matters. A strong signal outside the window raises the expectation in it.
     deficit
         Look for the largest deficit, ``p = sum_(k <= n) b^k e^-b / k!`` if ``n < b``.
+    refit
+        Where `expected` is a fit to `observed`: a function from toys (T, B) to what the same fit to each of them
+        expects, (T, B), such as `SmoothToys.expected`.
     toys
         Spectra to throw; one as significant as 3 sigma, global, needs several thousand.
     seed
@@ -150,8 +156,8 @@ def bumphunter(
     Raises
     ------
     ConfigError
-        If the shapes disagree, the edges do not increase, a window would be wider than the spectrum, or
-        `step` or `toys` is less than 1.
+        If the shapes disagree, the edges do not increase, a window would be wider than the spectrum,
+        `step` or `toys` is less than 1, or both `sidebands` and `refit` are asked for.
     InputError
         If an entry is negative or not finite, nothing is expected in any bin, or no window can be tested.
 
@@ -177,6 +183,8 @@ def bumphunter(
     edges, observed, expected = _checked_spectra(edges, observed, expected)
     if step < 1 or toys < 1:
         raise ConfigError(f"BumpHunter: expected a step and toys of 1 or more; got step {step}, toys {toys}")
+    if sidebands and refit is not None:
+        raise ConfigError("BumpHunter: sidebands scale the expectation, refit fits it anew; give one of them")
     tested = _tested_bins(edges, observed, expected)
     data, background = observed[tested, np.newaxis], expected[tested]
     widths = _checked_widths(widths, len(expected))
@@ -196,10 +204,26 @@ def bumphunter(
         n_obs=float(counts[best, 0]),
         n_exp=float(yields[best, 0]),
         statistic=float(found[best, 0]),
-        toy_statistics=windows.throw(background, toys, np.random.default_rng(seed)),
+        toy_statistics=windows.throw(
+            background,
+            toys,
+            np.random.default_rng(seed),
+            None if refit is None else _within(refit, tested, expected),
+        ),
         n_windows=len(windows.first),
         deficit=deficit,
     )
+
+
+def _within(refit: Refit, tested: slice, expected: FloatArray) -> Refit:
+    """Return `refit` for toys of the tested bins alone; nothing is expected in the others, nor thrown."""
+
+    def fitted(toys: FloatArray) -> FloatArray:
+        spectra = np.zeros((len(toys), len(expected)))
+        spectra[:, tested] = toys
+        return refit(spectra)[:, tested]
+
+    return fitted
 
 
 def _checked_spectra(

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from hepflow.errors import FitError
 from hepflow.sample import FloatArray
-from hepflow.smooth import SmoothFit, as_pairs
+from hepflow.smooth import BinIntegrals, SmoothFit, as_pairs
+from hepflow.smooth.goodness import Goodness
 from hepflow.smooth.maximum import maximise
-from hepflow.smooth.order import LEAST_GAIN, LEVEL, merge
 from hepflow.stats.batch import fit_many
 from hepflow.stats.signal import SignalTemplate
 from hepflow.stats.smooth_model import SmoothModel
+
+_DOUBTFUL = (
+    1e-3  # information on the worst known combination of parameters, that of the expectation being one
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +54,28 @@ class SmoothToys:
     smooth
         The fit to the data: its function, and its order where `f_test` is off.
     bins
-        Mask of the bins to fit, shape ``(B,)``.
+        Mask of the bins to fit, shape ``(B,)``; all by default.
     max_shape
         Most shape parameters that the F-test may take.
     f_test
         Whether each toy chooses its own order, as the data did.
+
+    Raises
+    ------
+    FitError
+        If no order of the function can be fitted to the expectation.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts = -np.diff(1e4 * (edges / 2000) ** -6)
+    >>> smooth = hf.smooth.fit_smooth(edges, counts, np.ones(len(counts), dtype=bool))
+    >>> fits = hf.stats.SmoothToys(edges, smooth.expected(edges), smooth)
+    >>> toys = np.random.default_rng(1).poisson(counts, (50, len(counts)))
+    >>> bool(np.allclose(fits.expected(toys).sum(axis=1), toys.sum(axis=1)))  # the normalisation is free
+    True
     """
 
     def __init__(
@@ -63,16 +83,17 @@ class SmoothToys:
         edges: ArrayLike,
         expected: FloatArray,
         smooth: SmoothFit,
-        bins: NDArray[np.bool_],
+        bins: NDArray[np.bool_] | None = None,
         *,
         max_shape: int | None = None,
         f_test: bool = True,
     ) -> None:
-        self.bins = bins
+        self._pairs = as_pairs(edges)
+        self.bins = bins = np.ones(len(self._pairs), dtype=bool) if bins is None else bins
         function = smooth.function
         highest = function.highest if max_shape is None else max_shape
         wanted = range(function.lowest, highest + 1) if f_test else [smooth.n_shape]
-        pairs, mean = as_pairs(edges)[bins], expected[bins]
+        pairs, mean = self._pairs[bins], expected[bins]
         self.fits: dict[int, SmoothFit] = {}
         for n_shape in wanted:
             try:
@@ -89,17 +110,16 @@ class SmoothToys:
             )
         if not self.fits:
             raise FitError(f"no order of the {function.name} function fits the expectation of the toys")
-        self._merged = merge(mean)
         flat = SignalTemplate(np.ones(len(bins)))  # held at zero
         self._models = {n: SmoothModel(fit, edges, flat, bins=bins) for n, fit in self.fits.items()}
 
     def fit(self, counts: FloatArray) -> Iterator[OrderGroup]:
         """Fit toys (T, B), and yield them by the order that each takes."""
-        seen = counts[:, self.bins]
+        seen = np.asarray(counts, dtype=np.float64)[:, self.bins]
         chosen = np.full(len(seen), min(self.fits))
         coefficients: dict[int, FloatArray] = {}
         values: dict[int, FloatArray] = {}
-        rows, before = np.arange(len(seen)), (np.zeros(0), 0)
+        rows, before = np.arange(len(seen)), None
         for n_shape, model in self._models.items():
             free = ~model.fixed
             free[model.poi] = False
@@ -107,23 +127,42 @@ class SmoothToys:
             coefficients[n_shape] = np.full((len(seen), len(model.names) - 1), np.nan)
             values[n_shape] = np.full(len(seen), np.nan)
             coefficients[n_shape][rows], values[n_shape][rows] = found.x[:, 1:], found.value
-            chi2, ndf = self._chi2(seen[rows], model.rates(found.x)[0], n_shape)
-            if ndf < 1 and n_shape > min(self.fits):
-                break
-            if len(before[0]):
-                gain = before[0] - chi2
-                f_p = stats.f.sf(gain / np.maximum(chi2 / ndf, 1e-300), 1, ndf)
-                taken = ((f_p < LEVEL) & (gain > LEAST_GAIN)) | (stats.chi2.sf(before[0], before[1]) < LEVEL)
-                rows, chi2 = rows[taken], chi2[taken]
+            rates, jacobian = model.rates(found.x)
+            goodness = Goodness.of(seen[rows], rates, n_shape)
+            if before is not None:
+                taken = goodness.preferred_to(before)
+                doubtful = np.flatnonzero(taken & ~(found.valid & _determined(rates, jacobian[..., 1:])))
+                taken[doubtful] = [self._has_maximum(seen[rows[row]], n_shape) for row in doubtful]
+                rows, goodness = rows[taken], goodness.at(taken)
                 chosen[rows] = n_shape
-            before = (chi2, ndf)
+            before = goodness
             if not len(rows):
                 break
         for n_shape in np.unique(chosen):
             group = np.flatnonzero(chosen == n_shape)
             yield OrderGroup(group, self.fits[n_shape], coefficients[n_shape][group], values[n_shape][group])
 
-    def _chi2(self, counts: FloatArray, expected: FloatArray, n_shape: int) -> tuple[FloatArray, int]:
-        observed = np.add.reduceat(counts, self._merged, axis=1)
-        model = np.add.reduceat(expected, self._merged, axis=1)
-        return np.sum((observed - model) ** 2 / model, axis=1), len(self._merged) - n_shape - 1
+    def expected(self, counts: ArrayLike) -> FloatArray:
+        """Return what the fit to each of the toys (T, B) expects in all bins, shape ``(T, B)``."""
+        counts = np.asarray(counts, dtype=np.float64)
+        found = np.empty(counts.shape)
+        for group in self.fit(counts):
+            smooth = group.smooth
+            integrals = BinIntegrals(self._pairs, smooth.n_shape, smooth.sqrt_s, smooth.function)
+            found[group.rows] = integrals(integrals.terms @ smooth.transform, group.coefficients)[0]
+        return found
+
+    def _has_maximum(self, counts: FloatArray, n_shape: int) -> bool:
+        """Return whether the fit to a spectrum, were it the data, would take this order."""
+        smooth = self.fits[n_shape]
+        try:
+            maximise(self._pairs[self.bins], counts, n_shape, smooth.sqrt_s, smooth.function)
+        except FitError:
+            return False
+        return True
+
+
+def _determined(expected: FloatArray, jacobian: FloatArray) -> NDArray[np.bool_]:
+    """Return whether fits (T, B), (T, B, K) know every combination of parameters about as well as the expectation."""
+    information = np.swapaxes(jacobian, 1, 2) @ (jacobian / np.maximum(expected, 1e-300)[..., None])
+    return np.asarray(np.linalg.eigvalsh(information)[:, 0] > _DOUBTFUL)

@@ -9,6 +9,7 @@ import pytest
 from scipy.stats import norm
 
 from hepflow.errors import FitError
+from hepflow.stats import bumphunter
 
 FEW = ("--masses", 3000, 4000, 500)
 
@@ -50,6 +51,19 @@ def test_text(hepflow, mjj):
     code, out, _ = hepflow("scan", mjj, *FEW, "--toys", 0)
     assert code == 0
     assert "global" not in out
+
+
+def test_bumphunter_fits_its_toys_like_the_data(hepflow, mjj, monkeypatch):
+    seen = []
+
+    def spied(edges, observed, expected, *, refit, seed):
+        seen.append((refit(observed[None])[0], expected))
+        return bumphunter(edges, observed, expected, refit=refit, toys=100, seed=seed)
+
+    monkeypatch.setattr("hepflow.stats.bumphunter", spied)
+    found = json.loads(hepflow("scan", mjj, *FEW, "--toys", 0, "--bumphunter", "--json")[1])
+    assert found["bumphunter"]["toys"] == 100
+    np.testing.assert_allclose(*seen[0], rtol=1e-4)
 
 
 def test_options_reach_the_fits(hepflow, mjj):

@@ -59,7 +59,11 @@ def test_f_test_shades_the_order_taken(fits):
 
 
 def test_hopeless_p_values_are_arrows(fits):
-    tests = (FTest(1, 900.0, 58, 0.0, None), FTest(2, 50.0, 57, 0.73, 1e-40), FTest(3, 49.0, 0, 1.0, 0.3))
+    tests = (
+        FTest(1, 900.0, 58, 0.0, None, 900.0),
+        FTest(2, 50.0, 57, 0.73, 1e-40, 50.0),
+        FTest(3, 49.0, 0, 1.0, 0.3, 49.0),
+    )
     _, lower, _ = f_test(dataclasses.replace(fits[0], tests=tests)).canvas.axes
     arrows = [line.get_xdata().tolist() for line in lower.get_lines() if line.get_marker() == "v"]
     assert arrows == [[1.0], [2.0]]

@@ -10,7 +10,8 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.stats import bumphunter
+from hepflow.smooth import fit_smooth
+from hepflow.stats import SmoothToys, bumphunter
 
 # The example of pyBumpHunter (data/data.root, 60 bins of 0 to 20): a falling spectrum with a bump at 5.5
 EXAMPLE_EDGES = np.linspace(0, 20, 61)
@@ -131,6 +132,47 @@ def test_global_p_is_flat_without_signal():
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
+def scaled(toys):
+    """Return a fit with one parameter: the background with as many events as there are."""
+    return FALLING / FALLING.sum() * toys.sum(axis=1, keepdims=True)
+
+
+def test_refitted_toys_are_compared_with_their_own_fits():
+    observed = np.random.default_rng(2).poisson(FALLING)
+    mean = scaled(observed[None])[0]
+    found = bumphunter(EDGES, observed, mean, widths=(1, 3), refit=scaled, toys=30, seed=4)
+    toys = np.random.default_rng(4).poisson(mean, (30, 12))
+    wanted = [slow_scan(row, own, (1, 3)) for row, own in zip(toys, scaled(toys), strict=True)]
+    np.testing.assert_allclose(found.toy_statistics, wanted, rtol=1e-9)
+
+
+def test_bins_that_are_not_tested_reach_the_refit():
+    """It is given whole spectra, as the fit to the data was."""
+    mean = np.r_[0.0, FALLING[1:-1], 0.0]
+    observed = np.random.default_rng(2).poisson(mean)
+    seen = []
+    bumphunter(
+        EDGES, observed, mean, refit=lambda toys: seen.append(toys) or 0 * toys + mean, toys=30, seed=4
+    )
+    assert seen[0].shape == (30, 12)
+    assert seen[0][:, [0, -1]].sum() == 0
+
+
+def test_global_p_of_a_fit_is_flat_without_signal(dijet):
+    """Toys with the expectation of the data have p < 0.05 in 1.3 % of such spectra."""
+    edges, mean = dijet[0], dijet[1](10_000)
+    rng, number, bins = np.random.default_rng(6), 200, np.ones(60, dtype=bool)
+    p = []
+    for i in range(number):
+        observed = rng.poisson(mean)
+        smooth = fit_smooth(edges, observed, bins)
+        expected = smooth.expected(edges)
+        refit = SmoothToys(edges, expected, smooth).expected
+        p.append(bumphunter(edges, observed, expected, widths=(1, 8), refit=refit, toys=99, seed=i).global_p)
+    assert np.mean(np.array(p) < 0.2) == pytest.approx(0.2, abs=3 * np.sqrt(0.2 * 0.8 / number))
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+
+
 @pytest.mark.parametrize(("n", "b"), [(2000, 12.0), (400, 10.0), (1_040_000, 1e6)])
 def test_probabilities_too_small_for_a_float(n, b):
     exact = -logsumexp(stats.poisson.logpmf(np.arange(n, n + 10_000), b))
@@ -214,6 +256,7 @@ def test_record_is_json():
         ({"widths": (4, 3)}, ConfigError, r"widths \(4, 3\)"),
         ({"step": 0}, ConfigError, "step 0"),
         ({"toys": 0}, ConfigError, "toys 0"),
+        ({"sidebands": True, "refit": scaled}, ConfigError, "give one of them"),
         ({"widths": (12, 12), "sidebands": True}, InputError, "no window of 12 to 12 bins can be tested"),
     ],
 )
