@@ -167,7 +167,8 @@ def test_spectra_that_cannot_be_fitted(hepflow, mjj, row, text):
 
 def test_empty_bins(hepflow, write_csv, background, edges):
     counts = np.round(background)
-    counts[edges[:-1] >= 4950] = 0  # the function expects a few events there; of more it would take another order
+    # the function expects a few events there; were it more, it would take another order
+    counts[edges[:-1] >= 4950] = 0
     code, out, _ = hepflow("fit", write_csv("tail.csv", counts), *REGION, "--json")
     assert code == 0
     assert json.loads(out)["n_exp"] == pytest.approx(background[26:34].sum(), rel=0.02)
