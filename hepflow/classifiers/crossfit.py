@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -94,13 +94,14 @@ class CrossFit:
 
 
 def crossfit(
-    classifier: Classifier,
+    classifier: Classifier | Sequence[Classifier],
     numerator: Sample,
     denominator: Sample,
     *,
     folds: int = 5,
     training_ratio: float = 4.0,
     fold_of: tuple[Folds, Folds] | None = None,
+    examples: tuple[Sample, Folds] | None = None,
     trained: Mapping[int, Classifier] | None = None,
     seed: int,
 ) -> CrossFit:
@@ -109,7 +110,7 @@ def crossfit(
     Parameters
     ----------
     classifier
-        An untrained classifier; it is copied for each fold.
+        An untrained classifier, which is copied for each fold; or one of each fold.
     numerator, denominator
         Data and background template; event weights are respected.
     folds
@@ -119,6 +120,9 @@ def crossfit(
     fold_of
         The fold of each event of both samples, shapes ``(N,)`` and ``(M,)``, where they are not independent: the same
         event in both samples has the same fold. At random if left out.
+    examples
+        What classifiers learn from in place of the denominator, and for which fold each event of it is: those of fold
+        k teach the classifier that leaves k out of the numerator. The denominator is then only scored.
     trained
         By the fold that it leaves out, what `train_fold` returned for the same arguments; the others are trained now.
     seed
@@ -160,6 +164,7 @@ def crossfit(
                 folds=folds,
                 training_ratio=training_ratio,
                 fold_of=fold_of,
+                examples=examples,
                 seed=seed,
             )
         scores[0][own == fold] = fitted.log_ratio(numerator.select(own == fold))
@@ -169,7 +174,7 @@ def crossfit(
 
 
 def train_fold(
-    classifier: Classifier,
+    classifier: Classifier | Sequence[Classifier],
     numerator: Sample,
     denominator: Sample,
     fold: int,
@@ -177,17 +182,20 @@ def train_fold(
     folds: int = 5,
     training_ratio: float = 4.0,
     fold_of: tuple[Folds, Folds] | None = None,
+    examples: tuple[Sample, Folds] | None = None,
     seed: int,
 ) -> Classifier:
     """Train the classifier of a cross-fit that leaves one fold out; arguments and errors as of `crossfit`."""
     _check(numerator, denominator, folds)
     own, other = fold_of or _deal_both(numerator, denominator, folds, seed)
-    trained_on = np.random.default_rng(seed + 2).random(len(denominator)) * len(denominator) < (
-        training_ratio * len(numerator)
-    )
-    left = numerator.without_truth().select(own != fold)
-    right = denominator.without_truth().select((other != fold) & trained_on)
-    return copy.deepcopy(classifier).fit(left, right, seed + 1000 * (fold + 1))
+    learned, (known, of) = own != fold, (denominator, other) if examples is None else examples
+    usable = of != fold if examples is None else of == fold
+    share = training_ratio * learned.sum() / max(usable.sum(), 1)
+    trained_on = np.random.default_rng(seed + 2).random(len(known)) < share
+    left = numerator.without_truth().select(learned)
+    right = known.without_truth().select(usable & trained_on)
+    untrained = classifier[fold] if isinstance(classifier, Sequence) else classifier
+    return copy.deepcopy(untrained).fit(left, right, seed + 1000 * (fold + 1))
 
 
 def _check(numerator: Sample, denominator: Sample, folds: int) -> None:

@@ -76,8 +76,8 @@ class Splines(Sampled):
         default("hepflow.flows.density:Density.members"),
         ge=1,
         le=1000,
-        description="Flows trained, which differ by seed: their mean interpolates better than any, "
-        "and their spread is an error.",
+        description="Flows of each fold (`classifier.folds`), trained without its events. They differ by seed: their "
+        "mean interpolates better than any, and the spread of all is an error.",
     )
 
 
@@ -114,8 +114,8 @@ class LaCathode(Costly):
         None,
         ge=1,
         le=100,
-        description="Flows of the ensemble in whose latent a part of the classifiers is trained; left out, five, or "
-        "all where there are fewer.",
+        description="Flows of a fold in whose latent a part of its classifiers is trained; left out, two, or one "
+        "where there is one.",
     )
 
     @model_validator(mode="after")

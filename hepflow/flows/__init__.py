@@ -9,7 +9,7 @@ from hepflow.flows.architectures import (
 )
 from hepflow.flows.autoregressive import AffineAutoregressive, SplineAutoregressive
 from hepflow.flows.coupling import SplineCoupling
-from hepflow.flows.density import Density
+from hepflow.flows.density import Density, FoldDensities
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.transport import Transport
@@ -19,6 +19,7 @@ __all__ = [
     "AffineAutoregressive",
     "Density",
     "FlowMatching",
+    "FoldDensities",
     "MixtureAutoregressive",
     "SplineAutoregressive",
     "SplineCoupling",

@@ -71,7 +71,7 @@ class Density:
 
     architecture: Architecture = spline_autoregressive
     plan: TrainingPlan = field(default_factory=TrainingPlan)
-    members: int = 8
+    members: int = 2
     preprocessing: Preprocessing = logit_preprocessing
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
@@ -105,28 +105,7 @@ class Density:
             If a feature is constant or not finite, the weights do not add up to a positive number, or there are too
             few events.
         """
-        self._flows = []
-        self._bijection = self.preprocessing(sample.features, sample.names)
-        self.names = sample.names
-        self._context = _slow_context(sample.mass)
-        self._range = float(sample.mass.min()), float(sample.mass.max())
-        x = tensor(self._bijection.forward(sample.features)[0])
-        m = tensor(self._context.forward(sample.mass[:, None])[0])
-        flows = []
-        for member in range(self.members):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed + member)
-                flows.append(self.architecture(x.shape[1], 1))
-        trainings = train(
-            FlowMembers(flows),
-            (x, m),
-            replace(self.plan, bootstrap=self.members > 1),
-            [seed + member for member in range(self.members)],
-            "flow" if self.members == 1 else f"{self.members} flows",
-            weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
-            checkpoint=checkpoint,
-        )
-        self._flows, self.trainings = kept_flows(flows, trainings), tuple(trainings)
+        _train((self,), (sample,), seed, checkpoint)
         return self
 
     def log_prob(self, x: FloatArray, m: FloatArray) -> FloatArray:
@@ -232,6 +211,16 @@ class Density:
         """The flow of each member at its best epoch."""
         return tuple(self._flows[:: len(self._flows) // self.members])
 
+    def _prepare(self, sample: Sample) -> tuple[Tensor, Tensor]:
+        """Take preprocessing and range from training rows, and return these as the flows see them."""
+        self._flows = []
+        self._bijection = self.preprocessing(sample.features, sample.names)
+        self.names = sample.names
+        self._context = _slow_context(sample.mass)
+        self._range = float(sample.mass.min()), float(sample.mass.max())
+        x = tensor(self._bijection.forward(sample.features)[0])
+        return x, tensor(self._context.forward(sample.mass[:, None])[0])
+
     def _fitted(self) -> tuple[Bijection, Standardise]:
         if not self._flows or self._bijection is None or self._context is None:
             raise ConfigError("this Density has not been trained; call fit first")
@@ -266,6 +255,83 @@ class Density:
         with torch.no_grad():
             parts = [call(flow, a, b).numpy() for a, b in chunks(x, m)]
         return np.concatenate(parts, dtype=np.float64)
+
+
+def fit_apart(
+    density: Density, samples: Sequence[Sample], seed: int, checkpoint: Path | None = None
+) -> tuple[Density, ...]:
+    """Train a density on each of several samples: what one learns, preprocessing too, is of its own sample alone.
+
+    All their flows are trained side by side, in hardly more time than it takes to train as many on one sample.
+    Arguments and errors are those of `Density.fit`.
+    """
+    densities = tuple(replace(density) for _ in samples)
+    _train(densities, samples, seed, checkpoint)
+    return densities
+
+
+@storable
+@dataclass(frozen=True)
+class FoldDensities:
+    """The densities of an analysis, one for each fold, which it was not trained on.
+
+    Parameters
+    ----------
+    each
+        By the number of the fold.
+    """
+
+    each: tuple[Density, ...]
+
+    def state(self) -> State:
+        """Return all densities."""
+        return State(parts={f"folds.{fold}": density for fold, density in enumerate(self.each)})
+
+    @classmethod
+    def from_state(cls, state: State) -> FoldDensities:
+        """Make trained densities again."""
+        return cls(state.sequence("folds", Density))
+
+
+def _train(
+    densities: Sequence[Density], samples: Sequence[Sample], seed: int, checkpoint: Path | None
+) -> None:
+    """Train densities of one recipe, each on its own sample, all flows side by side."""
+    recipe = densities[0]
+    prepared = [density._prepare(sample) for density, sample in zip(densities, samples, strict=True)]
+    x, m = (torch.cat(column) for column in zip(*prepared, strict=True))
+    weight = np.concatenate([sample.weight for sample in samples])
+    flows = []
+    for number in range(recipe.members * len(densities)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + number)
+            flows.append(recipe.architecture(x.shape[1], 1))
+    trainings = train(
+        FlowMembers(flows),
+        (x, m),
+        replace(recipe.plan, bootstrap=len(flows) > 1),
+        [seed + number for number in range(len(flows))],
+        "flow" if len(flows) == 1 else f"{len(flows)} flows",
+        weight=None if np.all(weight == weight[:1]) else tensor(weight),
+        own=own_rows([len(sample) for sample in samples], recipe.members),
+        checkpoint=checkpoint,
+    )
+    for number, density in enumerate(densities):
+        mine = slice(number * recipe.members, (number + 1) * recipe.members)
+        density.trainings = tuple(trainings[mine])
+        density._flows = kept_flows(flows[mine], trainings[mine])
+
+
+def own_rows(sizes: Sequence[int], members: int) -> list[Tensor] | None:
+    """Return the rows of each member, where samples of these sizes stand one after another; None for a single one."""
+    if len(sizes) == 1:
+        return None
+    ends = np.cumsum(sizes)
+    return [
+        torch.arange(int(end) - size, int(end))
+        for size, end in zip(sizes, ends, strict=True)
+        for _ in range(members)
+    ]
 
 
 def _slow_context(mass: FloatArray) -> Standardise:

@@ -19,7 +19,7 @@ from hepflow.errors import ConfigError
 from hepflow.flows.architectures import ARCHITECTURES, spline_coupling
 from hepflow.flows.autoregressive import SplineAutoregressive
 from hepflow.flows.coupling import SplineCoupling
-from hepflow.flows.density import Architecture, Density, chunks, kept_flows, tensor
+from hepflow.flows.density import Architecture, Density, chunks, kept_flows, own_rows, tensor
 from hepflow.flows.spline import EDGE
 from hepflow.flows.stack import FlowMembers, stackable
 from hepflow.flows.states import chosen, described, flows_from, parameters
@@ -102,27 +102,8 @@ class Transport:
         InputError
             If there are too few events.
         """
-        x = tensor(base.bijection.forward(sample.features)[0])
-        context = _contexts(base, sample.mass, target)
-        given = context[:, -1:]  # the base is asked for the density where the event arrives
-        maps = []
-        for member in range(base.members):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed + member)
-                maps.append(self.architecture(x.shape[1], context.shape[1]))
-            if self.identity:
-                start_at_identity(maps[-1], x.shape[1], context.shape[1])
-        trainings = train(
-            TransportMembers(maps, base.best_flows, self.penalty),
-            (x, tensor(context), tensor(given)),
-            replace(self.plan, bootstrap=base.members > 1),
-            [seed + member for member in range(base.members)],
-            "transport" if base.members == 1 else f"{base.members} transports",
-            weight=None if np.all(sample.weight == sample.weight[:1]) else tensor(sample.weight),
-            checkpoint=checkpoint,
-        )
-        self._maps, self.trainings = kept_flows(maps, trainings), tuple(trainings)
-        self._base, self._contexts = base, context.shape[1]
+        targets = None if target is None else (target,)
+        _train((self,), (sample,), (base,), seed, targets, checkpoint)
         return self
 
     def forward(self, x: FloatArray, m: FloatArray, target: FloatArray | None = None) -> FloatArray:
@@ -197,6 +178,67 @@ class Transport:
                 parts = [call(each, a, b)[0].numpy() for a, b in chunks(z[rows], context[rows])]
                 carried[rows] = np.concatenate(parts, dtype=np.float64)
         return base.bijection.inverse(carried)
+
+
+def transport_apart(
+    transport: Transport,
+    samples: Sequence[Sample],
+    bases: Sequence[Density],
+    seed: int,
+    *,
+    targets: Sequence[FloatArray] | None = None,
+    checkpoint: Path | None = None,
+) -> tuple[Transport, ...]:
+    """Learn the maps of each of several samples to a base of its own, all side by side.
+
+    Arguments and errors are those of `Transport.fit`, one sample, base and target each.
+    """
+    transports = tuple(replace(transport) for _ in samples)
+    _train(transports, samples, bases, seed, targets, checkpoint)
+    return transports
+
+
+def _train(
+    transports: Sequence[Transport],
+    samples: Sequence[Sample],
+    bases: Sequence[Density],
+    seed: int,
+    targets: Sequence[FloatArray] | None,
+    checkpoint: Path | None,
+) -> None:
+    """Train transports of one recipe, each on its own sample and base, all maps side by side."""
+    recipe, members = transports[0], bases[0].members
+    arrivals: Sequence[FloatArray | None] = targets or [None] * len(samples)
+    each = zip(samples, bases, arrivals, strict=True)
+    prepared = [
+        (tensor(base.bijection.forward(sample.features)[0]), tensor(_contexts(base, sample.mass, target)))
+        for sample, base, target in each
+    ]
+    x, context = (torch.cat(column) for column in zip(*prepared, strict=True))
+    given = context[:, -1:].contiguous()  # the base is asked for the density where the event arrives
+    weight = np.concatenate([sample.weight for sample in samples])
+    maps = []
+    for number in range(members * len(bases)):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + number)
+            maps.append(recipe.architecture(x.shape[1], context.shape[1]))
+        if recipe.identity:
+            start_at_identity(maps[-1], x.shape[1], context.shape[1])
+    trainings = train(
+        TransportMembers(maps, [flow for base in bases for flow in base.best_flows], recipe.penalty),
+        (x, context, given),
+        replace(recipe.plan, bootstrap=len(maps) > 1),
+        [seed + number for number in range(len(maps))],
+        "transport" if len(maps) == 1 else f"{len(maps)} transports",
+        weight=None if np.all(weight == weight[:1]) else tensor(weight),
+        own=own_rows([len(sample) for sample in samples], members),
+        checkpoint=checkpoint,
+    )
+    for number, (transport, base) in enumerate(zip(transports, bases, strict=True)):
+        mine = slice(number * members, (number + 1) * members)
+        transport.trainings = tuple(trainings[mine])
+        transport._maps = kept_flows(maps[mine], trainings[mine])
+        transport._base, transport._contexts = base, context.shape[1]
 
 
 class TransportMembers(FlowMembers):

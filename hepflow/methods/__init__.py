@@ -8,6 +8,7 @@ from hepflow.methods.cwola import Cwola
 from hepflow.methods.distance import Distance
 from hepflow.methods.feta import Feta
 from hepflow.methods.flow_matching import FlowMatchingTemplate
+from hepflow.methods.folds import EventFolds, Examples, deal_data
 from hepflow.methods.lacathode import LaCathode
 from hepflow.methods.ranode import RAnode
 from hepflow.methods.reference import Idealized
@@ -21,6 +22,8 @@ __all__ = [
     "Curtains",
     "Cwola",
     "Distance",
+    "EventFolds",
+    "Examples",
     "Feta",
     "FlowMatchingTemplate",
     "Idealized",
@@ -28,5 +31,6 @@ __all__ = [
     "Method",
     "RAnode",
     "Salad",
+    "deal_data",
     "fit_sidebands",
 ]

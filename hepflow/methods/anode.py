@@ -12,6 +12,7 @@ from hepflow.classifiers import Classifier
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import OnCathode
+from hepflow.methods.folds import FOLDS
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
@@ -33,7 +34,8 @@ class Anode(OnCathode):
     """The CATHODE background, scored without a classifier.
 
     One density p(x | m) is learned from the sidebands and interpolated, another from the signal region; the score is
-    their ratio (eq. 1 of the paper). The template, sampled from the former, turns scores into efficiencies.
+    their ratio (eq. 1 of the paper), both without the fold that is scored. The template, sampled from the former,
+    turns scores into efficiencies.
 
     Parameters
     ----------
@@ -51,6 +53,7 @@ class Anode(OnCathode):
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -58,9 +61,12 @@ class Anode(OnCathode):
 
         Raises what `Cathode.fit` does.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
-        ratio = DensityRatio(self.cathode.density, self.density, windows.signal)
-        return replace(background, scoring=ratio.instead_of)
+        background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
+
+        def scoring(_: Classifier, fold: int) -> Classifier:
+            return DensityRatio(self.cathode.densities[fold], self.density, windows.signal)
+
+        return replace(background, scoring=scoring)
 
 
 @storable
@@ -82,10 +88,6 @@ class DensityRatio:
     background: Density
     data: Density
     masses: Window
-
-    def instead_of(self, classifier: Classifier) -> DensityRatio:
-        """Return this one: no other classifier takes part."""
-        return self
 
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> DensityRatio:
         """Train the density of the data; that of the background is known, and the denominator only its sample."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.classifiers import Classifier
+from hepflow.methods.folds import FOLDS, EventFolds, Examples
 from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
 from hepflow.smooth import SmoothFit
@@ -34,13 +35,17 @@ class Background:
     replica, validation_replica
         Which of several independent trainings each template event comes from, shapes ``(N,)`` and ``(M,)``: their
         spread is the error that the training leaves.
+    folds
+        The fold of each event of data and template: it is scored by classifiers, and stands beside a template, that
+        no event of its fold had a part in.
     losses
         How the networks behind it learned, one entry each.
-    rows, validation_rows
-        Where template events are events of the data: which of them, shapes ``(N,)`` and ``(M,)``. No event is scored
-        by a classifier that saw it under either name.
+    examples
+        What the classifier of each fold learns from in place of the template; None where it learns from the template
+        of the other folds.
     scoring
-        Turns the analysis' classifier into this method's own, where it has one; None where it takes any as it is.
+        Turns the analysis' classifier into this method's own of a fold, where it has one; None where it takes any as
+        it is.
     """
 
     template: Sample
@@ -49,21 +54,34 @@ class Background:
     windows: Windows
     replica: NDArray[np.intp]
     validation_replica: NDArray[np.intp]
+    folds: EventFolds
     losses: tuple[Losses, ...] = ()
-    rows: NDArray[np.intp] | None = None
-    validation_rows: NDArray[np.intp] | None = None
-    scoring: Callable[[Classifier], Classifier] | None = None
+    examples: Examples | None = None
+    scoring: Callable[[Classifier, int], Classifier] | None = None
 
     def without(self, window: Window) -> Background:
         """Return the same background with no template in a window ``[low, high)`` (GeV)."""
-        keep = (self.template.mass < window[0]) | (self.template.mass >= window[1])
-        rows = None if self.rows is None else self.rows[keep]
-        return replace(self, template=self.template.select(keep), replica=self.replica[keep], rows=rows)
+        keep = ~_within(self.template, window)
+        examples = self.examples
+        if examples is not None:
+            kept = ~_within(examples.sample, window)
+            examples = Examples(examples.sample.select(kept), examples.fold[kept])
+        return replace(
+            self,
+            template=self.template.select(keep),
+            replica=self.replica[keep],
+            folds=self.folds.without(keep),
+            examples=examples,
+        )
 
     @property
     def expected(self) -> tuple[float, float]:
         """Events expected in the signal region, and the error of the sideband fit."""
         return self.smooth.yield_in(*self.windows.signal)
+
+
+def _within(sample: Sample, window: Window) -> NDArray[np.bool_]:
+    return (sample.mass >= window[0]) & (sample.mass < window[1])
 
 
 def second(checkpoint: Path | None) -> Path | None:
@@ -86,10 +104,13 @@ class Method(Protocol):
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
         """Learn the background from data (and simulation) without looking into the signal region.
+
+        The data are dealt into `folds` (`deal_data`).
 
         With a `checkpoint`, trainings are kept in that file and beside it as they go on, and taken up from there.
         """

@@ -8,13 +8,16 @@ from typing import Any, Self
 
 import numpy as np
 
-from hepflow.flows.density import Density, spline_density
+from hepflow.classifiers import Folds
+from hepflow.flows.density import Density, fit_apart, spline_density
 from hepflow.methods.background import Background
+from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
-from hepflow.sample import Sample
-from hepflow.smooth import SQRT_S
+from hepflow.sample import FloatArray, Sample
+from hepflow.smooth import SQRT_S, SmoothFit
 
+EXAMPLES = 4.0  # template events that a classifier learns from, for each of the data that it learns from
 # template events where the likelihood of each has its price
 FEWER = {"oversampling": 8.0, "validation_oversampling": 2.0}
 
@@ -24,15 +27,17 @@ class Cathode:
     """The CATHODE template.
 
     A flow learns p(x | m) from the sidebands (eq. 2 of the paper) and is sampled at masses of the signal region,
-    which come, as does the expected yield, from a dijet function fitted to the sidebands.
+    which come, as does the expected yield, from a dijet function fitted to the sidebands. A flow knows the events
+    that it learned from better than others. So each fold of the data has flows of its own, which did not see its
+    sideband events: from them come the template that the fold is compared with, and what its classifier learns from.
 
     Parameters
     ----------
     density
-        The flow, its preprocessing and training.
+        The flows of each fold, their preprocessing and training.
     oversampling
-        Template events per expected event. The classifier sees only some of them; all count in the efficiency of
-        a cut, whose statistical error they bound.
+        Template events per expected event. All count in the efficiency of a cut, whose statistical error they bound;
+        classifiers learn from others.
     validation_oversampling
         The same in the sidebands, which hold far more events.
     bin_width
@@ -64,6 +69,8 @@ class Cathode:
     bin_width: float = 50.0
     sqrt_s: float = SQRT_S
 
+    densities: tuple[Density, ...] = field(default=(), init=False, repr=False)
+
     @classmethod
     def of(
         cls,
@@ -92,9 +99,9 @@ class Cathode:
         )
 
     @property
-    def background_density(self) -> Density:
-        """The density that the template is drawn from."""
-        return self.density
+    def background_densities(self) -> tuple[Density, ...]:
+        """The trained density of each fold, which its template is drawn from."""
+        return self.densities
 
     def fit(
         self,
@@ -102,6 +109,7 @@ class Cathode:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -118,12 +126,16 @@ class Cathode:
         """
         windows.split(data)  # which says what is missing
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        self.learn(data, windows, seed, checkpoint)
+        fold_of = self.learn(data, windows, folds, seed, checkpoint)
         random = np.random.default_rng(seed)
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
-        sampled = Sample(mass, self.density.sample(mass, seed), data.names, weight)
+        made_for = np.arange(len(mass)) % folds  # masses have no order
+        sampled = Sample(mass, self._sample(mass, made_for, seed), data.names, weight)
+        replica = np.empty(len(mass), dtype=np.intp)
+        for fold, density in enumerate(self.densities):
+            own = made_for == fold
+            replica[own] = fold * density.members + density.member_of(int(own.sum()))
         inside = windows.in_signal(mass)
-        replica = self.density.member_of(len(mass))
         return Background(
             template=sampled.select(inside),
             validation=sampled.select(~inside),
@@ -131,13 +143,50 @@ class Cathode:
             windows=windows,
             replica=replica[inside],
             validation_replica=replica[~inside],
-            losses=tuple(training.losses for training in self.density.trainings),
+            folds=EventFolds(folds, fold_of, made_for[inside], made_for[~inside]),
+            losses=tuple(training.losses for density in self.densities for training in density.trainings),
+            examples=self._examples(smooth, windows, folds, seed + folds, random),
         )
 
-    def learn(self, data: Sample, windows: Windows, seed: int, checkpoint: Path | None = None) -> None:
-        """Train the density on the sidebands, as `fit` does; errors as there."""
-        _, sidebands = windows.split(data)
-        self.density.fit(at_bin_centres(sidebands, windows.edges(self.bin_width)), seed, checkpoint)
+    def learn(
+        self,
+        data: Sample,
+        windows: Windows,
+        folds: int = FOLDS,
+        seed: int = 1,
+        checkpoint: Path | None = None,
+    ) -> Folds:
+        """Train the densities on the sidebands, each without a fold, as `fit` does; errors as there.
+
+        Returns
+        -------
+        ndarray
+            The fold of each event of the data, shape ``(N,)``.
+        """
+        windows.split(data)  # which says what is missing
+        fold_of = deal_data(data, windows, folds, seed)
+        beside = windows.in_sidebands(data.mass)
+        edges = windows.edges(self.bin_width)
+        others = [at_bin_centres(data.select(beside & (fold_of != fold)), edges) for fold in range(folds)]
+        self.densities = fit_apart(self.density, others, seed, checkpoint)
+        return fold_of
+
+    def _sample(self, mass: FloatArray, made_for: Folds, seed: int) -> FloatArray:
+        """Draw features (N, D) at masses (N,), each by the flows of its fold."""
+        features = np.empty((len(mass), len(self.densities[0].names)))
+        for fold, density in enumerate(self.densities):
+            features[made_for == fold] = density.sample(mass[made_for == fold], seed + fold)
+        return features
+
+    def _examples(
+        self, smooth: SmoothFit, windows: Windows, folds: int, seed: int, random: np.random.Generator
+    ) -> Examples:
+        """Draw what the classifier of each fold learns from, by the flows of that fold."""
+        learned = (1 - 1 / folds) * smooth.yield_in(*windows.signal)[0]
+        fold = np.repeat(np.arange(folds), round(EXAMPLES * learned))
+        mass = smooth.draw_masses(*windows.signal, len(fold), random)
+        features = self._sample(mass, fold, seed)
+        return Examples(Sample(mass, features, self.densities[0].names), fold)
 
 
 @dataclass
@@ -158,6 +207,6 @@ class OnCathode:
         return cls(Cathode.of(**cathode))
 
     @property
-    def background_density(self) -> Density:
-        """The density that the template is drawn from."""
-        return self.cathode.density
+    def background_densities(self) -> tuple[Density, ...]:
+        """The trained density of each fold, which its template is drawn from."""
+        return self.cathode.densities

@@ -11,18 +11,21 @@ import numpy as np
 
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.architectures import spline_autoregressive
-from hepflow.flows.density import Density, spline_density
+from hepflow.flows.density import Density, fit_apart, spline_density
 from hepflow.flows.latents import Latents
-from hepflow.flows.transport import Transport
+from hepflow.flows.transport import Transport, transport_apart
 from hepflow.methods.background import Background, second
+from hepflow.methods.cathode import EXAMPLES
+from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
-from hepflow.sample import Sample
+from hepflow.sample import FloatArray, Sample
 from hepflow.smooth import SQRT_S
-from hepflow.training import TrainingPlan
+from hepflow.training import Losses, TrainingPlan
 
 Variant = Literal["flows-for-flows", "latents"]
-MEMBERS = 4  # flows, each with a transport of its own
+Carrier = Latents | Transport
+MEMBERS = 1  # flows of a fold, each with a transport of its own
 
 
 @dataclass
@@ -30,7 +33,9 @@ class Curtains:
     """The CURTAINs template: events of the sidebands, each carried to other masses by an invertible map.
 
     A base density learns p(x | m) of the sidebands. A map T(x; m, m') carries an event at mass m to where it would
-    be at mass m', which comes, as does the expected yield, from a dijet function fitted to the sidebands.
+    be at mass m', which comes, as does the expected yield, from a dijet function fitted to the sidebands. Each fold
+    of the data has a base and a map of its own, which did not see it: they carry its events to the template that it
+    is compared with, and those of the other folds to what its classifier learns from.
 
     Parameters
     ----------
@@ -103,6 +108,7 @@ class Curtains:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -117,31 +123,32 @@ class Curtains:
         InputError
             If a region lies outside the data, or the sidebands hold too few events to train on.
         """
-        _, events = windows.split(data)
+        windows.split(data)  # which says what is missing
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
-        events = at_bin_centres(events, windows.edges(self.bin_width))
+        fold_of = deal_data(data, windows, folds, seed)
+        beside = windows.in_sidebands(data.mass)
+        events = at_bin_centres(data.select(beside), windows.edges(self.bin_width))
+        of = fold_of[beside]
         random = np.random.default_rng(seed)
-        self.base.fit(events, seed, checkpoint)
-        trainings = self.base.trainings
-        carrier: Latents | Transport = Latents(self.base, self.base)
-        if self.variant == "flows-for-flows":
-            carrier = self.flow.fit(
-                events, self.base, seed, target=random.permutation(events.mass), checkpoint=second(checkpoint)
-            )
-            trainings += self.flow.trainings
+        carriers, losses = self._learn(
+            [events.select(of != k) for k in range(folds)], seed, random, checkpoint
+        )
+
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
-        source = np.empty(len(mass), dtype=np.intp)
-        for low, high in (
-            windows.signal,
-            *windows.sidebands,
-        ):  # in each region no event before all others again
-            here = (mass >= low) & (mass < high)
-            source[here] = np.resize(random.permutation(len(events)), int(here.sum()))
-        features = carrier.forward(events.features[source], events.mass[source], mass)
-        carried = Sample(mass, features, data.names, weight)
         inside = windows.in_signal(mass)
-        replica = carrier.member_of(len(mass))
-        of_data = np.flatnonzero(windows.in_sidebands(data.mass))[source]
+        made_for = np.arange(len(mass)) % folds  # masses have no order
+        features, replica = np.empty((len(mass), len(data.names))), np.empty(len(mass), dtype=np.intp)
+        taught, example_of = [], []
+        for fold, carrier in enumerate(carriers):
+            own = made_for == fold
+            features[own] = _carry(carrier, events.select(of == fold), mass[own], windows, random)
+            replica[own] = fold * self.base.members + carrier.member_of(int(own.sum()))
+            learned = (1 - 1 / folds) * smooth.yield_in(*windows.signal)[0]
+            at = smooth.draw_masses(*windows.signal, round(EXAMPLES * learned), random)
+            others = _carry(carrier, events.select(of != fold), at, windows, random)
+            taught.append(Sample(at, others, data.names))
+            example_of.append(np.full(len(at), fold))
+        carried = Sample(mass, features, data.names, weight)
         return Background(
             template=carried.select(inside),
             validation=carried.select(~inside),
@@ -149,7 +156,37 @@ class Curtains:
             windows=windows,
             replica=replica[inside],
             validation_replica=replica[~inside],
-            losses=tuple(each.losses for each in trainings),
-            rows=of_data[inside],
-            validation_rows=of_data[~inside],
+            folds=EventFolds(folds, fold_of, made_for[inside], made_for[~inside]),
+            losses=losses,
+            examples=Examples(Sample.concat(taught), np.concatenate(example_of)),
         )
+
+    def _learn(
+        self, samples: list[Sample], seed: int, random: np.random.Generator, checkpoint: Path | None
+    ) -> tuple[list[Carrier], tuple[Losses, ...]]:
+        """Train on each sample what carries its events, and return it with the losses of all trainings."""
+        bases = fit_apart(self.base, samples, seed, checkpoint)
+        losses = [each.losses for base in bases for each in base.trainings]
+        if self.variant == "latents":
+            return [Latents(base, base) for base in bases], tuple(losses)
+        carriers = transport_apart(
+            self.flow,
+            samples,
+            bases,
+            seed,
+            targets=[random.permutation(sample.mass) for sample in samples],
+            checkpoint=second(checkpoint),
+        )
+        losses += [each.losses for carrier in carriers for each in carrier.trainings]
+        return list(carriers), tuple(losses)
+
+
+def _carry(
+    carrier: Carrier, events: Sample, mass: FloatArray, windows: Windows, random: np.random.Generator
+) -> FloatArray:
+    """Carry events to masses (N,), in each region no event before all others again; return features (N, D)."""
+    source = np.empty(len(mass), dtype=np.intp)
+    for low, high in (windows.signal, *windows.sidebands):
+        here = (mass >= low) & (mass < high)
+        source[here] = np.resize(random.permutation(len(events)), int(here.sum()))
+    return carrier.forward(events.features[source], events.mass[source], mass)

@@ -9,6 +9,7 @@ import numpy as np
 
 from hepflow.errors import ConfigError
 from hepflow.methods.background import Background
+from hepflow.methods.folds import FOLDS, EventFolds, deal_data
 from hepflow.methods.sidebands import check_effective_size, fit_sidebands
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
@@ -68,6 +69,7 @@ class Cwola:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -100,6 +102,7 @@ class Cwola:
         template = at((windows.signal,))
         check_effective_size(template, "the sidebands next to the signal region")
         replica = np.zeros(len(rows), dtype=np.intp)
+        fold_of = deal_data(data, windows, folds, seed)
         return Background(
             template=template,
             validation=at(windows.sidebands),
@@ -107,8 +110,7 @@ class Cwola:
             windows=windows,
             replica=replica,
             validation_replica=replica,
-            rows=rows,
-            validation_rows=rows,
+            folds=EventFolds(folds, fold_of, fold_of[rows], fold_of[rows]),
         )
 
     def neighbours(self, windows: Windows) -> tuple[Window, Window]:

@@ -14,6 +14,7 @@ from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background, second
 from hepflow.methods.distance import Distance
+from hepflow.methods.folds import FOLDS, EventFolds, deal_data
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands, follow
 from hepflow.methods.simulation import check_simulation
 from hepflow.regions import Windows
@@ -95,6 +96,7 @@ class Feta:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -135,6 +137,9 @@ class Feta:
             windows=windows,
             replica=replica[inside],
             validation_replica=replica[beside],
+            folds=EventFolds.at_random(
+                folds, deal_data(data, windows, folds, seed), int(inside.sum()), int(beside.sum()), seed
+            ),
             losses=tuple(training.losses for training in trainings),
         )
 

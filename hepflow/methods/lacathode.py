@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +14,13 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode, OnCathode
+from hepflow.methods.folds import FOLDS
 from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
-SPACES = 5  # or all, where there are fewer flows
+SPACES = 2  # or all, where a fold has fewer flows
 
 
 @dataclass
@@ -35,7 +35,8 @@ class LaCathode(OnCathode):
     cathode
         Density and template of the background.
     spaces
-        In how many latent spaces, each of another flow, a copy of the classifier is trained; the score is the mean.
+        In how many latent spaces, each of another flow of the fold, a copy of the classifier is trained; the score is
+        the mean.
 
     Raises
     ------
@@ -64,6 +65,7 @@ class LaCathode(OnCathode):
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -71,9 +73,12 @@ class LaCathode(OnCathode):
 
         Raises what `Cathode.fit` does, and ConfigError where the density has no latent space.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
-        latent = partial(LatentClassifier, self.cathode.density, self.spaces, windows.range)
-        return replace(background, scoring=latent)
+        background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
+
+        def scoring(classifier: Classifier, fold: int) -> Classifier:
+            return LatentClassifier(self.cathode.densities[fold], self.spaces, windows.range, classifier)
+
+        return replace(background, scoring=scoring)
 
 
 @storable

@@ -25,6 +25,7 @@ from hepflow.flows.states import chosen, described, flows_from, parameters, prob
 from hepflow.methods.anode import LEAST
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import Cathode, OnCathode
+from hepflow.methods.folds import FOLDS
 from hepflow.progress import progress
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
@@ -84,6 +85,7 @@ class RAnode(OnCathode):
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -91,8 +93,12 @@ class RAnode(OnCathode):
 
         Raises what `Cathode.fit` does.
         """
-        background = self.cathode.fit(data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint)
-        return replace(background, scoring=ResidualDensity(self, windows.signal).instead_of)
+        background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
+
+        def scoring(_: Classifier, fold: int) -> Classifier:
+            return ResidualDensity(self, self.cathode.densities[fold], windows.signal)
+
+        return replace(background, scoring=scoring)
 
 
 @storable
@@ -103,21 +109,20 @@ class ResidualDensity:
     Parameters
     ----------
     method
-        The settings, and the trained background density.
+        The settings.
+    background
+        The trained density of the background.
     masses
         The signal region, GeV; events beside it are scored as if they stood at its border. The score is then the
         same function of the features everywhere, and asks no density for what it did not learn.
     """
 
     method: RAnode
+    background: Density
     masses: Window
 
     _flows: list[Any] = field(default_factory=list, init=False, repr=False)
     _bijection: Bijection | None = field(default=None, init=False, repr=False)
-
-    def instead_of(self, classifier: Classifier) -> ResidualDensity:
-        """Return this one: no other classifier takes part."""
-        return self
 
     @property
     def fractions(self) -> FloatArray:
@@ -181,7 +186,7 @@ class ResidualDensity:
             "fraction": method.fraction,
             "masses": self.masses,
         }
-        parts = {"background": method.cathode.density, "bijection": self._bijection}
+        parts = {"background": self.background, "bijection": self._bijection}
         return State(settings, parameters(self._flows), parts)
 
     @classmethod
@@ -189,7 +194,7 @@ class ResidualDensity:
         """Make trained signal densities beside their background again."""
         settings, density = state.settings, state.part("background", Density)
         method = RAnode(
-            replace(Cathode.fewer(), density=density),
+            Cathode.fewer(),
             chosen(settings["architecture"], ARCHITECTURES, state),
             TrainingPlan(**settings["plan"]),
             int(settings["members"]),
@@ -197,7 +202,7 @@ class ResidualDensity:
         )
         low, high = map(float, settings["masses"])
         features = len(density.names)
-        made = cls(method, (low, high))
+        made = cls(method, density, (low, high))
         made._bijection = probed(state.part("bijection", Bijection), features)  # type: ignore[type-abstract]
         made._flows = flows_from(
             state,
@@ -208,7 +213,7 @@ class ResidualDensity:
 
     def _log_background(self, sample: Sample) -> FloatArray:
         """Return log p_b(x | m) of each event, shape ``(N,)``."""
-        return self.method.cathode.density.log_prob(sample.features, np.clip(sample.mass, *self.masses))
+        return self.background.log_prob(sample.features, np.clip(sample.mass, *self.masses))
 
 
 def _with_fraction(flow: Any, fraction: float) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.methods.background import Background
+from hepflow.methods.folds import FOLDS, EventFolds, deal_data
 from hepflow.methods.sidebands import fit_sidebands, follow
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -56,10 +57,11 @@ class Idealized:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
-        """Take the background events, with weights that follow the fit to the sidebands; nothing is random.
+        """Take the background events, with weights that follow the fit to the sidebands; only the folds are random.
 
         Raises
         ------
@@ -83,6 +85,12 @@ class Idealized:
             events.select(used).without_truth(), smooth, windows, self.bin_width, "the true background"
         )
         template, validation = windows.split(followed)
+        fold_of = deal_data(data, windows, folds, seed)
+        dealt = (
+            EventFolds.at_random(folds, fold_of, len(template), len(validation), seed)
+            if rows is None
+            else EventFolds(folds, fold_of, fold_of[rows[inside]], fold_of[rows[outside]])
+        )
         return Background(
             template=template,
             validation=validation,
@@ -90,8 +98,7 @@ class Idealized:
             windows=windows,
             replica=np.zeros(len(template), dtype=np.intp),
             validation_replica=np.zeros(len(validation), dtype=np.intp),
-            rows=None if rows is None else rows[inside],
-            validation_rows=None if rows is None else rows[outside],
+            folds=dealt,
         )
 
 

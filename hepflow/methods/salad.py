@@ -10,6 +10,7 @@ import numpy as np
 from hepflow.classifiers import NeuralNetwork, crossfit, deal
 from hepflow.errors import ConfigError
 from hepflow.methods.background import Background
+from hepflow.methods.folds import FOLDS, EventFolds, deal_data
 from hepflow.methods.sidebands import at_bin_centres, fit_sidebands, follow
 from hepflow.methods.simulation import check_simulation
 from hepflow.regions import Windows
@@ -59,6 +60,7 @@ class Salad:
         windows: Windows,
         *,
         simulation: Sample | None = None,
+        folds: int = FOLDS,
         seed: int,
         checkpoint: Path | None = None,
     ) -> Background:
@@ -107,6 +109,9 @@ class Salad:
             windows=windows,
             replica=replica[inside],
             validation_replica=replica[~inside],
+            folds=EventFolds.at_random(
+                folds, deal_data(data, windows, folds, seed), int(inside.sum()), int((~inside).sum()), seed
+            ),
             losses=tuple(
                 loss for each in fit.classifiers if isinstance(each, NeuralNetwork) for loss in each.losses
             ),

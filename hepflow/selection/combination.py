@@ -31,7 +31,6 @@ def score_together(
     backgrounds: Mapping[str, Background],
     *,
     signal: Sample | None = None,
-    folds: int = 5,
     seed: int,
     pooled: float = 10.0,
     validation_pooled: float = 2.0,
@@ -45,10 +44,10 @@ def score_together(
     data
         All data; labels, where there are any, are not looked at.
     backgrounds
-        The templates of at least two methods, by name, all with the same windows.
+        The templates of at least two methods, by name, all with the same windows, folds and seed.
     signal
         Signal events to score for efficiencies and limits; none of them may be in the data.
-    folds, seed
+    seed
         Of each method's cross-fit.
     pooled, validation_pooled
         See `combine`.
@@ -65,7 +64,7 @@ def score_together(
     """
     _check(backgrounds)
     fitted = {
-        name: crossfit_scores(classifier, data, background, signal=signal, folds=folds, seed=seed)
+        name: crossfit_scores(classifier, data, background, signal=signal, seed=seed)
         for name, background in backgrounds.items()
     }
     combined = combine(fitted, seed=seed, pooled=pooled, validation_pooled=validation_pooled)
@@ -90,7 +89,7 @@ def combine(
     Raises
     ------
     ConfigError
-        For fewer than two methods, or methods with different windows.
+        For fewer than two methods, or methods with different windows or folds.
 
     Notes
     -----
@@ -121,6 +120,7 @@ def combine(
         for fold in range(len(methods[0].fit.classifiers))
     ]
     first = methods[0].scores
+    folds = first.background.folds
     return Scores(
         data=_stacked(stacks, data),
         template=_stacked(stacks, template),
@@ -134,6 +134,7 @@ def combine(
             windows=first.background.windows,
             replica=replica,
             validation_replica=validation_replica,
+            folds=replace(folds, template=template.folds, validation=validation.folds),
         ),
     )
 
@@ -190,4 +191,9 @@ def _check(backgrounds: Mapping[str, Background]) -> None:
         if backgrounds[name].windows != backgrounds[first].windows:
             raise ConfigError(
                 f"combination: {name} has other regions than {first}; fit every method with the same windows"
+            )
+        if not np.array_equal(backgrounds[name].folds.data, backgrounds[first].folds.data):
+            raise ConfigError(
+                f"combination: {name} dealt the data into other folds than {first}; fit every method with the same "
+                "number of folds and the same seed"
             )

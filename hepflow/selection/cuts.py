@@ -151,8 +151,8 @@ def cuts(
     >>> mass = 2500 + random.exponential(600.0, 15_000)
     >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
     >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
-    >>> background = hf.methods.Cwola().fit(data, windows, seed=1)
-    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, folds=2, seed=1)
+    >>> background = hf.methods.Cwola().fit(data, windows, folds=2, seed=1)
+    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, seed=1)
     >>> loose, tight = hf.cuts(scores, background_efficiency=[0.5, 0.2])
     >>> loose.threshold < tight.threshold
     True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -181,7 +181,6 @@ def score(
     *,
     signal: Sample | None = None,
     variations: Mapping[str, tuple[Sample, Sample]] | None = None,
-    folds: int = 5,
     seed: int,
 ) -> Scores:
     """Train a classifier on data against template in the signal region, and score everything.
@@ -193,13 +192,13 @@ def score(
     data
         All data; labels, where there are any, are not looked at.
     background
-        The template of a method.
+        The template that a method made of these data, and the folds that it dealt them into.
     signal
         Signal events to score for efficiencies and limits; none of them may be in the data.
     variations
         The signal with each systematic effect, up and down, by the name of its nuisance parameter.
-    folds, seed
-        Of the cross-fit.
+    seed
+        Of the classifiers, and of the folds of the signal.
 
     Examples
     --------
@@ -209,12 +208,12 @@ def score(
     >>> mass = 2500 + random.exponential(600.0, 15_000)
     >>> data = hf.Sample(mass, random.normal(size=(15_000, 1)), ("x",))
     >>> windows = hf.Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 4500)])
-    >>> background = hf.methods.Cwola().fit(data, windows, seed=1)
-    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, folds=2, seed=1)
+    >>> background = hf.methods.Cwola().fit(data, windows, folds=2, seed=1)
+    >>> scores = hf.score(hf.classifiers.BoostedTrees(members=1), data, background, seed=1)
     >>> scores.data.score.shape == (windows.in_signal(mass).sum(),)
     True
     """
-    fitted = crossfit_scores(classifier, data, background, signal=signal, folds=folds, seed=seed)
+    fitted = crossfit_scores(classifier, data, background, signal=signal, seed=seed)
     return fitted.with_variations(variations, seed) if variations else fitted.scores
 
 
@@ -224,7 +223,6 @@ def crossfit_scores(
     background: Background,
     *,
     signal: Sample | None = None,
-    folds: int = 5,
     trained: Mapping[int, Classifier] | None = None,
     seed: int,
 ) -> CrossFitScores:
@@ -233,12 +231,18 @@ def crossfit_scores(
     What `train_without` returned for a fold is taken from `trained`.
     """
     inside, outside = background.windows.split(data)
-    fold_of = deal_samples(data, background, folds, seed, 0 if signal is None else len(signal))
+    fold_of = deal_samples(data, background, seed, 0 if signal is None else len(signal))
     template, validation = background.template, background.validation
-    if background.scoring is not None:
-        classifier = background.scoring(classifier)
-    of_both = fold_of.data, fold_of.template
-    fit = crossfit(classifier, inside, template, folds=folds, fold_of=of_both, trained=trained, seed=seed)
+    fit = crossfit(
+        _of_folds(classifier, background),
+        inside,
+        template,
+        folds=background.folds.count,
+        fold_of=(fold_of.data, fold_of.template),
+        examples=_examples(background),
+        trained=trained,
+        seed=seed,
+    )
     scores = Scores(
         data=Scored(inside, fit.numerator),
         template=Scored(template, fit.denominator),
@@ -251,33 +255,41 @@ def crossfit_scores(
 
 
 def train_without(
-    fold: int, classifier: Classifier, data: Sample, background: Background, *, folds: int = 5, seed: int
+    fold: int, classifier: Classifier, data: Sample, background: Background, *, seed: int
 ) -> Classifier:
     """Train the classifier of `crossfit_scores` that leaves a fold out, for a method without networks that score."""
-    fold_of = deal_samples(data, background, folds, seed, 0)
+    fold_of = deal_samples(data, background, seed, 0)
     inside, _ = background.windows.split(data)
-    of_both = fold_of.data, fold_of.template
-    return train_fold(classifier, inside, background.template, fold, folds=folds, fold_of=of_both, seed=seed)
-
-
-def deal_samples(data: Sample, background: Background, folds: int, seed: int, signal: int) -> SampleFolds:
-    """Deal all events of an analysis into folds, at random; template events that are data follow those.
-
-    The folds of data, and of `signal` further events, depend on `folds` and `seed` alone.
-    """
-    windows = background.windows
-    in_signal, in_sidebands = windows.in_signal(data.mass), windows.in_sidebands(data.mass)
-    fold_of = np.zeros(len(data), dtype=np.intp)
-    fold_of[in_signal] = deal(int(in_signal.sum()), folds, seed)
-    fold_of[in_sidebands] = deal(int(in_sidebands.sum()), folds, seed + 3)
-
-    def follow(template: Sample, rows: NDArray[np.intp] | None, seed: int) -> Folds:
-        return deal(len(template), folds, seed) if rows is None else fold_of[rows]
-
-    return SampleFolds(
-        data=fold_of[in_signal],
-        template=follow(background.template, background.rows, seed + 1),
-        sidebands=fold_of[in_sidebands],
-        validation=follow(background.validation, background.validation_rows, seed + 4),
-        signal=deal(signal, folds, seed + SIGNAL_SEED),
+    return train_fold(
+        _of_folds(classifier, background),
+        inside,
+        background.template,
+        fold,
+        folds=background.folds.count,
+        fold_of=(fold_of.data, fold_of.template),
+        examples=_examples(background),
+        seed=seed,
     )
+
+
+def deal_samples(data: Sample, background: Background, seed: int, signal: int) -> SampleFolds:
+    """Return the folds of all events of an analysis: those of its background, and of `signal` further events."""
+    windows, folds = background.windows, background.folds
+    return SampleFolds(
+        data=folds.data[windows.in_signal(data.mass)],
+        template=folds.template,
+        sidebands=folds.data[windows.in_sidebands(data.mass)],
+        validation=folds.validation,
+        signal=deal(signal, folds.count, seed + SIGNAL_SEED),
+    )
+
+
+def _of_folds(classifier: Classifier, background: Background) -> Classifier | Sequence[Classifier]:
+    """Return what is trained in each fold: the classifier, or what the method makes of it there."""
+    if background.scoring is None:
+        return classifier
+    return [background.scoring(classifier, fold) for fold in range(background.folds.count)]
+
+
+def _examples(background: Background) -> tuple[Sample, Folds] | None:
+    return None if background.examples is None else (background.examples.sample, background.examples.fold)

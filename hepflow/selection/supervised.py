@@ -17,7 +17,6 @@ def supervised(
     background: Background,
     signal: Sample,
     *,
-    folds: int = 5,
     seed: int,
 ) -> Scores:
     """Train a classifier on signal against background in the signal region, and score everything.
@@ -33,8 +32,8 @@ def supervised(
     signal
         Signal events that are not among the data, those in the signal region cross-fitted: none is scored by a
         classifier that saw it.
-    folds, seed
-        Of the cross-fit.
+    seed
+        Of the classifiers, and of the folds of the signal.
 
     Raises
     ------
@@ -44,13 +43,13 @@ def supervised(
     check_no_overlap(signal, data)
     windows = background.windows
     inside, outside = windows.split(data)
-    fold_of = deal_samples(data, background, folds, seed, len(signal))
+    fold_of = deal_samples(data, background, seed, len(signal))
     resonant = windows.in_signal(signal.mass)
     fit = crossfit(
         classifier,
         signal.select(resonant),
         background.template,
-        folds=folds,
+        folds=background.folds.count,
         fold_of=(fold_of.signal[resonant], fold_of.template),
         seed=seed,
     )

@@ -134,10 +134,10 @@ def validate(
     wide = windows.validation(width)
     try:
         background = method.fit(
-            outside, wide, simulation=simulation, seed=seed + BANDS_SEED, checkpoint=checkpoint
+            outside, wide, simulation=simulation, folds=folds, seed=seed + BANDS_SEED, checkpoint=checkpoint
         )
         background = background.without(windows.signal)
-        scores = score(classifier, outside, background, folds=folds, seed=seed + BANDS_SEED)
+        scores = score(classifier, outside, background, seed=seed + BANDS_SEED)
     except InputError as error:
         raise InputError(
             f"validation bands: {error}; or do without the bands (regions.validation: 0)"
@@ -187,8 +187,8 @@ def validate_in_simulation(
         wanted = windows.in_sidebands(data.mass).sum() / max(windows.in_sidebands(events.mass).sum(), 1)
         trained = np.random.default_rng(seed + 1).random(len(events)) < wanted
         small, rest = events.select(trained), events.select(~trained)
-        background = method.fit(small, windows, seed=seed, checkpoint=checkpoint)
-        scores = score(classifier, small, background, signal=rest, folds=folds, seed=seed)
+        background = method.fit(small, windows, folds=folds, seed=seed, checkpoint=checkpoint)
+        scores = score(classifier, small, background, signal=rest, seed=seed)
     except InputError as error:
         raise InputError(f"validation in simulation: {error}; or do without inputs.simulation") from error
     inside, outside = windows.in_signal(rest.mass), windows.in_sidebands(rest.mass)

@@ -36,6 +36,7 @@ def train(
     title: str,
     *,
     weight: Tensor | None = None,
+    own: Sequence[Tensor] | None = None,
     checkpoint: Path | None = None,
 ) -> list[Training]:
     """Train networks side by side, each on its own split and order of the rows, and keep their best epochs.
@@ -55,6 +56,9 @@ def train(
         What the progress bar says.
     weight
         Weight of each row in the loss, shape ``(N,)``; some may be negative, their sum may not.
+    own
+        The places of the rows that each member learns from, where it does not learn from all. Of these, each member
+        takes as many as the one with the fewest has.
     checkpoint
         A file (safetensors) that is written, whole or not at all, after each epoch. If it is there already, the
         training goes on from it and ends with the same weights as without the interruption.
@@ -74,7 +78,7 @@ def train(
     FitError
         If losses are not finite: of more than a few steps, or of the validation rows.
     """
-    run = _Run(members, rows, plan, seeds, title, weight)
+    run = _Run(members, rows, plan, seeds, title, weight, own)
     if checkpoint is not None and checkpoint.exists():
         run.load(checkpoint)
     bar = tqdm(
@@ -108,8 +112,9 @@ class _Run:
         seeds: Sequence[int],
         title: str,
         weight: Tensor | None,
+        own: Sequence[Tensor] | None,
     ) -> None:
-        size = len(rows[0])
+        size = len(rows[0]) if own is None else min(map(len, own))
         held_out = int(size * plan.validation_fraction)
         self.size = size - held_out
         if self.size < 2 * plan.batch_size or held_out < 1:
@@ -127,10 +132,14 @@ class _Run:
             "settings": members.settings,
             "plan": asdict(plan),
             "seeds": list(seeds),
-            "rows": _digest(rows if weight is None else (*rows, weight)),
+            "rows": _digest((*rows, *(() if weight is None else (weight,)), *(own or ()))),
         }
         self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         splits = [_split(size, held_out, plan.bootstrap, generator) for generator in self.generators]
+        if own is not None:
+            splits = [
+                (mine[training], mine[judging]) for mine, (training, judging) in zip(own, splits, strict=True)
+            ]
         self.train_rows, self.judge_rows = (
             torch.stack(part).to(plan.device) for part in zip(*splits, strict=True)
         )

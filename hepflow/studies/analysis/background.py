@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 
 from hepflow.engine.job import Job, stored
-from hepflow.flows import Density
-from hepflow.methods import Background, Method, fit_sidebands
+from hepflow.flows import Density, FoldDensities
+from hepflow.methods import Background, EventFolds, Examples, Method, fit_sidebands
 from hepflow.records import read_record, write_json
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -21,16 +21,16 @@ from hepflow.studies.analysis.objects import built
 from hepflow.training import Losses
 from hepflow.weights import save_weights
 
-DENSITY = "density.safetensors"
-ROWS = ("rows", "validation_rows")  # of the data, where the template is made of them
+DENSITY, EXAMPLES = "density.safetensors", "examples.h5"
+FOLDED = ("data", "template", "validation")
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """What a method says of the background, and the density that it trained for it, where it did so here."""
+    """What a method says of the background, and the densities that it trained for it, where it did so here."""
 
     background: Background
-    density: Density | None = None
+    densities: tuple[Density, ...] = ()
 
 
 def windows_of(settings: Mapping[str, Any]) -> Windows:
@@ -58,10 +58,11 @@ def estimate(job: Job, checkpoint: Path) -> Estimated:
         job["features"][0],
         windows_of(job.settings),
         simulation=simulation_of(job),
+        folds=job.settings["folds"],
         seed=job.settings["seed"],
         checkpoint=checkpoint,
     )
-    return Estimated(background, getattr(method, "background_density", None))
+    return Estimated(background, getattr(method, "background_densities", ()))
 
 
 def save_background(folder: Path, background: Background) -> None:
@@ -70,9 +71,13 @@ def save_background(folder: Path, background: Background) -> None:
     save_sample(background.validation, folder / "validation.h5")
     with write_hdf5(folder / "replicas.h5") as file:
         file["template"], file["validation"] = background.replica, background.validation_replica
-        for name in ROWS:
-            if (rows := getattr(background, name)) is not None:
-                file[name] = rows
+    with write_hdf5(folder / "folds.h5") as file:
+        file.attrs["count"] = background.folds.count
+        for name in FOLDED:
+            file[name] = getattr(background.folds, name)
+        if background.examples is not None:
+            save_sample(background.examples.sample, folder / EXAMPLES)
+            file["examples"] = background.examples.fold
     write_json(folder / "losses.json", background.losses)
 
 
@@ -82,7 +87,11 @@ def load_background(
     """Read what `save_background` kept."""
     with h5py.File(folder / "replicas.h5") as file:
         replica, validation_replica = np.asarray(file["template"]), np.asarray(file["validation"])
-        rows = {name: np.asarray(file[name]) for name in ROWS if name in file}
+    with h5py.File(folder / "folds.h5") as file:
+        folds = EventFolds(int(file.attrs["count"]), *(np.asarray(file[name]) for name in FOLDED))
+        examples = None
+        if "examples" in file:
+            examples = Examples(load_sample(folder / EXAMPLES), np.asarray(file["examples"]))
     return Background(
         template=load_sample(folder / "template.h5"),
         validation=load_sample(folder / "validation.h5"),
@@ -90,16 +99,16 @@ def load_background(
         windows=windows,
         replica=replica,
         validation_replica=validation_replica,
+        folds=folds,
         losses=read_record(folder / "losses.json", tuple[Losses, ...]),
-        rows=rows.get("rows"),
-        validation_rows=rows.get("validation_rows"),
+        examples=examples,
     )
 
 
 def _save(folder: Path, found: Estimated) -> None:
     save_background(folder, found.background)
-    if found.density is not None:
-        save_weights(folder / DENSITY, found.density)
+    if found.densities:
+        save_weights(folder / DENSITY, FoldDensities(found.densities))
 
 
 def _load(job: Job, folder: Path) -> Estimated:

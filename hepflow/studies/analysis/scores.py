@@ -86,7 +86,6 @@ def scores(job: Job) -> ScoreResult:
         data,
         found.background,
         signal=signal,
-        folds=settings["classifier"]["folds"],
         trained={
             of["fold"]: trained if (trained := read()) is not None else _trained(job, of["fold"])
             for of, read in job.helpers()
@@ -112,7 +111,6 @@ def _trained(job: Job, number: int) -> Classifier:
         classifier_of(job),
         job["features"][0],
         job["background"].background,
-        folds=job.settings["classifier"]["folds"],
         seed=job.settings["seed"],
     )
 

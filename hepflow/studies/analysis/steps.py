@@ -125,6 +125,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
         "regions": {name: regions[name] for name in ("signal", "sidebands")},
         "method": settings["method"],
         "spectrum": spectrum_of(config),
+        "folds": config.classifier.folds,
         "seed": config.seed,
     }
     chosen = method_class(config.method)

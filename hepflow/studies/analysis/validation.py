@@ -55,7 +55,7 @@ def bands(job: Job) -> Validation | None:
         windows_of(settings),
         simulation=simulation_of(job),
         width=settings["regions"]["validation"],
-        folds=settings["classifier"]["folds"],
+        folds=settings["folds"],
         seed=settings["seed"],
         checkpoint=job.checkpoint(),
     )
@@ -73,7 +73,7 @@ def simulation(job: Job) -> Validation | None:
         job["simulation"],
         data,
         windows,
-        folds=settings["classifier"]["folds"],
+        folds=settings["folds"],
         seed=settings["seed"],
         checkpoint=job.checkpoint(),
     )

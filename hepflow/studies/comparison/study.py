@@ -179,7 +179,12 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
     searches = [name for name, method in chosen.items() if not METHODS[method.name].needs_truth]
     here = {"features": f"{at}/features"}
     yield Step(here["features"], "injection", f"{ROOM}.work:events", vars(draw), by_name(SAMPLES))
-    common = {"regions": settings["regions"], "spectrum": spectrum_of(config), "seed": draw.seed}
+    common = {
+        "regions": settings["regions"],
+        "spectrum": spectrum_of(config),
+        "folds": config.classifier.folds,
+        "seed": draw.seed,
+    }
     parts = (SCORES, VALIDATION) if config.regions.validation != 0 else (SCORES,)
     for part in parts:
         task = {**common, "part": part}

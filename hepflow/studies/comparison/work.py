@@ -69,7 +69,7 @@ def density(job: Job) -> Path:
     """Train a density of the sidebands that several methods share."""
     data, _, windows, seed = _task(job)
     checkpoint = job.checkpoint()
-    method_of(job).learn(data, windows, seed, checkpoint)  # type: ignore[attr-defined]
+    method_of(job).learn(data, windows, job.settings["folds"], seed, checkpoint)  # type: ignore[attr-defined]
     return checkpoint
 
 
@@ -93,8 +93,7 @@ def scores(job: Job) -> ScoreResult:
     """Fit and score one method."""
     data, signal, windows, seed = _task(job)
     background = _background(job, data, windows, seed)
-    folds = job.settings["classifier"]["folds"]
-    fitted = crossfit_scores(classifier_of(job), data, background, signal=signal, folds=folds, seed=seed)
+    fitted = crossfit_scores(classifier_of(job), data, background, signal=signal, seed=seed)
     return ScoreResult(fitted.scores, fitted)
 
 
@@ -105,8 +104,7 @@ def supervised_scores(job: Job) -> ScoreResult:
     if signal is None:
         raise InputError("supervised: there is no signal to be told")
     background = _background(job, data, windows, seed)
-    folds = job.settings["classifier"]["folds"]
-    return ScoreResult(supervised(classifier_of(job), data, background, signal, folds=folds, seed=seed))
+    return ScoreResult(supervised(classifier_of(job), data, background, signal, seed=seed))
 
 
 def _background(job: Job, data: Sample, windows: Windows, seed: int) -> Background:
@@ -118,7 +116,12 @@ def _background(job: Job, data: Sample, windows: Windows, seed: int) -> Backgrou
     if "density" in job and job.failure("density") is None and not checkpoint.exists():
         shutil.copyfile(job["density"], checkpoint)
     background = method_of(job, **more).fit(
-        data, windows, simulation=simulation, seed=seed, checkpoint=checkpoint
+        data,
+        windows,
+        simulation=simulation,
+        folds=job.settings["folds"],
+        seed=seed,
+        checkpoint=checkpoint,
     )
     if job.settings["part"] == VALIDATION:
         background = background.without(windows_of(job.settings).signal)

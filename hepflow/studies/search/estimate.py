@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hepflow.config import Config, methods
+from hepflow.methods.cathode import EXAMPLES
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import enough_simulation
@@ -21,7 +22,6 @@ FEW, MORE = 2, 8  # training steps that are timed
 LONG = 2.0  # seconds after which a few steps must do
 DRAWN = 20_000  # events drawn to time the sampling
 ROWS = {"bdt": 60_000, "mlp": 12_000}  # at most, in the classifier that is timed
-TRAINING_RATIO = 4.0  # template events per data event that a classifier is trained on
 TRAINED = 0.9  # share of the events that are not held out
 COPIES = 4  # of the samples, that stand in memory at once where it is fullest
 
@@ -33,7 +33,7 @@ class Costs:
     Parameters
     ----------
     step
-        Of a training step of all flows together.
+        Of a training step of all flows of all folds together.
     drawn
         Of an event drawn from them.
     trained, scored
@@ -100,12 +100,15 @@ class Load:
         """Return the time of the background, and that of the scores."""
         method, classifier = config.method, config.classifier
         inside, outside = _oversampling(config)
-        flow = 0.0
+        flow, part = 0.0, (classifier.folds - 1) / classifier.folds
         if isinstance(method, methods.Splines):
-            steps = int(TRAINED * self.beside / method.batch_size) * method.epochs
-            flow = steps * costs.step + (inside * self.drawn + outside * self.beside) * costs.drawn
-        part = (classifier.folds - 1) / classifier.folds
-        rows = part * self.judged * (1 + min(inside, TRAINING_RATIO))
+            steps = int(TRAINED * part * self.beside / method.batch_size) * method.epochs
+            drawn = (inside + EXAMPLES * (classifier.folds - 1)) * self.drawn + outside * self.beside
+            flow = steps * costs.step + drawn * costs.drawn
+            inside_trained = EXAMPLES
+        else:
+            inside_trained = min(inside, EXAMPLES)
+        rows = part * self.judged * (1 + inside_trained)
         scored = self.judged * (1 + inside) + self.beside * (1 + outside) + self.further
         trees = classifier.ensemble * (classifier.folds * rows * costs.trained + scored * costs.scored)
         return flow, trees
@@ -156,7 +159,8 @@ def measure(config: Config, sidebands: Sample) -> Costs:
     if not isinstance(config.method, methods.Splines):
         return Costs(0.0, 0.0, trained, scored)
     density = build_density(config.method)
-    density = replace(density, plan=replace(density.plan, epochs=1, best_epochs=1))
+    flows = config.classifier.folds * density.members
+    density = replace(density, members=flows, plan=replace(density.plan, epochs=1, best_epochs=1))
     batch = density.plan.batch_size
 
     def train(steps: int) -> float:

@@ -145,7 +145,7 @@ class Expected:
 
 
 def expected(
-    classifier: Classifier, filled: SignalInBands, background_efficiency: float, folds: int, seed: int
+    classifier: Classifier, filled: SignalInBands, background_efficiency: float, seed: int
 ) -> Expected:
     """Train a classifier on data with signal against the template, cross-fitted, and see what passes a cut.
 
@@ -153,7 +153,7 @@ def expected(
     there makes it worth looking, and the non-closure is the price of looking at what the template has wrong.
     """
     scores = crossfit_scores(
-        classifier, filled.data, filled.background, signal=filled.signal, folds=folds, seed=seed
+        classifier, filled.data, filled.background, signal=filled.signal, seed=seed
     ).scores
     known = np.arange(len(scores.data.score)) < len(scores.data.score) - filled.injected
     alone = replace(scores, data=scores.data.select(known))

@@ -99,7 +99,9 @@ def _classifier(config: Config, bands: Bands, samples: Mapping[str, Sample]) -> 
     def prepare() -> Judge:
         simulation = samples.get("simulation")
         method = build_method(config)
-        background = method.fit(bands.data, bands.windows, simulation=simulation, seed=config.seed)
+        background = method.fit(
+            bands.data, bands.windows, simulation=simulation, folds=classifier.folds, seed=config.seed
+        )
         background = background.without(bands.hole)
         filled = SignalInBands.of(bands, background, samples["signal"], searched.significance, config.seed)
 
@@ -107,7 +109,7 @@ def _classifier(config: Config, bands: Bands, samples: Mapping[str, Sample]) -> 
             smaller = {"ensemble": min(classifier.ensemble, searched.ensemble)}
             quick = trial.model_copy(update={"classifier": trial.classifier.model_copy(update=smaller)})
             built, efficiency = build_classifier(quick), searched.background_efficiency
-            details = dict(vars(expected(built, filled, efficiency, classifier.folds, config.seed)))
+            details = dict(vars(expected(built, filled, efficiency, config.seed)))
             return details.pop("significance"), details
 
         return judge
