@@ -54,13 +54,16 @@ class Splines(Sampled):
         default(f"{LAYERS}.bins"), ge=2, le=128, description="Bins of each rational-quadratic spline."
     )
     epochs: int = Field(
-        default(f"{TRAINING}.epochs"), ge=1, le=10_000, description="Passes over the sidebands in a training."
+        default("hepflow.flows.density:EPOCHS"),
+        ge=1,
+        le=10_000,
+        description="Passes over the sidebands in a training.",
     )
     batch_size: int = Field(
         default(f"{TRAINING}.batch_size"), ge=16, le=1_000_000, description="Events in a training step."
     )
     learning_rate: float = Field(
-        default(f"{TRAINING}.learning_rate"), gt=0, lt=1, description="Peak learning rate of AdamW."
+        default("hepflow.flows.density:LEARNING_RATE"), gt=0, lt=1, description="Peak learning rate of AdamW."
     )
     schedule: Literal["one-cycle", "cosine"] = Field(
         default(f"{TRAINING}.schedule"),
@@ -114,8 +117,8 @@ class LaCathode(Costly):
         None,
         ge=1,
         le=100,
-        description="Flows of a fold in whose latent a part of its classifiers is trained; left out, two, or one "
-        "where there is one.",
+        description="Flows of a fold in whose latent a part of its classifiers is trained; left out, four, or all "
+        "where there are fewer.",
     )
 
     @model_validator(mode="after")

@@ -30,6 +30,8 @@ from hepflow.weights import State, storable
 
 Architecture = Callable[[int, int], Any]
 Preprocessing = Callable[[FloatArray, tuple[str, ...]], Bijection]
+EPOCHS = 8
+LEARNING_RATE = 6e-3
 CHUNK = 8192  # events at a time: what a layer holds of them stays in the cache
 
 
@@ -70,8 +72,10 @@ class Density:
     """
 
     architecture: Architecture = spline_autoregressive
-    plan: TrainingPlan = field(default_factory=TrainingPlan)
-    members: int = 2
+    plan: TrainingPlan = field(
+        default_factory=lambda: TrainingPlan(epochs=EPOCHS, learning_rate=LEARNING_RATE)
+    )
+    members: int = 4
     preprocessing: Preprocessing = logit_preprocessing
 
     trainings: tuple[Training, ...] = field(default=(), init=False)

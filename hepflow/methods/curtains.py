@@ -25,7 +25,7 @@ from hepflow.training import Losses, TrainingPlan
 
 Variant = Literal["flows-for-flows", "latents"]
 Carrier = Latents | Transport
-MEMBERS = 1  # flows of a fold, each with a transport of its own
+MEMBERS = 2  # flows of a fold, each with a transport of its own
 
 
 @dataclass

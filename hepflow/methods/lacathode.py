@@ -20,7 +20,7 @@ from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
-SPACES = 2  # or all, where a fold has fewer flows
+SPACES = 4  # or all, where a fold has fewer flows
 
 
 @dataclass

@@ -12,7 +12,7 @@ from scipy import stats
 from hepflow.sample import FloatArray
 from hepflow.stats.batch import fit_many
 from hepflow.stats.profile import AnyModel, Profile, as_profile
-from hepflow.stats.toys import check_toys, conditional, tail, throw
+from hepflow.stats.toys import check_toys, conditional, reaches, throw
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,8 @@ class GoodnessOfFit:
     p
         p-value from the chi2 distribution, right where many events are expected in every bin.
     toys, p_toys, p_toys_error
-        The statistic of toys (T,), and the p-value and its error from them; None without toys.
+        The statistic of toys (T,), and from the k that reach the data's the p-value ``(k + 1) / (T + 1)`` and its
+        error; None without toys.
     """
 
     statistic: float
@@ -104,5 +105,6 @@ def goodness_of_fit(
         values = fit_many(likelihood, thrown, fitted.x).value
     else:
         values = conditional(likelihood, thrown, mu, fitted.x).value
-    found, error = tail(values, np.ones(toys), np.array([fitted.value]))
-    return GoodnessOfFit(fitted.value, ndf, p, values, float(found[0]), float(error[0]))
+    # the data count as one more toy: a p-value of zero would claim more than any number of toys can show
+    p_toys = (int(reaches(values, fitted.value).sum()) + 1) / (toys + 1)
+    return GoodnessOfFit(fitted.value, ndf, p, values, p_toys, float(np.sqrt(p_toys * (1 - p_toys) / toys)))
