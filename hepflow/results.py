@@ -90,6 +90,9 @@ class CutResult:
         error; None for the inclusive one, and without bands.
     non_closure_simulation, non_closure_simulation_error
         The same in simulation; None for the inclusive one, and without simulation.
+    correction, correction_error
+        What the template's expectation was raised by for this non-closure, relative to itself, and the error of that,
+        which is part of `n_exp_error`; None for the inclusive one.
     sculpting_p
         p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
     spectrum
@@ -124,6 +127,8 @@ class CutResult:
     non_closure_error: float | None = None
     non_closure_simulation: float | None = None
     non_closure_simulation_error: float | None = None
+    correction: float | None = None
+    correction_error: float | None = None
     sculpting_p: float | None = None
     signal_efficiency: float | None = None
     true_background_efficiency: float | None = None

@@ -67,6 +67,30 @@ class Injection(Block):
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of that draw.")
 
 
+class Trials(Block):
+    """The method tried beside the signal region, which says by how much it is off there."""
+
+    width: float | None = Field(
+        None,
+        ge=0,
+        json_schema_extra=GEV,
+        description="Width of the validation bands on both sides of the signal region; left out, half the signal "
+        "region's, and 0 for none. `validation: 200` stands for `validation: {width: 200}`.",
+    )
+    trainings: int = Field(
+        2,
+        ge=1,
+        le=100,
+        description="How often everything is trained there, each time with another seed: more make a steadier error, "
+        "and each takes about as long as the search itself.",
+    )
+
+
+def _width_alone(value: Any) -> Any:
+    """Take a number, or nothing, for a width."""
+    return {"width": value} if value is None or isinstance(value, int | float) else value
+
+
 class Regions(Block):
     """Where the resonance is looked for, and where the background is learned."""
 
@@ -77,23 +101,24 @@ class Regions(Block):
         description="Sidebands, at least one below and one above the signal region.",
     )
 
-    validation: float | None = Field(
-        None,
-        ge=0,
-        json_schema_extra=GEV,
-        description="Width of the validation bands beside the signal region, in which the whole method is tried; "
-        "left out, half the signal region's, and 0 for none.",
+    validation: Annotated[Trials, BeforeValidator(_width_alone)] = Field(
+        Trials(), description="The method tried in validation bands beside the signal region."
     )
 
     @model_validator(mode="after")
     def _windows_make_sense(self) -> Regions:
         try:
             windows = self.windows
-            if self.validation != 0:
-                windows.validation(self.validation)
+            if self.validated:
+                windows.validation(self.validation.width)
         except ConfigError as error:
             raise ValueError(str(error).removeprefix("regions: ")) from error
         return self
+
+    @property
+    def validated(self) -> bool:
+        """Whether there are validation bands."""
+        return self.validation.width != 0
 
     @property
     def windows(self) -> Windows:

@@ -5,6 +5,7 @@ from hepflow.selection.closure import Closure, closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.efficiency import signal_efficiency
+from hepflow.selection.non_closure import NonClosure, non_closure
 from hepflow.selection.overlap import check_no_overlap
 from hepflow.selection.scores import (
     CrossFitScores,
@@ -20,7 +21,6 @@ from hepflow.selection.scores import (
 from hepflow.selection.supervised import supervised
 from hepflow.selection.truth import Truth, significance_improvement
 from hepflow.selection.validation import (
-    NonClosure,
     Validation,
     enough_simulation,
     validate,
@@ -49,6 +49,7 @@ __all__ = [
     "inclusive",
     "load_classifiers",
     "load_weights",
+    "non_closure",
     "save_classifiers",
     "save_weights",
     "score",

@@ -12,9 +12,10 @@ from scipy import stats
 from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Background
 from hepflow.sample import Sample
+from hepflow.selection.non_closure import NonClosure, non_closure, together
 from hepflow.selection.replicas import replica_counts, training_modes
 from hepflow.selection.scores import Scores
-from hepflow.selection.validation import NonClosure, Validation
+from hepflow.selection.validation import Validation
 from hepflow.spectrum import Spectrum
 
 BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
@@ -38,6 +39,9 @@ class Cut:
         Signal events that pass, weighted to ``mu = 1``; None without a signal sample.
     non_closure, non_closure_simulation
         What the same cut showed in the validation bands and in simulation; None where there are none.
+    correction, correction_error
+        What the expected background of the signal region was raised by for it, relative to what the template says,
+        and the error of that, which is the shift `non_closure` of the spectrum.
     variations
         The signal events that pass with each systematic effect, up and down.
     """
@@ -48,6 +52,8 @@ class Cut:
     signal: Sample | None
     non_closure: NonClosure | None = None
     non_closure_simulation: NonClosure | None = None
+    correction: float = 0.0
+    correction_error: float = 0.0
     variations: Variations = field(default_factory=dict)
 
     @property
@@ -112,16 +118,17 @@ def cuts(
     scores: Scores,
     background_efficiency: Sequence[float] = (0.1, 0.01, 0.001),
     bin_width: float = BIN_WIDTH,
-    validation: Validation | None = None,
+    validation: Sequence[Validation] = (),
     simulation: Validation | None = None,
 ) -> list[Cut]:
     """Cut at quantiles of the template's score in the signal region.
 
     The expected background is the dijet yield times the template's efficiency, in each bin. What the template gets
     wrong is measured with the same cut on the sidebands, whose data no classifier saw: they join the fit, with one
-    free factor in common. The errors `template_training_0`, ... are the spread of the template's replicas. The error
-    `non_closure` is what the method misses in validation bands or in simulation, whichever is larger; with neither,
-    half the difference of that factor below and above the signal region.
+    free factor in common. The errors `template_training_0`, ... are the spread of the template's replicas. What the
+    method misses in validation bands and in simulation corrects the expectation in the signal region, and the error
+    of this correction is `non_closure` (see `NonClosure`); with neither, nothing is corrected, and the error is half
+    the difference of that factor below and above the signal region.
 
     Parameters
     ----------
@@ -132,7 +139,7 @@ def cuts(
     bin_width
         Of the spectra, GeV.
     validation
-        From `hepflow.selection.validate`.
+        From `hepflow.selection.validate`, one for each training.
     simulation
         From `hepflow.selection.validate_in_simulation`.
 
@@ -168,7 +175,7 @@ def _cut(
     scores: Scores,
     efficiency: float,
     bin_width: float,
-    validation: Validation | None,
+    validation: Sequence[Validation],
     simulation: Validation | None,
 ) -> Cut:
     if not 0 < efficiency < 1:
@@ -189,6 +196,14 @@ def _cut(
     statistical = np.sqrt(np.histogram(template.mass, edges, weights=template.weight**2)[0])
     data = np.concatenate([scores.data.above(threshold).mass, scores.sidebands.above(threshold).mass])
 
+    beside = non_closure(validation, efficiency) if validation else None
+    simulated = None if simulation is None else non_closure([simulation], efficiency, share=1.0)
+    known = [found for found in (beside, simulated) if found is not None]
+    correction, error = together(known) if known else (0.0, None)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    raised = np.where(background.windows.in_signal(centres), 1 + correction, 1.0)
+    expected, statistical = raised * expected, raised * statistical
+
     everything = background.smooth.expected(edges)
     share = expected / everything
     modes = {f"sideband_fit_{k}": share * mode for k, mode in enumerate(background.smooth.modes(edges))}
@@ -205,11 +220,8 @@ def _cut(
     training = training_modes(*replica_counts(scores, threshold, edges))
     for k, mode in enumerate(training):
         modes[f"{TRAINING}_{k}"] = expected * mode
-    beside, simulated = (
-        None if tried is None else tried.non_closure(efficiency) for tried in (validation, simulation)
-    )
-    sizes = [found.size for found in (beside, simulated) if found is not None]
-    modes[NON_CLOSURE] = np.where(inside, max(sizes, default=_drift(spectrum)) * expected, 0.0)
+    error = _drift(spectrum) if error is None else error
+    modes[NON_CLOSURE] = np.where(inside, error / (1 + correction) * expected, 0.0)
     return Cut(
         background_efficiency=efficiency,
         threshold=threshold,
@@ -217,6 +229,8 @@ def _cut(
         signal=None if scores.signal is None else scores.signal.above(threshold),
         non_closure=beside,
         non_closure_simulation=simulated,
+        correction=correction,
+        correction_error=error,
         variations={
             name: (up.above(threshold), down.above(threshold))
             for name, (up, down) in scores.variations.items()

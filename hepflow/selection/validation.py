@@ -11,28 +11,13 @@ import numpy as np
 from hepflow.classifiers import Classifier
 from hepflow.errors import InputError
 from hepflow.methods import Method
-from hepflow.regions import Window, Windows
+from hepflow.methods.folds import FOLDS
+from hepflow.regions import Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection.scores import Scored, Scores, score
 
 BANDS_SEED, SIMULATION_SEED = 10_000, 20_000  # between the seeds of an analysis and those of its validations
-
-
-@dataclass(frozen=True)
-class NonClosure:
-    """Relative difference of data and expectation behind a cut of a validation, and its statistical error."""
-
-    value: float
-    error: float
-
-    @property
-    def size(self) -> float:
-        """The difference without its sign, which a fit takes for the error of one standard deviation.
-
-        Its own statistical error is in there already: on average over experiments the square of the difference is
-        that of the truth plus that of the error.
-        """
-        return abs(self.value)
+NEXT_SEED = 100_000  # between those of several trials in the bands
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,24 +52,6 @@ class Validation:
             windows=scores.background.windows,
         )
 
-    def non_closure(self, background_efficiency: float) -> NonClosure:
-        """Return how many more events pass a cut than expected, relative to those expected.
-
-        As in the analysis itself, the threshold is a quantile of the template, and the ratio of data to template
-        behind the cut in the sidebands corrects the expectation. The number of events before the cut is that of the
-        data, below and above the middle: the error of a sideband fit's yield is none of the template's.
-        """
-        threshold = self.template.quantile(background_efficiency)
-        low, high = self.windows.signal
-        middle = 0.5 * (low + high)
-        bands = [(low, middle), (middle, high)]
-        here = _ratio(self.data, self.template, bands, threshold)
-        there = _ratio(self.sidebands, self.validation, list(self.windows.sidebands), threshold)
-        if here is None or there is None or there[0] == 0:
-            return NonClosure(1.0, 1.0)  # nothing is known
-        ratio = here[0] / there[0]
-        return NonClosure(ratio - 1, float(max(ratio, 1.0) * np.hypot(here[1], there[1])))
-
 
 def validate(
     method: Method,
@@ -94,8 +61,9 @@ def validate(
     *,
     simulation: Sample | None = None,
     width: float | None = None,
-    folds: int = 5,
+    folds: int = FOLDS,
     seed: int,
+    training: int = 0,
     checkpoint: Path | None = None,
 ) -> Validation:
     """Try a method in bands on both sides of the signal region, whose own events it never sees.
@@ -114,6 +82,8 @@ def validate(
         Of each band, GeV; see `Windows.validation`.
     folds, seed
         Of the cross-fit, and of all trainings.
+    training
+        Which of several trials of the same analysis it is: each has seeds of its own.
     checkpoint
         Where trainings of the method are kept as they go, and taken up; see `Method.fit`.
 
@@ -132,12 +102,13 @@ def validate(
     """
     outside = data.select(~windows.in_signal(data.mass))
     wide = windows.validation(width)
+    seed += BANDS_SEED + NEXT_SEED * training
     try:
         background = method.fit(
-            outside, wide, simulation=simulation, folds=folds, seed=seed + BANDS_SEED, checkpoint=checkpoint
+            outside, wide, simulation=simulation, folds=folds, seed=seed, checkpoint=checkpoint
         )
         background = background.without(windows.signal)
-        scores = score(classifier, outside, background, seed=seed + BANDS_SEED)
+        scores = score(classifier, outside, background, seed=seed)
     except InputError as error:
         raise InputError(
             f"validation bands: {error}; or do without the bands (regions.validation: 0)"
@@ -152,7 +123,7 @@ def validate_in_simulation(
     data: Sample,
     windows: Windows,
     *,
-    folds: int = 5,
+    folds: int = FOLDS,
     seed: int,
     checkpoint: Path | None = None,
 ) -> Validation:
@@ -234,21 +205,3 @@ def _bare(*parts: Scored) -> Scored:
         for columns in zip(*((one.sample.mass, one.sample.weight, one.score) for one in parts), strict=True)
     )
     return bare(mass, weight, score)
-
-
-def _ratio(
-    data: Scored, template: Scored, bands: list[Window], threshold: float
-) -> tuple[float, float] | None:
-    """Return data over expectation behind a threshold, and its relative error; None where nothing is expected."""
-    observed = expected = variance = 0.0
-    for band in bands:
-        seen, made = data.window(*band), template.window(*band)
-        passing = made.above(threshold)
-        observed += len(seen.above(threshold))
-        if len(passing):
-            share = float(passing.weight.sum() / made.sample.weight.sum())
-            expected += len(seen.score) * share
-            variance += (len(seen.score) * share) ** 2 / len(passing)
-    if expected == 0:
-        return None
-    return observed / expected, float(np.sqrt(max(observed, 1.0) + variance) / expected)

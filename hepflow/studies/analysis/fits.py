@@ -75,8 +75,8 @@ def _cut(job: Job) -> Cut:
     if efficiency == 1:
         varied = {name: (up.sample, down.sample) for name, (up, down) in scores.variations.items()}
         return inclusive(data, job["background"].background, signal, width, varied)
-    tried = [job.get(name) for name in ("validation/bands", "validation/simulation")]
-    (found,) = cuts(scores, [efficiency], width, *tried)
+    bands = [job[name] for name in job if name.startswith("validation/bands/")]
+    (found,) = cuts(scores, [efficiency], width, bands, job.get("validation/simulation"))
     return found
 
 

@@ -164,13 +164,13 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
         after=tuple(fold.name for fold in folds),
     )
     tried = []
-    if config.regions.validation != 0:
-        tried.append("validation/bands")
+    for number in range(config.regions.validation.trainings if config.regions.validated else 0):
+        tried.append(f"validation/bands/{number}")
         yield Step(
             tried[-1],
             "validation",
             f"{HERE}.validation:bands",
-            {**scored, "regions": {**learned["regions"], "validation": regions["validation"]}},
+            {**scored, "width": regions["validation"]["width"], "training": number},
             by_name("features", *given),
             chosen=both,
         )

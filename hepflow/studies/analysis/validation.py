@@ -54,9 +54,10 @@ def bands(job: Job) -> Validation | None:
         job["features"][0],
         windows_of(settings),
         simulation=simulation_of(job),
-        width=settings["regions"]["validation"],
+        width=settings["width"],
         folds=settings["folds"],
         seed=settings["seed"],
+        training=settings["training"],
         checkpoint=job.checkpoint(),
     )
 

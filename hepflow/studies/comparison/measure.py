@@ -51,7 +51,7 @@ def measure(
     everything = inclusive(_all_data(scores), scores.background, bin_width=fit.bin_width)
     for efficiency in cuts_at:
         try:
-            (cut,) = cuts(scores, [efficiency], fit.bin_width, validation)
+            (cut,) = cuts(scores, [efficiency], fit.bin_width, () if validation is None else (validation,))
             made.append(_cut(fit, seed, cut, everything if injected == 0 else None, truth))
         except (InputError, FitError) as error:  # of one cut: the others go on
             met.append(str(error))

@@ -185,7 +185,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
         "folds": config.classifier.folds,
         "seed": draw.seed,
     }
-    parts = (SCORES, VALIDATION) if config.regions.validation != 0 else (SCORES,)
+    parts = (SCORES, VALIDATION) if config.regions.validated else (SCORES,)
     for part in parts:
         task = {**common, "part": part}
         for density in dict.fromkeys(shared.values()):

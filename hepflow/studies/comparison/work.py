@@ -57,7 +57,12 @@ def _task(job: Job) -> Task:
     if job.settings["part"] != VALIDATION:
         return data, signal, windows, seed
     outside = data.select(~windows.in_signal(data.mass))
-    return outside, None, windows.validation(job.settings["regions"]["validation"]), seed + BANDS_SEED
+    return (
+        outside,
+        None,
+        windows.validation(job.settings["regions"]["validation"]["width"]),
+        seed + BANDS_SEED,
+    )
 
 
 def _keep_density(folder: Path, trained: Path) -> None:

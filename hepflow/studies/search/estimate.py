@@ -134,8 +134,8 @@ def estimate(config: Config, samples: Mapping[str, Sample]) -> Estimate:
     costs = measure(config, data.select(windows.in_sidebands(data.mass)))
     signal = len(samples["signal"]) if "signal" in samples else 0
     loads = {"analysis": _load(data, windows, signal)}
-    if config.regions.validation != 0:
-        wide = windows.validation(config.regions.validation)
+    if config.regions.validated:
+        wide = windows.validation(config.regions.validation.width)
         loads["bands"] = _load(data.select(~windows.in_signal(data.mass)), wide)
         loads["bands"] = replace(loads["bands"], drawn=loads["bands"].drawn + loads["analysis"].judged)
     simulation = samples.get("simulation")
@@ -143,7 +143,9 @@ def estimate(config: Config, samples: Mapping[str, Sample]) -> Estimate:
         loads["simulation"] = replace(loads["analysis"], further=len(simulation))
     spent = {name: load.seconds(config, costs) for name, load in loads.items()}
     background, scores = spent.pop("analysis")
-    seconds = {"background": background, "scores": scores, "validation": sum(map(sum, spent.values()))}
+    times = {"bands": config.regions.validation.trainings}
+    tried = sum(times.get(name, 1) * sum(each) for name, each in spent.items())
+    seconds = {"background": background, "scores": scores, "validation": tried}
     missing = ["reading", "fits", "figures"]
     if not isinstance(config.method, methods.Splines):
         missing.append(f"what {config.method.name} trains")

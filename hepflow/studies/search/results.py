@@ -171,6 +171,8 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) ->
         non_closure_error=None if cut.non_closure is None else cut.non_closure.error,
         non_closure_simulation=None if simulated is None else simulated.value,
         non_closure_simulation_error=None if simulated is None else simulated.error,
+        correction=cut.correction if after else None,
+        correction_error=cut.correction_error if after else None,
         sculpting_p=cut.sculpting_p if after else None,
         signal_efficiency=signal_efficiency,
         true_background_efficiency=background_efficiency,

@@ -14,7 +14,7 @@ from hepflow.methods import Background
 from hepflow.methods.sidebands import at_bin_centres
 from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
-from hepflow.selection import Validation
+from hepflow.selection import Validation, non_closure
 from hepflow.selection.scores import Scored, crossfit_scores
 
 
@@ -157,7 +157,7 @@ def expected(
     ).scores
     known = np.arange(len(scores.data.score)) < len(scores.data.score) - filled.injected
     alone = replace(scores, data=scores.data.select(known))
-    closure = Validation.of(alone).non_closure(background_efficiency)
+    closure = non_closure([Validation.of(alone)], background_efficiency)
     passes = cast(Scored, scores.signal).score > scores.template.quantile(background_efficiency)
     efficiency = float(np.average(passes, weights=filled.signal.weight))
     background = background_efficiency * int(known.sum())

@@ -39,7 +39,7 @@ def trials(job: Job) -> Iterator[Path]:
     import_optuna()
     config = Config.model_validate(job.settings["config"]).within(Path(job.settings["folder"]))
     samples: dict[str, Sample] = dict(job["samples"])
-    bands = Bands.of(samples.pop("data"), config.regions.windows, config.regions.validation or None)
+    bands = Bands.of(samples.pop("data"), config.regions.windows, config.regions.validation.width or None)
     notes = left_out(config)
     path, key = job.out / FILE, _key(config, bands, samples)
     tuning = Tuning(config.name, key, earlier(path, key), notes=tuple(notes.values()))
