@@ -42,6 +42,7 @@ def _spectra(results: Results) -> Words:
 def _significance(results: Results) -> Words:
     found = "; ".join(
         f"{cut_name(cut)}: {numbers.sigma(cut.z)}"
+        + (" (failed a check)" if results.doubts(cut) else "")
         + ("" if cut.z_expected is None else f", expected {numbers.sigma(cut.z_expected)}")
         for cut in selections(results)
     )
