@@ -110,7 +110,7 @@ def sculpting(p_value: float, background_efficiency: float) -> Verdict:
     return _p_value(
         SCULPTING,
         p_value,
-        "data and template differ in the shape of m_jj in the sidebands, p",
+        "data and template have the same shape of m_jj in the sidebands with p",
         "the cut shapes the spectrum otherwise than the template says: take features that depend less on m_jj, or a "
         "looser cut",
         background_efficiency,

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from hepflow import verdicts
 from hepflow.importance import effective_size
 from hepflow.selection import Closure, Scores
-from hepflow.smooth import SmoothFit
 from hepflow.smooth.goodness import Goodness
 from hepflow.spectrum import Spectrum
 from hepflow.studies.analysis.fits import Fitted
@@ -28,7 +27,8 @@ def judged(scores: Scores, closure: Closure, fitted: Sequence[Fitted]) -> Iterat
     fitted
         The selections, the inclusive one among them.
     """
-    yield of_sidebands(scores.background.smooth)
+    smooth = scores.background.smooth
+    yield verdicts.sideband_fit(smooth.chi2, smooth.ndf, smooth.p_value)
     cuts = [one for one in fitted if one.cut.threshold is not None]
     if any(_spectrum(one).sidebands_in_fit for one in cuts):
         yield verdicts.closure(closure.auc, closure.error)
@@ -37,19 +37,18 @@ def judged(scores: Scores, closure: Closure, fitted: Sequence[Fitted]) -> Iterat
         if trained is not None:
             yield trained
     for one in cuts:
-        yield from of_cut(one, scores)
+        yield from of_fit(one)
+        if _spectrum(one).sidebands_in_fit and one.cut.threshold is not None:
+            passing = scores.template.above(one.cut.threshold)
+            yield verdicts.template_size(effective_size(passing.weight), one.cut.background_efficiency)
 
 
-def of_sidebands(smooth: SmoothFit) -> Verdict:
-    """Return the verdict on the sideband fit that all yields come from."""
-    return verdicts.sideband_fit(smooth.chi2, smooth.ndf, smooth.p_value)
-
-
-def of_cut(one: Fitted, scores: Scores) -> Iterator[Verdict]:
-    """Yield the verdicts on what is behind a cut."""
-    cut, spectrum, efficiency = one.cut, _spectrum(one), one.cut.background_efficiency
+def of_fit(one: Fitted) -> Iterator[Verdict]:
+    """Yield the verdicts that a selection and its fit tell, without the events behind them."""
+    cut, spectrum = one.cut, _spectrum(one)
+    efficiency = cut.background_efficiency
     if not spectrum.sidebands_in_fit:
-        yield _of_smooth(spectrum, efficiency)
+        yield _of_smooth(spectrum, None if cut.threshold is None else efficiency)
         return
     factor, error = spectrum.sideband_factor()
     yield verdicts.sideband_factor(factor, error, efficiency)
@@ -59,13 +58,10 @@ def of_cut(one: Fitted, scores: Scores) -> Iterator[Verdict]:
     if simulated is not None:
         yield verdicts.non_closure(simulated.value, simulated.error, efficiency, simulation=True)
     yield verdicts.sculpting(cut.sculpting_p, efficiency)
-    if cut.threshold is not None:
-        passing = scores.template.above(cut.threshold)
-        yield verdicts.template_size(effective_size(passing.weight), efficiency)
 
 
-def _of_smooth(spectrum: Spectrum, efficiency: float) -> Verdict:
-    """Judge the function that was fitted anew behind a cut, whose parameters are the modes of the spectrum."""
+def _of_smooth(spectrum: Spectrum, efficiency: float | None) -> Verdict:
+    """Judge the function that was fitted to the sidebands, whose parameters are the modes of the spectrum."""
     bands = spectrum.in_sidebands
     found = Goodness.of(
         spectrum.observed[None, bands], spectrum.expected[None, bands], len(spectrum.modes) - 1
