@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import pairwise
+from math import sqrt
+from statistics import fmean, variance
 
 from hepflow.text import number, with_error
 
@@ -206,17 +206,17 @@ def training(losses: Sequence[Sequence[float]]) -> Verdict | None:
     The gain is that of the lowest loss so far, relative to the whole gain since the first epoch, in the mean over
     networks. Its error holds their spread, and the rises from one epoch to the next, which are noise.
     """
-    found = np.array([_late_gain(np.asarray(one)) for one in losses if len(one) > 1])
-    if not len(found):
+    found = [_late_gain(one) for one in losses if len(one) > 1]
+    if not found:
         return None
-    gains, noise = found.T
-    spread = float(np.var(gains, ddof=1)) if len(gains) > 1 else 0.0
-    error = float(np.sqrt((spread + np.mean(noise**2)) / len(gains)))
+    gains = [gain for gain, _ in found]
+    spread = variance(gains) if len(gains) > 1 else 0.0
+    error = sqrt((spread + fmean(noise**2 for _, noise in found)) / len(found))
     return _at_most(
         TRAINING,
-        float(gains.mean()),
+        fmean(gains),
         error,
-        float(gains.mean()),
+        fmean(gains),
         MOST_LATE_GAIN,
         f"at most {MOST_LATE_GAIN:g}",
         "of all that the validation loss gained, the last fifth of the epochs brought a share of",
@@ -224,16 +224,15 @@ def training(losses: Sequence[Sequence[float]]) -> Verdict | None:
     )
 
 
-def _late_gain(losses: NDArray[np.float64]) -> tuple[float, float]:
+def _late_gain(losses: Sequence[float]) -> tuple[float, float]:
     """Return the relative gain of the last epochs of one network, and its noise."""
-    whole = float(losses[0] - losses.min())
+    whole = losses[0] - min(losses)
     if whole <= 0:
         return 0.0, 0.0
     late = max(round(LATE * (len(losses) - 1)), 1)
-    gain = float(losses[:-late].min() - losses.min())
-    rises = np.diff(losses)
-    rises = rises[rises > 0]
-    noise = float(np.sqrt(np.mean(rises**2))) if len(rises) else 0.0
+    gain = min(losses[:-late]) - min(losses)
+    rises = [after - before for before, after in pairwise(losses) if after > before]
+    noise = sqrt(fmean(rise**2 for rise in rises)) if rises else 0.0
     return gain / whole, noise / whole
 
 

@@ -150,6 +150,13 @@ def test_figures_hold_no_withheld_number(bad, texts):
     assert "$Z$ =" not in texts(drawn["spectra"])
 
 
+def test_figures_mark_what_failed(doubted, results, texts):
+    drawn = dict(figures(doubted))
+    assert "Crossed: failed a check" in texts(drawn["significance"])
+    assert "$Z$ = 7.0 (failed a check)" in texts(drawn["spectra"])
+    assert "failed" not in "".join(texts(figure) for _, figure in figures(results))
+
+
 def test_the_paragraph_claims_nothing(bad, doubted):
     lines = paper.paragraph(bad, "bdt").splitlines()
     claim = r"\textbf{This search failed its checks: it claims no significance and sets no limit.}"
