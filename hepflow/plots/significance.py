@@ -32,7 +32,7 @@ def significance(results: Results, *, label: str = "hepflow") -> Figure:
     if doubted.any():
         upper.plot(efficiency[doubted], z[doubted], "x", color=SIGNAL, markersize=13, zorder=5)
         upper.text(
-            0.98, 0.95, "Crossed: failed a check", transform=upper.transAxes, ha="right", va="top", size=8.5
+            0.95, 0.95, "Crossed: failed a check", transform=upper.transAxes, ha="right", va="top", size=8.5
         )
     if np.any(np.isfinite(aim)):
         look: dict[str, Any] = {"color": SIGNAL, "linestyle": "--", "marker": "o", "markerfacecolor": "white"}
