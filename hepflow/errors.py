@@ -36,6 +36,12 @@ class FitError(HepflowError):
     exit_code = 3
 
 
+class CheckError(HepflowError):
+    """A result failed the checks that say whether it can be trusted (exit 4)."""
+
+    exit_code = 4
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a sentence that names the entries of `known` nearest to `name`, or lists them all.
 

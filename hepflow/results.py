@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
@@ -11,9 +11,13 @@ from pydantic import BeforeValidator
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import Record
 from hepflow.sample import SkippedFile
+from hepflow.verdicts import Verdict
 
 Numbers = tuple[float, ...]
 Maybe = tuple[float | None, ...]  # None where there is no number to show
+WITHHELD: dict[str, Any] = dict.fromkeys(  # of a selection that cannot be trusted
+    ("pull", "z", "p0", "p0_error", "z_expected", "mu_hat", "mu_hat_error", "mu_up_obs")
+)
 
 
 @dataclass(frozen=True)
@@ -208,13 +212,16 @@ class Results(Record):
     timing
         Seconds per stage.
     trials
-        The largest excess of all selections, with the trials of looking behind each: ``background_efficiency``,
-        ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``, ``factor``, ``extrapolated``, ``toys`` and
-        ``calculator``, as in `hepflow.stats.Trials`; None where cuts are blinded.
+        The largest excess of the selections that passed all verdicts (of all, where none did), with the trials of
+        looking behind each: ``background_efficiency``, ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``,
+        ``factor``, ``extrapolated``, ``toys`` and ``calculator``, as in `hepflow.stats.Trials`; None where cuts are
+        blinded.
     unblinded
         Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
     skipped_files
         Damaged files of data and signal that were left out, each with the cause.
+    verdicts
+        Whether what the numbers rest on can be trusted; none in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-results-1"
@@ -242,11 +249,41 @@ class Results(Record):
     trials: Mapping[str, Any] | None = None
     unblinded: tuple[Unblinding, ...] = ()
     skipped_files: tuple[SkippedFile, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def blind(self) -> bool:
         """Whether the data of the signal region behind some cut were not looked at."""
         return any(cut.blind for cut in (self.inclusive, *self.cuts))
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The verdicts that did not pass."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether no test of any selection can be trusted, as what all rest on failed."""
+        return bool(self.doubts(self.inclusive))
+
+    def doubts(self, cut: CutResult) -> tuple[Verdict, ...]:
+        """Return the failed verdicts that concern a selection."""
+        return tuple(verdict for verdict in self.failed if verdict.concerns(cut.background_efficiency))
+
+    @property
+    def trusted(self) -> tuple[CutResult, ...]:
+        """The selections that no failed verdict concerns."""
+        return tuple(cut for cut in (self.inclusive, *self.cuts) if not self.doubts(cut))
+
+    def shown(self) -> Results:
+        """Return the results as people are to see them: without significances, strengths and limits if withheld."""
+        if not self.withheld:
+            return self
+        inclusive, *cuts = (
+            replace(cut, **WITHHELD, mu_up_exp=(None,) * len(cut.mu_up_exp))
+            for cut in (self.inclusive, *self.cuts)
+        )
+        return replace(self, inclusive=inclusive, cuts=tuple(cuts), trials=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, in the layout of ``results.json``."""

@@ -1,7 +1,6 @@
 """The command line: parses, calls, prints. Data go to standard output, everything else to standard error.
 
-Nothing heavy is imported before a command runs. Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a
-fit that did not converge, 130 interrupted.
+Nothing heavy is imported before a command runs. The help lists the exit codes, which the errors have.
 """
 
 from __future__ import annotations
@@ -53,7 +52,11 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.option("--debug", is_flag=True, help="Show the traceback of an error (or set HEPFLOW_DEBUG=1).")
 @click.pass_context
 def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None:
-    """Search for resonances: ROOT or HDF5 files in; p-value, limit and figures out."""
+    """Search for resonances: ROOT or HDF5 files in; p-value, limit and figures out.
+
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 a fit that did not converge, 4 a result that failed its
+    checks, 130 interrupted.
+    """
     if debug:
         os.environ["HEPFLOW_DEBUG"] = "1"
     console.start_logging("DEBUG" if verbose else "WARNING" if quiet else "INFO")

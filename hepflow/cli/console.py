@@ -15,7 +15,7 @@ from typing import Any, TextIO, TypeVar, cast
 import click
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
-from hepflow.errors import FitError, HepflowError
+from hepflow.errors import CheckError, FitError, HepflowError
 
 INTERRUPTED = 130
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -101,6 +101,12 @@ def raise_problems(problems: Sequence[str]) -> None:
     """Raise FitError (exit 3) if some numbers could not be computed, once those that could be are printed."""
     if problems:
         raise FitError("\n       ".join(problems))
+
+
+def raise_failed(checks: Sequence[str]) -> None:
+    """Raise CheckError (exit 4) if a result failed checks, once it is printed."""
+    if checks:
+        raise CheckError(f"failed checks: {', '.join(checks)}; do not quote what they concern")
 
 
 def _choices(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:

@@ -47,7 +47,8 @@ def fit(
     """Fit an m_jj spectrum or a pyhf workspace.
 
     TARGET is a CSV file (low, high, count), a hist JSON file or a ROOT histogram; a pyhf workspace; "-" for JSON of
-    one of them on standard input; or the folder of a finished run, whose results are shown.
+    one of them on standard input; or the folder of a finished run, whose results are shown (exit code 4 if they
+    failed their checks).
     """
     if Path(target).is_dir():
         files = {"--workspace-out": workspace_out, "--plot": figure, "--figures": figures}
@@ -59,6 +60,7 @@ def fit(
             console.print_json(results.to_dict())
         else:
             click.echo(text(results))
+        console.raise_failed([verdict.name for verdict in results.failed])
         return
     found = hunt(target, **chosen)
     if as_json:

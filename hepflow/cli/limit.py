@@ -192,6 +192,11 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
     else:
         click.echo(limits_text([one[1:] for one in limits]))
     console.raise_problems(problems)
+    if (folder / "results.json").exists():
+        from hepflow.results import Results
+
+        results = Results.from_json(folder / "results.json")
+        console.raise_failed([verdict.name for verdict in results.failed])
 
 
 def _against_mass(

@@ -57,7 +57,8 @@ def run(
     """Run an analysis, from files to p-value, limit and figures.
 
     With another `task` in the configuration, that. The run folder keeps what is done: after an interrupt, the same
-    command goes on from there.
+    command goes on from there. Exit code 4 means that all is there, but the result failed checks that say whether it
+    can be trusted: the text names them first and last.
     """
     if unblind_by is not None and not unblind:
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")

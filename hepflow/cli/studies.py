@@ -45,6 +45,8 @@ def carry_out(
     ------
     FitError
         Once the others are printed, if some numbers could not be computed.
+    CheckError
+        Once all is printed, if what they rest on failed its checks.
     """
     from hepflow.studies.known import study as study_named
 
@@ -68,6 +70,7 @@ def carry_out(
     click.echo(f"{', '.join(others)}{' and ' if others else ''}{last} in {out}", err=True)
     _hint(study.hint(config, out, None))
     console.raise_problems(study.problems(found))
+    console.raise_failed(study.failed(found))
 
 
 def _hint(text: str | None) -> None:

@@ -123,6 +123,10 @@ class Study(ABC, Generic[C, R]):
         """Return what could not be computed, where the command is to fail for it once all else is shown."""
         return []
 
+    def failed(self, record: R) -> list[str]:
+        """Return the checks that the record failed, where the command is to fail for them once all else is shown."""
+        return []
+
     def hint(self, config: C, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return what is worth knowing at the end of a command, or of a dry run, which found so much `left`."""
         return None

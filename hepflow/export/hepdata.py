@@ -41,12 +41,14 @@ def run_tables(results: Results) -> list[Table]:
     results
         As `hepflow.Results.from_json` reads them. A cut without a limit is left out of the table of limits; "-"
         stands for a number that is missing, and a column of a blinded run that would hold nothing else is left out.
+        Of a run that failed its checks no significance and no limit is given.
 
     Raises
     ------
     ConfigError
         If hepdata-lib is not installed.
     """
+    results = results.shown()
     cuts = (results.inclusive, *results.cuts)
     tables = [_cutflow(results)] if results.cutflow else []
     tables += [_spectrum(cut, results) for cut in cuts]
@@ -54,7 +56,7 @@ def run_tables(results: Results) -> list[Table]:
         _table(
             "Significance against cut",
             "Events in the signal region, local p-value and significance behind each cut of the classifier. "
-            f"Background efficiency 1 is no cut.{_trials(results)}",
+            f"Background efficiency 1 is no cut.{_trials(results)}{_failed(results)}",
             _variable("Background efficiency", [cut.background_efficiency for cut in cuts]),
             _variable("Observed events", [cut.n_obs for cut in cuts], digits=_EXACT),
             _variable(
@@ -163,8 +165,15 @@ def _trials(run: Results) -> str:
     return (
         f" The largest excess, at {found['background_efficiency']:g}, has a p-value of "
         f"{with_error(found['p'], found['p_error'])} with the trials of all selections"
+        f"{' that passed their checks' if run.failed else ''}"
         f"{', whose factor is extrapolated from toys' if found.get('extrapolated') else ''}."
     )
+
+
+def _failed(run: Results) -> str:
+    """Return the checks that failed, where some did."""
+    names = ", ".join(verdict.name for verdict in run.failed)
+    return f" Checks that failed: {names}." if names else ""
 
 
 def _cutflow(run: Results) -> Table:

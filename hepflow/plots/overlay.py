@@ -38,6 +38,7 @@ def spectra(results: Results, *, label: str = "hepflow") -> Figure:
         artists.draw_points(upper, edges, observed, color=colour, marker=marker)
         shown += [observed, expected]
         name = artists.cut_text(cut) + ("" if cut.z is None else rf",  $Z$ = {cut.z:.1f}")
+        name += " (failed a check)" if results.doubts(cut) else ""
         entries[name] = Line2D([], [], color=colour, marker=marker, linewidth=1.3)
     found = [_significances(cut.spectrum) for cut in cuts]
     for ax, cut, z, (colour, _) in zip(axes[1:], cuts, found, looks, strict=False):

@@ -19,7 +19,8 @@ from hepflow.results import Results
 def significance(results: Results, *, label: str = "hepflow") -> Figure:
     """Draw the local significance of each selection, and observed over expected events in the signal region.
 
-    Beside it stands the significance expected of a signal at strength one, where there is one.
+    Beside it stands the significance expected of a signal at strength one, where there is one. Selections that failed
+    a check are crossed out.
     """
     cuts = sorted((results.inclusive, *results.cuts), key=lambda cut: -cut.background_efficiency)
     efficiency = artists.numbers(cut.background_efficiency for cut in cuts)
@@ -27,6 +28,12 @@ def significance(results: Results, *, label: str = "hepflow") -> Figure:
     figure = canvas(WIDTH, 3.9, right=0.32)
     upper, lower = stacked(figure, (2.0, 1))
     upper.plot(efficiency, z, "-o", color=DATA)
+    doubted = np.array([bool(results.doubts(cut)) for cut in cuts])
+    if doubted.any():
+        upper.plot(efficiency[doubted], z[doubted], "x", color=SIGNAL, markersize=13, zorder=5)
+        upper.text(
+            0.95, 0.95, "Crossed: failed a check", transform=upper.transAxes, ha="right", va="top", size=8.5
+        )
     if np.any(np.isfinite(aim)):
         look: dict[str, Any] = {"color": SIGNAL, "linestyle": "--", "marker": "o", "markerfacecolor": "white"}
         upper.plot(efficiency, aim, zorder=1.5, **look)

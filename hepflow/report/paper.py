@@ -13,7 +13,7 @@ from hepflow.catalogue import CLASSIFIERS, bibtex, method_title, papers_of
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.origin import read
-from hepflow.report.texts import Selected, Tested, largest, selections
+from hepflow.report.texts import Selected, Tested, counted, largest, selections
 from hepflow.results import CutResult, Results
 
 SPECIAL = {
@@ -69,8 +69,35 @@ def references(version: str, *made_of: str | None) -> str:
 
 
 def paragraph(results: Results, classifier: str | None) -> str:
-    """Return method and results of a run as LaTeX, a sentence a line."""
-    return "\n".join([*_method(results, classifier), *_results(results)]) + "\n"
+    """Return method and results of a run as LaTeX, a sentence a line; checks that failed stand first and last."""
+    results = results.shown()
+    failed = _failed(results)
+    reasons = [f"{_sentence(verdict.sentence)}." for verdict in results.failed]
+    found = [] if results.withheld else _results(results)
+    return "\n".join([*failed, *reasons, *_method(results, classifier), *found, *failed]) + "\n"
+
+
+def _failed(results: Results) -> list[str]:
+    """Return the sentence that takes back what failed its checks."""
+    if results.withheld:
+        return [r"\textbf{This search failed its checks: it claims no significance and sets no limit.}"]
+    if not results.failed:
+        return []
+    doubted = [
+        mathematical(numbers.percent(cut.background_efficiency))
+        for cut in results.cuts
+        if results.doubts(cut)
+    ]
+    return [
+        rf"\textbf{{Nothing is claimed of the selections at background efficiencies of {_listed(doubted)}, which "
+        "failed their checks.}"
+    ]
+
+
+def _sentence(text: str) -> str:
+    """Return a plain sentence as LaTeX."""
+    text = escaped(text[:1].upper() + text[1:])
+    return text.replace("+-", r"$\pm$").replace("<", "$<$").replace(r"m\_jj", "$m_{jj}$")
 
 
 def _method(results: Results, classifier: str | None) -> list[str]:
@@ -120,12 +147,12 @@ def _results(results: Results) -> list[str]:
         return [*lines, *_unit(results)]
     best = largest(results)
     if best is None:
-        return ["No selection could be fitted."]
+        return [f"No selection{' that passed its checks' if results.failed else ''} could be fitted."]
     lines = [f"The largest local excess is found {behind(best)}: {seen(best)}."]
     if results.trials is not None:
         p = numbers.p_value(results.trials["p"], results.trials.get("p_error"))
         lines.append(
-            f"With the trials of all {len(selections(results))} selections, its significance is "
+            f"With the trials of {counted(results)}, its significance is "
             f"{mathematical(numbers.sigma(results.trials['z']))} ($p = {mathematical(p)[1:-1]}$)"
             f"{_extrapolated(results.trials)}."
         )

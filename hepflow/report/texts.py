@@ -68,9 +68,20 @@ def selections(results: Results) -> tuple[CutResult, ...]:
 
 
 def largest(results: Results) -> CutResult | None:
-    """Return the selection with the largest local significance; None where all are blinded or without a fit."""
-    fitted = [cut for cut in selections(results) if cut.z is not None]
+    """Return the selection with the largest local significance of those that no failed verdict concerns.
+
+    None where all are blinded, withheld or without a fit.
+    """
+    fitted = [cut for cut in results.trusted if cut.z is not None]
     return max(fitted, key=lambda cut: cut.z or 0.0, default=None)
+
+
+def counted(results: Results) -> str:
+    """Return of which selections a trials factor counts the looks: ``all 4 selections``."""
+    everything = len(selections(results))
+    if not results.failed:
+        return f"all {everything} selections"
+    return f"the {len(results.trusted)} of {everything} selections that passed their checks"
 
 
 def cut_name(cut: Selected) -> str:

@@ -25,9 +25,11 @@ from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.tuning.record import Trial, Tuning
 from hepflow.studies.windows.record import WindowResult, WindowScan
 from hepflow.training import Losses
+from hepflow.verdicts import closure, sculpting
 
 REGIONS = {"signal": [3300.0, 3700.0], "sidebands": [[2900.0, 3300.0], [3700.0, 4100.0]]}
 LOOK = Unblinding("A. Physicist", "2026-11-20T08:00:00+00:00", "e55b178f63434c07")
+VERDICTS = (closure(0.519, 0.002), sculpting(0.5, 0.1))
 SKIPPED = SkippedFile("a.h5", "it is empty")
 SCAN = replace(searches.scan(), unblinded=(LOOK,))
 HOLES = Matrix("overlap", 1, 0, ("a", "b"), ((1.0, None), (None, 1.0)), ((0.0, None), (None, 0.0)), 0.01)
@@ -55,7 +57,10 @@ COMMAND = Command(
     machine={"cores": 2},
 )
 RECORDS = {  # type, and one of it
-    "results": (Results, replace(RESULTS, regions=REGIONS, unblinded=(LOOK,), skipped_files=(SKIPPED,))),
+    "results": (
+        Results,
+        replace(RESULTS, regions=REGIONS, unblinded=(LOOK,), skipped_files=(SKIPPED,), verdicts=VERDICTS),
+    ),
     "scan": (WindowScan, SCAN),
     "limits": (RetrainedLimits, searches.limits()),
     "comparison": (Comparison, replace(COMPARISON, regions=REGIONS)),
@@ -265,4 +270,4 @@ def test_the_rows_of_a_cutflow_have_names(file_of):
 
 def test_problems_beyond_three_are_counted(file_of):
     path = file_of("window", lambda content: dict.fromkeys(content, "text"))
-    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 3 more); ")
+    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 4 more); ")

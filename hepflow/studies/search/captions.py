@@ -28,11 +28,18 @@ def _spectrum(cut: CutResult, results: Results) -> Words:
         f"Dijet mass {where}: data, expected background with its error, and signed significance of each bin."
     )
     region = numbers.window(results.regions["signal"])
-    return caption, f"Dijet mass spectrum {where}. In the signal region, {region}: {seen(cut)}."
+    return (
+        caption,
+        f"Dijet mass spectrum {where}. In the signal region, {region}: {seen(cut)}{_mark(results, cut)}.",
+    )
+
+
+def _mark(results: Results, cut: CutResult) -> str:
+    return " (failed a check)" if results.doubts(cut) else ""
 
 
 def _spectra(results: Results) -> Words:
-    found = "; ".join(f"{cut_name(cut)}: {seen(cut)}" for cut in selections(results))
+    found = "; ".join(f"{cut_name(cut)}: {seen(cut)}{_mark(results, cut)}" for cut in selections(results))
     return (
         "All selections in one frame, and the signed significance of each bin below.",
         f"Dijet mass spectra of all selections. {found}.",
@@ -42,6 +49,7 @@ def _spectra(results: Results) -> Words:
 def _significance(results: Results) -> Words:
     found = "; ".join(
         f"{cut_name(cut)}: {numbers.sigma(cut.z)}"
+        + _mark(results, cut)
         + ("" if cut.z_expected is None else f", expected {numbers.sigma(cut.z_expected)}")
         for cut in selections(results)
     )

@@ -18,12 +18,14 @@ from hepflow.results import Results
 
 def figures(results: Results, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
     """Yield the name and the drawing of each figure that the results hold the numbers for."""
+    results = results.shown()
     run = f"{results.name}, {results.method}"
     yield "spectra", spectra(results, label=label)
     for cut in (results.inclusive, *results.cuts):
         yield f"spectrum_{cut.name}", spectrum(cut, regions=results.regions, label=label, right=run)
-    yield "significance", significance(results, label=label)
-    yield "limits", limits(results, label=label)
+    if not results.withheld:
+        yield "significance", significance(results, label=label)
+        yield "limits", limits(results, label=label)
     yield "scores", scores(results, label=label)
     for where in dict.fromkeys(histogram.where for histogram in results.features):
         inside = [histogram for histogram in results.features if histogram.where == where]

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.report import numbers, origin, paper
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Text
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
-from hepflow.report.texts import behind, cut_name, largest, seen, selections
+from hepflow.report.texts import behind, counted, cut_name, largest, seen, selections
 from hepflow.results import Results
 from hepflow.studies.search import tables
 from hepflow.studies.search.captions import words
 from hepflow.studies.search.figures import figures
+
+FAILED = "Checks that failed"
 
 
 def page(folder: Path) -> Page:
@@ -29,7 +31,8 @@ def page(folder: Path) -> Page:
     InputError
         If the file is not JSON, or is of another schema.
     """
-    results = Results.from_json(folder / "results.json")
+    results = Results.from_json(folder / "results.json").shown()
+    failed = tuple(verdict.sentence.replace("+-", "±") for verdict in results.failed)
     drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results)}
 
     shown = partial(gallery, drawn)
@@ -38,6 +41,7 @@ def page(folder: Path) -> Page:
         about=f"{method_title(results.method)}, signal region "
         f"{numbers.window(results.regions['signal'])}, seed {results.seed}",
         sections=(
+            Section.of("failed", FAILED, Notes(failed, grave=True) if failed else None),
             Section.of(
                 "found",
                 "What was found",
@@ -53,6 +57,7 @@ def page(folder: Path) -> Page:
                 _closure(results),
                 tables.validation(results),
                 tables.sideband_fit(results),
+                tables.verdicts(results),
             ),
             Section.of("features", "Features and score", shown("closure", "scores", "losses")),
             Section.of("truth", "By truth labels", tables.truth(results), shown("sic", "rejection")),
@@ -67,6 +72,7 @@ def page(folder: Path) -> Page:
             Section.warnings(_warnings(results)),
             origin.section(results, folder, results.seed, origin.timing(results.timing)),
             Section.of("paper", "To paste in a paper", *_paper(results, folder)),
+            Section.of("again", f"{FAILED}, once more", Notes(failed) if failed else None),
         ),
     )
 
@@ -85,8 +91,11 @@ def _found(results: Results) -> list[Block]:
             ),
             Facts(tuple(facts)),
         ]
+    if results.withheld:
+        return [Text("The search failed its checks: no significance and no limit is given.")]
     if best is None:
-        return [Text("No selection could be fitted; the section on warnings and problems says why.")]
+        which = "No selection that passed its checks" if results.failed else "No selection"
+        return [Text(f"{which} could be fitted; the section on warnings and problems says why.")]
     facts = [Fact("Largest local significance", numbers.sigma(best.z), f"p₀ = {numbers.p_value(best.p0)}")]
     trials = results.trials
     if trials is not None:
@@ -101,7 +110,7 @@ def _found(results: Results) -> list[Block]:
     sentences = f"The largest local excess is found {behind(best)}: {seen(best)}."
     if trials is not None:
         sentences += (
-            f" The global significance counts the trials of all {len(selections(results))} selections "
+            f" The global significance counts the trials of {counted(results)} "
             f"(factor {numbers.plain(trials['factor'], 2)}, {numbers.count(trials['toys'])} toys)."
         )
         if trials["extrapolated"]:

@@ -25,10 +25,11 @@ from hepflow.results import (
 from hepflow.sample import FloatArray, Sample
 from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
 from hepflow.spectrum import Spectrum
-from hepflow.stats import BumpHunt, SignalTemplate, Trials, trials_of_cuts
+from hepflow.stats import BumpHunt, SignalTemplate, trials_of_cuts
 from hepflow.stats.trials import TOYS
 from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.signal import peak
+from hepflow.studies.analysis.verdicts import judged
 from hepflow.version import versions
 
 BINS = 40
@@ -39,11 +40,9 @@ def results(job: Job) -> Iterator[Path]:
     """Write the workspaces and ``results.json``."""
     settings = job.settings
     fitted: list[Fitted] = [job[name] for name in settings["fits"]]
-    trials = None
+    found = summarise(settings, job["features"][0], job["scores"].scores, fitted, job.timing())
     if not settings["blind"]:
-        toys, seed = settings["toys"] or TOYS, settings["seed"]
-        trials = trials_of_cuts([one.hunt for one in fitted], toys=toys, seed=seed)
-    found = summarise(settings, job["features"][0], job["scores"].scores, fitted, trials, job.timing())
+        found = replace(found, trials=_trials(settings, found, fitted))
     (job.out / "workspaces").mkdir(exist_ok=True)
     for one in fitted:
         path = job.out / "workspaces" / f"{cut_name(one.cut.background_efficiency)}.json"
@@ -58,13 +57,9 @@ def summarise(
     data: Sample,
     scores: Scores,
     fitted: Sequence[Fitted],
-    trials: Trials | None,
     timing: Mapping[str, float],
 ) -> Results:
-    """Return the results of a run; of `fitted`, the inclusive selection comes first.
-
-    `trials` are those of all selections, None where some are blinded.
-    """
+    """Return the results of a run but for their trials; of `fitted`, the inclusive selection comes first."""
     selections, hunts = [one.cut for one in fitted], [one.hunt for one in fitted]
     blind = any(hunt.blind for hunt in hunts)
     scores = _blinded(scores) if blind else scores
@@ -116,18 +111,24 @@ def summarise(
         },
         timing=dict(timing),
         warnings=(
-            *_warnings(settings["tries_simulation"], scores, selections),
+            *_warnings(settings["tries_simulation"], selections),
             *_problems(hunts, selections),
         ),
-        trials=None if trials is None else _trials(trials, selections),
         unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
         skipped_files=(*data.skipped, *(() if scores.signal is None else scores.signal.sample.skipped)),
+        verdicts=tuple(judged(scores, sidebands, fitted)),
     )
 
 
-def _trials(trials: Trials, selections: Sequence[Cut]) -> dict[str, Any]:
+def _trials(settings: Mapping[str, Any], found: Results, fitted: Sequence[Fitted]) -> dict[str, Any]:
+    """Return the largest excess of the selections that can be trusted; of all, where none can."""
+    trusted = {cut.background_efficiency for cut in found.trusted}
+    looked = [one for one in fitted if not trusted or one.cut.background_efficiency in trusted]
+    trials = trials_of_cuts(
+        [one.hunt for one in looked], toys=settings["toys"] or TOYS, seed=settings["seed"]
+    )
     numbers = trials.to_dict()
-    return {"background_efficiency": selections[numbers.pop("largest")].background_efficiency, **numbers}
+    return {"background_efficiency": looked[numbers.pop("largest")].cut.background_efficiency, **numbers}
 
 
 def _problems(hunts: Sequence[BumpHunt], selections: Sequence[Cut]) -> list[str]:
@@ -262,20 +263,13 @@ def _signal_unit(resonance: float | None, scores: Scores, injected: int) -> str:
     return f"the signal sample's own yield, {scores.signal.sample.weight.sum():.6g} events"
 
 
-def _warnings(tried: bool, scores: Scores, selections: Sequence[Cut]) -> list[str]:
-    warnings = []
-    smooth = scores.background.smooth
-    if not smooth.adequate:
-        warnings.append(
-            f"the dijet function does not describe the sidebands (chi2/ndf {smooth.chi2:.1f}/{smooth.ndf}): the "
-            "expected yield cannot be trusted; narrow the sidebands, or start above the trigger's turn-on"
-        )
-    if tried and selections[-1].non_closure_simulation is None:
-        warnings.append(
-            "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "
-            "non_closure comes from data alone; give more simulation"
-        )
-    return warnings
+def _warnings(tried: bool, selections: Sequence[Cut]) -> list[str]:
+    if not tried or selections[-1].non_closure_simulation is not None:
+        return []
+    return [
+        "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "
+        "non_closure comes from data alone; give more simulation"
+    ]
 
 
 def _numbers(values: FloatArray) -> Numbers:

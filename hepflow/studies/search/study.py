@@ -51,5 +51,9 @@ class Search(Study[Config, Results]):
         steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs))
         return Plan.of([*steps, *shown(self)])
 
+    def failed(self, record: Results) -> list[str]:
+        """Return the names of the verdicts that did not pass."""
+        return [verdict.name for verdict in record.failed]
+
 
 STUDY = Search()

@@ -13,7 +13,7 @@ from hepflow.results import CutResult, Results
 
 MU, MU_OBSERVED = Markup("<i>μ̂</i>"), Markup("<i>μ</i><sub>up</sub> obs")
 MU_EXPECTED = Markup("<i>μ</i><sub>up</sub> exp (68%)")
-FEW = "*"
+FEW, DOUBTED = "*", "!"
 
 
 def found(results: Results) -> Table:
@@ -24,18 +24,29 @@ def found(results: Results) -> Table:
     return Table(
         caption="Signal region, selection by selection",
         headings=tuple(headings),
-        rows=tuple(_found(cut, aims) for cut in cuts),
-        note=f"Local significance and p-value; 95% CLs limits; μ = 1: {results.signal_unit}.",
+        rows=tuple(_found(cut, aims, results) for cut in cuts),
+        note=f"Local significance and p-value; 95% CLs limits; μ = 1: {results.signal_unit}.{_marks(results)}",
     )
 
 
-def _found(cut: CutResult, aims: bool) -> tuple[str, ...]:
+def _marks(results: Results) -> str:
+    if results.withheld:
+        return " Withheld: what the fits rest on failed its checks."
+    return f" {DOUBTED} failed a check: not to be trusted." if results.failed else ""
+
+
+def _found(cut: CutResult, aims: bool, results: Results) -> tuple[str, ...]:
+    doubted = bool(results.doubts(cut))
+    z, z_expected = (
+        numbers.sigma(one) + (DOUBTED if doubted and one is not None else "")
+        for one in (cut.z, cut.z_expected)
+    )
     return (
         cut_name(cut),
         "blinded" if cut.blind else numbers.count(cut.n_obs),
         numbers.measured(cut.n_exp, cut.n_exp_error),
-        numbers.sigma(cut.z),
-        *([numbers.sigma(cut.z_expected)] if aims else ()),
+        "withheld" if results.withheld else z,
+        *([z_expected] if aims else ()),
         numbers.p_value(cut.p0, cut.p0_error),
         numbers.measured(cut.mu_hat, cut.mu_hat_error),
         numbers.plain(cut.mu_up_obs),
@@ -79,6 +90,24 @@ def validation(results: Results) -> Table | None:
         headings=(CUT, *shown),
         rows=tuple(zip(map(cut_name, results.cuts), *shown.values(), strict=True)),
         note="Non-closure: relative difference of data and expectation; it is part of the error of what is expected.",
+    )
+
+
+def verdicts(results: Results) -> Table | None:
+    """Return every check, with what was found and what was expected."""
+    return Table(
+        caption="Checks: whether the numbers can be trusted",
+        headings=("check", CUT, "found", "expected", ""),
+        rows=tuple(
+            (
+                one.check,
+                "" if one.background_efficiency is None else numbers.percent(one.background_efficiency),
+                numbers.p_value(one.value) if one.is_p_value else numbers.measured(one.value, one.error),
+                one.expected,
+                "passed" if one.passed else "failed",
+            )
+            for one in results.verdicts
+        ),
     )
 
 

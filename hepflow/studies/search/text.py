@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from hepflow.text import aligned, number, with_error
+from hepflow.verdicts import CLOSURE, NON_CLOSURE, NON_CLOSURE_SIMULATION, SCULPTING, SIDEBAND_FACTOR
 
 if TYPE_CHECKING:
     from hepflow.results import CutResult, Results
@@ -12,25 +15,61 @@ if TYPE_CHECKING:
 HEADINGS = ("cut", "threshold", "n_obs", "n_exp", "Z", "p0", "mu_hat", "mu_up obs", "mu_up exp (68 %)")
 TRUTH = ("eff. S", "SIC")
 EXPECTED = "Z exp"
-BLINDED = "blinded"
-NOISY = "*"
+BLINDED, WITHHELD = "blinded", "withheld"
+NOISY, FAILED = "*", "!"
+WIDTH = 118
 
 
 def text(results: Results) -> str:
-    """Return the results of a run as a few lines."""
+    """Return the results of a run as a few lines; checks that failed stand first and last."""
+    failed, results = _failed(results), results.shown()
+    lines = [*failed, ""] if failed else []
+    lines += [*_found(results), *([""] if failed or results.verdicts or results.warnings else [])]
+    if results.verdicts and not failed:
+        lines.append(f"all {len(results.verdicts)} checks passed")
+    return "\n".join([*lines, *failed, *_listed("warning: ", results.warnings)])
+
+
+def _failed(results: Results) -> list[str]:
+    failed = results.failed
+    if not failed:
+        return []
+    effect = (
+        "no significance and no limit is given"
+        if results.withheld
+        else f"what is marked {FAILED} is not to be trusted"
+    )
+    heading = f"FAILED {len(failed)} of {len(results.verdicts)} checks: {effect}"
+    return [heading, *_listed("- ", (verdict.sentence for verdict in failed))]
+
+
+def _listed(mark: str, sentences: Iterable[str]) -> list[str]:
+    """Return sentences as lines that fit, each with a mark before it."""
+    return [
+        line
+        for sentence in sentences
+        for line in wrap(sentence, WIDTH, initial_indent=mark, subsequent_indent=" " * len(mark))
+    ]
+
+
+def _found(results: Results) -> list[str]:
     low, high = results.regions["signal"]
     lines = [f"{results.name}: {results.method}, signal region {low:g}-{high:g} GeV, seed {results.seed}"]
     auc = results.closure.get("auc")
     if auc is not None:
-        lines.append(f"closure of the template: AUC {with_error(auc, results.closure.get('auc_error'))}")
+        told = with_error(auc, results.closure.get("auc_error"))
+        mark = FAILED * any(verdict.check == CLOSURE for verdict in results.failed)
+        lines.append(f"closure of the template: AUC {told}{mark}")
+    lines += _validation(results)
     cuts = (results.inclusive, *results.cuts)
     truth = any(cut.sic is not None for cut in cuts)
     rows = [[*HEADINGS, *(TRUTH if truth else ()), *([EXPECTED] if results.blind else ())]]
     least = 0.0 if results.truth is None else results.truth.minimum_background_efficiency
     noisy = [truth and (cut.true_background_efficiency or 0.0) < least for cut in cuts]
     for cut, noise in zip(cuts, noisy, strict=True):
-        expected = [number(cut.z_expected, ".2f")] if results.blind else []
-        rows.append([_name(cut), *_cells(cut, truth, noise), *expected])
+        expected = [_marked(results, cut, cut.z_expected)] if results.blind else []
+        observed = WITHHELD if results.withheld else _marked(results, cut, cut.z)
+        rows.append([_name(cut), *_cells(cut, observed, truth, noise), *expected])
     lines += ["", *aligned(rows)]
     if any(noisy):
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
@@ -44,15 +83,48 @@ def text(results: Results) -> str:
             f"{BLINDED}: no data of the signal region behind a cut; {EXPECTED}: significance expected for mu = 1",
             "`hepflow run CONFIG --unblind` shows the data, and records who asked",
         ]
-        return "\n".join(lines)
-    return "\n".join([*lines, *_largest(results, cuts)])
+        return lines
+    return [*lines, *_largest(results)]
+
+
+def _validation(results: Results) -> list[str]:
+    """Return what sidebands, validation bands and simulation say of each cut, as far as there are any."""
+    rows = [["cut"], *([_name(cut)] for cut in results.cuts)]
+    for check, told in MEASURED.items():
+        cells = [told(cut) for cut in results.cuts]
+        if any(cell != "-" for cell in cells):
+            failed = [any(one.check == check for one in results.doubts(cut)) for cut in results.cuts]
+            rows[0].append(f"{check} p" if check == SCULPTING else check)
+            for row, cell, mark in zip(rows[1:], cells, failed, strict=True):
+                row.append(cell + FAILED * mark)
+    return ["", *aligned(rows)] if len(rows[0]) > 1 else []
+
+
+def _measured(value: float | None, error: float | None) -> str:
+    return "-" if value is None else with_error(value, error)
+
+
+MEASURED: dict[str, Callable[[CutResult], str]] = {
+    SIDEBAND_FACTOR: lambda cut: _measured(cut.sideband_factor, cut.sideband_factor_error),
+    NON_CLOSURE: lambda cut: _measured(cut.non_closure, cut.non_closure_error),
+    NON_CLOSURE_SIMULATION: lambda cut: _measured(
+        cut.non_closure_simulation, cut.non_closure_simulation_error
+    ),
+    SCULPTING: lambda cut: number(cut.sculpting_p, ".2g"),
+}
+
+
+def _marked(results: Results, cut: CutResult, z: float | None) -> str:
+    return number(z, ".2f") + FAILED * (z is not None and bool(results.doubts(cut)))
 
 
 def _name(cut: CutResult) -> str:
     return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:g}"
 
 
-def _largest(results: Results, cuts: tuple[CutResult, ...]) -> list[str]:
+def _largest(results: Results) -> list[str]:
+    """Return the largest excess of the selections that can be trusted, with their trials."""
+    cuts = results.trusted
     found = [(cut.z, _name(cut)) for cut in cuts if cut.z is not None]
     if not found:
         return []
@@ -61,20 +133,21 @@ def _largest(results: Results, cuts: tuple[CutResult, ...]) -> list[str]:
     trials = results.trials
     if trials is not None:
         extrapolated = ", extrapolated from toys" if trials["extrapolated"] else ""
+        passed = " that passed" if results.failed else ""
         lines += [
-            f"with the trials of {len(cuts)} selections (factor {trials['factor']:.2g}{extrapolated}): "
+            f"with the trials of {len(cuts)} selections{passed} (factor {trials['factor']:.2g}{extrapolated}): "
             f"Z = {trials['z']:.2f}, p = {with_error(trials['p'], trials['p_error'])}"
         ]
     return lines
 
 
-def _cells(cut: CutResult, truth: bool, noisy: bool) -> list[str]:
+def _cells(cut: CutResult, significance: str, truth: bool, noisy: bool) -> list[str]:
     low, median, high = cut.mu_up_exp[1:4]
     cells = [
         number(cut.threshold),
         BLINDED if cut.blind else number(cut.n_obs, ",.0f"),
         with_error(cut.n_exp, cut.n_exp_error),
-        number(cut.z, ".2f"),
+        significance,
         number(cut.p0, ".2g"),
         number(cut.mu_hat),
         number(cut.mu_up_obs),

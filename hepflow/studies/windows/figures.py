@@ -54,7 +54,8 @@ def window_scan(scan: WindowScan, *, label: str = "hepflow") -> Figure:
     efficiencies = scan.background_efficiencies
     entries, smallest = {}, 1.0
     for efficiency, (colour, marker) in zip(efficiencies, sequence(len(efficiencies)), strict=True):
-        cuts = [{cut.background_efficiency: cut for cut in one.cuts}.get(efficiency) for one in shown]
+        trusted = [{cut.background_efficiency: cut for cut in one.cuts if one.trusts(cut)} for one in shown]
+        cuts = [cuts.get(efficiency) for cuts in trusted]
         p = numbers(None if cut is None else cut.p0 for cut in cuts)
         if not np.any(np.isfinite(p)):  # blinded
             continue

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.report import numbers, origin, paper, texts
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Table, Text
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, seen
 from hepflow.studies.windows.figures import figures
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 WINDOW = "Signal region [GeV]"
-MARK = "†"
+MARK, DOUBTED = "†", "!"
+FAILED = "Checks that failed"
 EXTRAPOLATED = ", extrapolated from toys"
 
 
@@ -37,14 +38,33 @@ def page(folder: Path) -> Page:
         title=scan.name,
         about=f"{method_title(scan.method)}, {_searched(scan)}, seed {scan.seed}",
         sections=(
+            Section.of("failed", FAILED, _failed(scan, grave=True)),
             Section.of("found", "What was found", *_found(scan), gallery(drawn, "p_values")),
             Section.of("windows", "Windows", _significances(scan), _events(scan)),
             Section.of("blinding", "Blinding", *_blinding(scan)),
             Section.warnings(scan.problems),
             origin.section(scan, folder, scan.seed, _regions(scan)),
             Section.of("paper", "To paste in a paper", *_paper(scan, folder)),
+            Section.of("again", f"{FAILED}, once more", _failed(scan)),
         ),
     )
+
+
+def _sigma(window: WindowResult, cut: WindowCut) -> str:
+    """Return a significance, marked or withheld where what it rests on failed."""
+    if window.withheld:
+        return "withheld"
+    return numbers.sigma(cut.z) + (DOUBTED if cut.z is not None and not window.trusts(cut) else "")
+
+
+def _failed(scan: WindowScan, *, grave: bool = False) -> Notes | None:
+    """Return what failed in which window, and what to do."""
+    notes = [
+        f"{numbers.window(one.signal)}: {verdict.sentence.replace('+-', '±')}"
+        for one in scan.windows
+        for verdict in one.failed
+    ]
+    return Notes(tuple(notes), grave) if notes else None
 
 
 def _windows(count: int) -> str:
@@ -67,7 +87,7 @@ def _words(scan: WindowScan) -> tuple[str, str]:
             (cut.p0, one.signal, cut)
             for one in scan.windows
             for cut in one.cuts
-            if cut.background_efficiency == efficiency and cut.p0 is not None
+            if cut.background_efficiency == efficiency and cut.p0 is not None and one.trusts(cut)
         ]
         if found:
             p0, signal, cut = min(found, key=lambda one: one[0])
@@ -137,7 +157,8 @@ def _significances(scan: WindowScan) -> Table:
         ),
         rows=tuple(_significance(one, efficiencies) for one in scan.windows),
         note="Cuts by their background efficiency. Trials factor: how many times likelier an excess is behind any of "
-        f"them than behind one{f'; {MARK} extrapolated from toys' * _any_extrapolated(scan)}.",
+        f"them than behind one{f'; {MARK} extrapolated from toys' * _any_extrapolated(scan)}"
+        f"{f'; {DOUBTED} failed a check: not to be trusted' * bool(scan.failed)}.",
     )
 
 
@@ -146,11 +167,11 @@ def _any_extrapolated(scan: WindowScan) -> bool:
 
 
 def _significance(window: WindowResult, efficiencies: tuple[float, ...]) -> tuple[str, ...]:
-    z = {cut.background_efficiency: cut.z for cut in window.cuts}
+    z = {cut.background_efficiency: _sigma(window, cut) for cut in window.cuts}
     best = window.best
     return (
         numbers.mass_range(window.signal),
-        *(numbers.sigma(z.get(efficiency)) for efficiency in efficiencies),
+        *(z.get(efficiency, numbers.MISSING) for efficiency in efficiencies),
         numbers.MISSING if best is None else numbers.p_value(best.p0, best.p0_error),
         f"{numbers.plain(window.factor, 2)}{MARK * window.extrapolated}",
         numbers.p_value(window.p),
@@ -168,8 +189,8 @@ def _events(scan: WindowScan) -> Table:
                 cut_name(cut),
                 "blinded" if scan.blind and cut.n_obs is None else numbers.count(cut.n_obs),
                 numbers.measured(cut.n_exp, cut.n_exp_error),
-                numbers.sigma(cut.z),
-                numbers.p_value(cut.p0, cut.p0_error),
+                _sigma(one, cut),
+                numbers.MISSING if one.withheld else numbers.p_value(cut.p0, cut.p0_error),
                 "toys" if cut.calculator == "toys" else "asymptotic formulae",
             )
             for one in scan.windows
@@ -207,7 +228,9 @@ def _blinding(scan: WindowScan) -> list[Block]:
 
 def _paper(scan: WindowScan, folder: Path) -> list[Block]:
     classifier = paper.classifier(folder)
+    failed = _withdrawn(scan)
     lines = [
+        *failed,
         f"Resonances are searched for in the dijet mass spectrum, in {_searched(scan).replace(' GeV', '~GeV')}, each "
         "with a background, a classifier and a fit of its own.",
         *paper.selection(scan.method, scan.background_efficiencies, classifier),
@@ -216,11 +239,20 @@ def _paper(scan: WindowScan, folder: Path) -> list[Block]:
     ]
     if _any_extrapolated(scan):
         lines.append(rf"Trials factors marked ${paper.SYMBOLS[MARK]}$ are extrapolated from toys.")
+    lines += failed
     return [
         Listing("LaTeX", "\n".join(lines) + "\n", folded=False),
         Listing("LaTeX, table of windows", paper.tabular(_significances(scan))),
         Listing("BibTeX", paper.references(scan.versions.get("hepflow", ""), scan.method, classifier)),
     ]
+
+
+def _withdrawn(scan: WindowScan) -> list[str]:
+    """Return the sentence that takes back what failed its checks."""
+    if not scan.failed:
+        return []
+    where = "; ".join(map(paper.escaped, scan.failed))
+    return [rf"\textbf{{Nothing is claimed of what failed its checks ({where}).}}"]
 
 
 def _latex(scan: WindowScan) -> list[str]:

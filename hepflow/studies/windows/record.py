@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import Record
+from hepflow.verdicts import Verdict
 
 Window = tuple[float, float]
 
@@ -54,6 +55,8 @@ class WindowResult:
         What could not be computed, and why.
     extrapolated
         Whether the factor is extrapolated, as too few toys reach the excess.
+    verdicts
+        Whether what its numbers rest on can be trusted; none in records of before.
     """
 
     signal: Window
@@ -62,11 +65,27 @@ class WindowResult:
     factor: float | None = None
     problems: tuple[str, ...] = ()
     extrapolated: bool = False
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The verdicts that did not pass."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    def trusts(self, cut: WindowCut) -> bool:
+        """Return whether no failed verdict concerns a cut."""
+        return not any(verdict.concerns(cut.background_efficiency) for verdict in self.failed)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the sideband fit failed, which all its cuts rest on."""
+        return any(verdict.concerns(1.0) for verdict in self.failed)
 
     @property
     def best(self) -> WindowCut | None:
-        """The cut with the smallest p-value; None where there is none."""
-        return min((cut for cut in self.cuts if cut.p0 is not None), key=_p0, default=None)
+        """The cut with the smallest p-value of those that can be trusted; None where there is none."""
+        trusted = (cut for cut in self.cuts if cut.p0 is not None and self.trusts(cut))
+        return min(trusted, key=_p0, default=None)
 
     @property
     def p(self) -> float | None:
@@ -152,11 +171,20 @@ class WindowScan(Record):
     @property
     def problems(self) -> tuple[str, ...]:
         """What could not be computed, each with its window."""
+        return tuple(f"{_name(one)}: {problem}" for one in self.windows for problem in one.problems)
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The windows that failed checks, and which."""
         return tuple(
-            f"{one.signal[0]:g}-{one.signal[1]:g} GeV: {problem}"
+            f"{_name(one)}: {', '.join(verdict.name for verdict in one.failed)}"
             for one in self.windows
-            for problem in one.problems
+            if one.failed
         )
+
+
+def _name(window: WindowResult) -> str:
+    return f"{window.signal[0]:g}-{window.signal[1]:g} GeV"
 
 
 def _p0(cut: WindowCut) -> float:

@@ -94,6 +94,10 @@ class WindowSearch(Study[Config, WindowScan]):
         """Return why no window could be searched, where none could."""
         return [] if any(one.cuts for one in record.windows) else list(record.problems)
 
+    def failed(self, record: WindowScan) -> list[str]:
+        """Return the windows that failed checks, and which."""
+        return list(record.failed)
+
 
 def regions_of(config: Config) -> dict[Window, Regions | str]:
     """Return the regions of each window by its signal region, or why there are none.

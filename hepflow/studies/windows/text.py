@@ -7,11 +7,33 @@ from typing import TYPE_CHECKING
 from hepflow.text import aligned, number
 
 if TYPE_CHECKING:
-    from hepflow.studies.windows.record import WindowScan
+    from hepflow.studies.windows.record import WindowCut, WindowResult, WindowScan
+
+
+MARK = "!"
+FAILED = f"FAILED CHECKS; what is withheld or marked {MARK} takes no part in the largest excess:"
 
 
 def text(scan: WindowScan) -> str:
-    """Return a table of p-values, a window a line and two columns for each cut, and the largest excess below."""
+    """Return a table of p-values, a window a line and two columns for each cut, and the largest excess below.
+
+    Windows that failed checks stand first and last.
+    """
+    failed = [FAILED, *(f"- {one}" for one in scan.failed)] if scan.failed else []
+    return "\n".join([*failed, *_found(scan), *failed])
+
+
+def _cells(window: WindowResult, cut: WindowCut | None) -> tuple[str, str]:
+    """Return p-value and significance behind a cut."""
+    if cut is None:
+        return "-", "-"
+    if window.withheld:
+        return "-", "withheld"
+    mark = MARK if cut.z is not None and not window.trusts(cut) else ""
+    return number(cut.p0, ".2g"), number(cut.z, ".2f") + mark
+
+
+def _found(scan: WindowScan) -> list[str]:
     lines = [f"{scan.name}: {scan.method}, {len(scan.windows)} windows, seed {scan.seed}", ""]
     efficiencies = scan.background_efficiencies
     names = ["inclusive" if efficiency == 1 else f"eps_B {efficiency:g}" for efficiency in efficiencies]
@@ -19,11 +41,7 @@ def text(scan: WindowScan) -> str:
     for one in scan.windows:
         cuts = {cut.background_efficiency: cut for cut in one.cuts}
         found = [cuts.get(efficiency) for efficiency in efficiencies]
-        numbers = [
-            text
-            for cut in found
-            for text in (("-", "-") if cut is None else (number(cut.p0, ".2g"), number(cut.z, ".2f")))
-        ]
+        numbers = [text for cut in found for text in _cells(one, cut)]
         rows.append([f"{one.signal[0]:g}-{one.signal[1]:g}", *numbers])
     lines += aligned(rows)
     if scan.excess is not None:
@@ -47,4 +65,4 @@ def text(scan: WindowScan) -> str:
         ]
     if scan.problems:
         lines += ["", "not computed:", *(f"  {problem}" for problem in scan.problems)]
-    return "\n".join(lines)
+    return lines

@@ -10,8 +10,10 @@ import numpy as np
 from hepflow.engine.job import Job, published, stored
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import read_record, write_json
-from hepflow.stats import BumpHunt, trials_of_cuts, trials_of_windows
+from hepflow.stats import trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
+from hepflow.studies.analysis.fits import Fitted
+from hepflow.studies.analysis.verdicts import of_fit
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 from hepflow.version import versions
 
@@ -25,7 +27,7 @@ FILE = "window.json"
 def window(job: Job) -> WindowResult:
     """Return what was found in one window, and what could not be."""
     settings = job.settings
-    found: list[BumpHunt] = []
+    found: list[Fitted] = []
     cuts: list[WindowCut] = []
     problems: dict[str, None] = {}  # a failure that all cuts share is told once
     for fit in settings["fits"]:
@@ -33,8 +35,8 @@ def window(job: Job) -> WindowResult:
         if reason is not None:
             problems[reason] = None
             continue
+        found.append(job[fit])
         cut, one = job[fit].cut, job[fit].hunt
-        found.append(one)
         cuts.append(
             WindowCut(
                 cut.background_efficiency,
@@ -47,9 +49,16 @@ def window(job: Job) -> WindowResult:
                 calculator=one.calculator,
             )
         )
+    verdicts = tuple(verdict for one in found for verdict in of_fit(one))
+    doubts = [verdict for verdict in verdicts if not verdict.passed]
+    hunts = [
+        one.hunt
+        for one in found
+        if not any(verdict.concerns(one.cut.background_efficiency) for verdict in doubts)
+    ]
     factor, extrapolated = None, False
-    if found and not settings["blind"]:
-        trials = trials_of_cuts(found, toys=settings["toys"] or TOYS, seed=settings["seed"])
+    if hunts and not settings["blind"]:
+        trials = trials_of_cuts(hunts, toys=settings["toys"] or TOYS, seed=settings["seed"])
         factor, extrapolated = trials.factor, trials.extrapolated
     signal, sidebands = settings["regions"]["signal"], settings["regions"]["sidebands"]
     return WindowResult(
@@ -59,6 +68,7 @@ def window(job: Job) -> WindowResult:
         factor,
         tuple(problems),
         extrapolated,
+        verdicts,
     )
 
 

@@ -1,14 +1,17 @@
 """`hepflow limit`: known limits, what it prints before it fails, and which options belong together."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_up.results import RESULTS
 
 from hepflow import Spectrum, Windows
 from hepflow.errors import FitError
 from hepflow.stats import gaussian_signal, limits, read_spectrum, workspace
+from hepflow.verdicts import sideband_fit
 
 REGION = ("--signal-region", 3300, 3700)
 GAUSSIAN = ("--signal-mass", 3500, "--signal-width", 105)
@@ -77,6 +80,15 @@ def run(tmp_path, mjj, background):
     for name, one in {"eps0.1": spectrum, "eps0.01": tighter.blinded()}.items():
         (tmp_path / f"run/workspaces/{name}.json").write_text(json.dumps(workspace(one, signal)))
     return "run"
+
+
+def test_a_run_that_failed_its_checks(hepflow, run, tmp_path):
+    failed = replace(RESULTS, verdicts=(sideband_fit(2768.0, 87, 0.0),))
+    failed.write(tmp_path / run / "results.json")
+    code, out, err = hepflow("limit", run)
+    assert code == 4
+    assert "eps0.1" in out
+    assert "failed checks: sideband fit" in err
 
 
 def test_every_cut_of_a_run(hepflow, run):

@@ -11,6 +11,7 @@ import yaml
 from hepflow import ConfigError, InputError
 from hepflow.export import run_tables, scan_tables, signal_patches, write_submission
 from hepflow.stats import GlobalSignificance, Scan
+from hepflow.verdicts import sculpting, sideband_fit
 
 pytestmark = pytest.mark.skipif(find_spec("hepdata_lib") is None, reason="needs hepflow[hepdata]")
 
@@ -54,6 +55,17 @@ def test_a_table_for_each_cut_and_two_for_all(results):
     assert strengths[1] == {"value": 0.5, "errors": [{"symerror": 0.52, "label": "total"}]}
     assert strengths[2] == {"value": "-"}
     assert column(tables["Significance against cut"], "Local p-value")[1][0]["value"] == 0.1644
+
+
+def test_what_failed_its_checks_is_named_or_withheld(results):
+    bad = named(run_tables(replace(results, verdicts=(sideband_fit(2768.0, 87, 0.0),))))
+    assert "Upper limits against cut" not in bad
+    table = bad["Significance against cut"]
+    assert "Checks that failed: sideband fit." in table.description
+    assert "Local significance" not in [one.name for one in table.variables]
+    cut = named(run_tables(replace(results, verdicts=(sculpting(0.0, 0.01),))))["Significance against cut"]
+    assert "Checks that failed: sculpting at eps_B 0.01." in cut.description
+    assert "Local significance" in [one.name for one in cut.variables]
 
 
 def test_the_cutflow_and_the_trials(results):

@@ -10,12 +10,17 @@ import numpy as np
 import pyhf
 import pytest
 
+from hepflow.engine.folder import RunFolder
+from hepflow.engine.study import Blinding
+from hepflow.engine.work import Work
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample, save_sample
 from hepflow.studies.search.check import check
+from hepflow.studies.search.results import _trials as trials_of
 from hepflow.studies.search.stages import STAGES
 from hepflow.studies.search.study import STUDY
+from hepflow.verdicts import sculpting, sideband_fit
 
 CUT = {
     "background_efficiency",
@@ -200,14 +205,22 @@ def test_toys_where_few_events_are_expected(folder, configure):
     assert tight.p0_error is not None
 
 
-def test_trials_of_the_cuts_are_counted(finished):
+@pytest.mark.parametrize("failed", [None, 0.1, 0.03, "all"])
+def test_trials_of_the_cuts_that_passed_are_counted(finished, configure, failed):
     results = Results.from_json(finished / "results.json")
-    largest = max((results.inclusive, *results.cuts), key=lambda cut: cut.z)
-    assert results.trials["background_efficiency"] == largest.background_efficiency
-    assert results.trials["z"] <= results.trials["z_local"] == largest.z
-    assert results.trials["p"] >= results.trials["p_local"] == largest.p0
-    assert results.trials["calculator"] == largest.calculator
-    assert isinstance(results.trials["extrapolated"], bool)
+    made = Work(STUDY.plan(configure(), Blinding()), RunFolder(finished, None))
+    fitted = [made.result(f"fit/{cut.name}") for cut in (results.inclusive, *results.cuts)]
+    given = {None: (), "all": (sideband_fit(2768.0, 87, 0.0),)}.get(failed) or (sculpting(0.0, failed),)
+    results = replace(results, verdicts=given if failed else ())
+    trials = trials_of({"toys": 100, "seed": 1}, results, fitted)
+    looked = results.trusted or (results.inclusive, *results.cuts)  # of all, where none passed
+    assert len(looked) == (2 if isinstance(failed, float) else 3)
+    largest = max(looked, key=lambda cut: cut.z)
+    assert trials["background_efficiency"] == largest.background_efficiency
+    assert trials["z"] <= trials["z_local"] == largest.z
+    assert trials["p"] >= trials["p_local"] == largest.p0
+    assert trials["calculator"] == largest.calculator
+    assert isinstance(trials["extrapolated"], bool)
 
 
 def test_errors_of_the_signal_enter_the_fit(finished, folder, configure):

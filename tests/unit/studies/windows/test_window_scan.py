@@ -70,8 +70,19 @@ def test_a_window_is_the_analysis_of_its_regions(found, configure, tmp_path):
     for cut, hunt in zip(found.windows[2].cuts, counted, strict=True):
         for name in ("n_obs", "n_exp", "n_exp_error", "z", "p0"):
             assert getattr(cut, name) == getattr(hunt, name)
-    trials = trials_of_cuts(counted, toys=config.fit.toys, seed=config.seed)
-    assert found.windows[2].factor == trials.factor
+    window = found.windows[2]
+    trusted = [hunt for cut, hunt in zip(window.cuts, counted, strict=True) if window.trusts(cut)]
+    assert window.trusts(window.cuts[0])
+    assert window.factor == trials_of_cuts(trusted, toys=config.fit.toys, seed=config.seed).factor
+
+
+def test_a_window_is_judged_by_its_fits(found):
+    window = found.windows[2]
+    assert [(one.check, one.background_efficiency) for one in window.verdicts] == [
+        ("sideband fit", None),
+        *((check, cut) for cut in (0.1, 0.03) for check in ("sideband factor", "sculpting")),
+    ]
+    assert 1e-3 < window.verdicts[0].value < 1
 
 
 def test_a_peak_of_another_width(configure, tmp_path):
