@@ -80,6 +80,10 @@ def validation(results: Results) -> Table | None:
             numbers.measured(cut.non_closure_simulation, cut.non_closure_simulation_error)
             for cut in results.cuts
         ],
+        "expectation corrected by": [
+            numbers.measured(cut.correction, cut.correction_error) for cut in results.cuts
+        ],
+        "uncorrected": [numbers.plain(uncorrected(cut)) for cut in results.cuts],
         "p of no sculpting": [numbers.p_value(cut.sculpting_p) for cut in results.cuts],
     }
     shown = {name: cells for name, cells in columns.items() if any(cell != numbers.MISSING for cell in cells)}
@@ -89,8 +93,15 @@ def validation(results: Results) -> Table | None:
         caption="The method, tried where there is no signal",
         headings=(CUT, *shown),
         rows=tuple(zip(map(cut_name, results.cuts), *shown.values(), strict=True)),
-        note="Non-closure: relative difference of data and expectation; it is part of the error of what is expected.",
+        note="Non-closure: relative difference of data and expectation behind the cut. The expectation in the signal "
+        "region is raised by half of what the bands show, whose gap is wider, and all of what simulation shows; the "
+        "error of this correction is part of its error. Uncorrected: events that would be expected without it.",
     )
+
+
+def uncorrected(cut: CutResult) -> float | None:
+    """Return the events that were expected without a correction for non-closure; None where there is none."""
+    return None if not cut.correction else cut.n_exp / (1 + cut.correction)
 
 
 def verdicts(results: Results) -> Table | None:

@@ -104,12 +104,14 @@ def _measured(value: float | None, error: float | None) -> str:
     return "-" if value is None else with_error(value, error)
 
 
+CORRECTION = "corrected by"
 MEASURED: dict[str, Callable[[CutResult], str]] = {
     SIDEBAND_FACTOR: lambda cut: _measured(cut.sideband_factor, cut.sideband_factor_error),
     NON_CLOSURE: lambda cut: _measured(cut.non_closure, cut.non_closure_error),
     NON_CLOSURE_SIMULATION: lambda cut: _measured(
         cut.non_closure_simulation, cut.non_closure_simulation_error
     ),
+    CORRECTION: lambda cut: _measured(cut.correction, cut.correction_error),
     SCULPTING: lambda cut: number(cut.sculpting_p, ".2g"),
 }
 
