@@ -4,13 +4,13 @@
 
 makes three measurements, on two processes, and prints a table of each:
 
-- the truth: searches in disjoint parts of generated dijets without signal (`--data`, a file like the bundled one, with
-  several times its events), against all other events of that file, which no part of the search saw;
+- the truth: searches in disjoint parts of generated dijets without signal (`--data`, a file like the bundled one,
+  with several times its events), against all other events of that file, which no part of the search saw;
 - the seeds: the bundled search with other seeds of its trainings, and how far its error and Z then move;
 - the limits: the observed limit of its tightest cut from toys, with other seeds of the toys.
 
-`--quick` makes fewer of each, in about ten minutes. With ``--json FILE`` each case has what was found, what is asked for
-as its peer, and their ratio, above 1 where the former is the better.
+`--quick` makes fewer of each, in about ten minutes. With ``--json FILE`` each case has what was found, what is asked
+for as its peer, and their ratio, above 1 where the former is the better.
 """
 
 from __future__ import annotations
@@ -127,8 +127,9 @@ def demo(seed: int) -> tuple[Found, str]:
 
 def limit(workspace: str, seed: int) -> tuple[float, float]:
     """Return the observed limit from toys, and its error."""
-    found = upper_limit_toys(Profile(*open_workspace(json.loads(workspace))), seed=seed)
-    return float(found.observed), float(found.observed_error)
+    found = upper_limit_toys(Profile(*open_workspace(json.loads(workspace))), seed=seed).limit
+    assert found.errors is not None
+    return found.observed, found.errors[0]
 
 
 def modes(limits: Sequence[float], errors: Sequence[float]) -> int:

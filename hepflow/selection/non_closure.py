@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SLICES = 18  # of the score, at most: more tell no more of a smooth curve
 LEAST = 5.0  # data events that the tightest slice is to hold
 ORDERS = 3  # of the polynomial, at most
-P_ORDER = 0.05  # p-value below which another order is taken
+P_ORDER = 0.05  # p-value below which an order beyond the first is taken
 UNKNOWN = np.sqrt(3)  # error where nothing can be measured: that of the correction is one then
 
 
@@ -73,9 +73,10 @@ def non_closure(trials: Sequence[Validation], background_efficiency: float, shar
     The score is cut into slices between quantiles of the template. In each, the events of the data in what stands for
     the signal region and in the sidebands, n and m of e and v expected, share a factor that is none of the
     non-closure's: of n + m events, n are binomial with ``logit p = ln(e / v) + f``, f a polynomial of the logarithm
-    of the efficiency, whose order is raised while a likelihood-ratio test says so. What lies behind the cut is the
-    mean of ``exp(f)`` over the slices, weighted by e. A tight cut so learns from looser ones, and no difference jumps
-    with a single event.
+    of the efficiency. It is a straight line, as of a classifier whose log ratio is too large by a factor, unless a
+    likelihood-ratio test asks for more. What lies behind the cut is the mean of ``exp(f)`` over the slices there,
+    weighted by e, over that of all. A tight cut so learns from looser ones, and no difference jumps with a single
+    event.
 
     Of several trials the counts are averaged, since the data are the same: their error is that of one.
     """
@@ -92,11 +93,15 @@ def non_closure(trials: Sequence[Validation], background_efficiency: float, shar
     coefficients, covariance = _fit(
         data[filled] / inflation[filled], beside[filled] / inflation[filled], offset, terms
     )
-    order = len(coefficients)
-    weight = expected[filled] * _passing(edges, background_efficiency)[filled]
-    factor = weight * np.exp(terms[:, :order] @ coefficients) / weight.sum()
-    gradient = factor @ terms[:, :order]
-    return NonClosure(float(factor.sum() - 1), float(np.sqrt(gradient @ covariance @ gradient)), share)
+    terms = terms[:, : len(coefficients)]
+    factor = expected[filled] * np.exp(terms @ coefficients)
+    passing = _passing(edges, background_efficiency)[filled]
+    behind = factor * passing
+    ratio = behind.sum() / (expected[filled] @ passing)
+    ratio *= expected[filled].sum() / factor.sum()  # of all events there are neither more nor fewer
+    gradient = behind @ terms / behind.sum() - factor @ terms / factor.sum()
+    error = ratio * np.sqrt(gradient @ covariance @ gradient)
+    return NonClosure(float(ratio - 1), float(error), share)
 
 
 def together(found: Sequence[NonClosure]) -> tuple[float, float]:
@@ -167,8 +172,9 @@ def _fit(
     data: FloatArray, beside: FloatArray, offset: FloatArray, terms: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the coefficients of the binomial fit of as many terms as are worth it, and their covariance."""
-    best, most = _maximum(data, beside, offset, terms[:, :1]), min(terms.shape[1], np.sum(data + beside > 0))
-    for order in range(2, most + 1):
+    most = max(1, min(terms.shape[1], int(np.sum(data + beside > 0)) - 1))
+    best = _maximum(data, beside, offset, terms[:, : min(2, most)])
+    for order in range(3, most + 1):
         further = _maximum(data, beside, offset, terms[:, :order])
         if stats.chi2.sf(2 * (further[2] - best[2]), 1) > P_ORDER:
             break
