@@ -167,6 +167,6 @@ def _sidebands(cut: Spectrum, fit: SmoothFit, sculpting_p: float) -> list[str]:
         found.append(f"it does not describe the sidebands (p = {fit.p_value:.1g})")
     if sculpting_p < LEVEL:
         found.append(
-            f"the sidebands do not follow the template, which cannot vouch for it (p = {sculpting_p:.1g})"
+            f"the sidebands do not follow the template (p = {sculpting_p:.1g}): nothing vouches for the signal region"
         )
     return found

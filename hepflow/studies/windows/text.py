@@ -46,5 +46,5 @@ def text(scan: WindowScan) -> str:
             "blinded: no data of the signal regions behind a cut; --unblind shows them, and records who asked",
         ]
     if scan.problems:
-        lines += ["", "not computed:", *(f"  {problem}" for problem in scan.problems)]
+        lines += ["", "problems:", *(f"  {problem}" for problem in scan.problems)]
     return "\n".join(lines)
