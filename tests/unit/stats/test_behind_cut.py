@@ -1,4 +1,4 @@
-"""The smooth function behind a cut: used where the cut leaves m_jj smooth, refused where it sculpts, never a crash."""
+"""The smooth function behind a cut: used where the cut leaves m_jj smooth, refused where it sculpts; no crash."""
 
 from dataclasses import replace
 
