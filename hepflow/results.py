@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
 
+from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import Record
 from hepflow.sample import SkippedFile
@@ -106,6 +107,9 @@ class CutResult:
     blind
         True where no data of the signal region were looked at: `n_obs`, `pull`, `z`, `p0`, `mu_hat` and its error,
         `mu_up_obs` and all that truth labels know are None.
+    background, other, smooth
+        Which background these numbers come from, "template" or "dijet"; what the other one says; the smooth function
+        behind the cut, and whether it may be used. None in records of before, the last two for the inclusive one.
     """
 
     background_efficiency: float
@@ -139,6 +143,9 @@ class CutResult:
     sic: float | None = None
     z_expected: float | None = None
     blind: bool = False
+    background: str | None = None
+    other: OtherAnswer | None = None
+    smooth: SmoothAnswer | None = None
 
     @property
     def name(self) -> str:

@@ -148,7 +148,8 @@ class Fit(Block):
     background: Literal["template", "dijet"] = Field(
         "template",
         examples=["template"],
-        description="After a cut: the method's template, or a dijet function fitted to the sidebands.",
+        description="What gives the numbers behind a cut: the method's template, or a dijet function fitted to "
+        "the sidebands there; the other one is shown beside it.",
     )
     blind: bool = Field(
         False,

@@ -14,14 +14,16 @@ from hepflow.errors import ConfigError
 from hepflow.plots import artists
 from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
-from hepflow.plots.style import DATA, EXPECTED, SIGNAL, WIDTH, styled
+from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, SIGNAL, WIDTH, styled
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
 
 if TYPE_CHECKING:
+    from hepflow.answers import OtherAnswer
     from hepflow.stats.bump_hunt import BumpHunt
 
 MASS = r"$m_{jj}$ [GeV]"
+OTHER = SEQUENCE[3]
 FILLED = 0.6  # share of the upper panel below the largest count
 
 
@@ -37,6 +39,8 @@ class _View:
     window: tuple[float, float] | None
     title: str
     result: CutResult | BumpHunt
+    other: FloatArray | None = None  # what another background expects
+    other_name: str = ""
 
 
 @styled
@@ -51,7 +55,7 @@ def spectrum(
 
     The signal is drawn at its fitted strength; where that is not above zero, at strength one. The lower panel has the
     signed Poisson significance of each bin (`hepflow.plots.bin_significance.significances`); the line in it is what
-    background and signal would make.
+    background and signal would make. Of a cut, a dashed line is what the background expects that was not chosen.
 
     Parameters
     ----------
@@ -85,7 +89,7 @@ def spectrum(
 
 
 def _of_cut(cut: CutResult, regions: Mapping[str, Any] | None) -> _View:
-    record = cut.spectrum
+    record, other = cut.spectrum, cut.other
     return _View(
         edges=artists.numbers(record.edges),
         observed=artists.numbers(record.observed),
@@ -95,7 +99,14 @@ def _of_cut(cut: CutResult, regions: Mapping[str, Any] | None) -> _View:
         window=None if regions is None else tuple(regions["signal"]),
         title=artists.cut_text(cut),
         result=cut,
+        other=None if other is None or not other.expected else artists.numbers(other.expected),
+        other_name="" if other is None else _other_name(other),
     )
+
+
+def _other_name(other: OtherAnswer) -> str:
+    name = {"template": "Template", "dijet": "Dijet function"}.get(other.background, other.background)
+    return name if other.usable in (None, True) else f"{name} (not usable)"
 
 
 def _of_hunt(hunt: BumpHunt) -> _View:
@@ -134,6 +145,10 @@ def _draw_events(ax: Axes, view: _View, signal: FloatArray | None, name: str) ->
     points = Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
     entries: dict[str, Any] = {"Data": points, "Expected background": band}
     shown = [view.observed, view.expected]
+    if view.other is not None:
+        ax.stairs(view.other, view.edges, baseline=None, color=OTHER, linestyle="--", linewidth=1.3, zorder=4)
+        entries[view.other_name] = Line2D([], [], color=OTHER, linestyle="--", linewidth=1.3)
+        shown.append(view.other)
     if signal is not None:
         ax.stairs(signal, view.edges, color=SIGNAL, linewidth=1.4, zorder=4)
         entries[name] = Line2D([], [], color=SIGNAL, linewidth=1.4)

@@ -144,6 +144,7 @@ def _results(results: Results) -> list[str]:
             f"The data of the signal region are blinded behind the cuts; {_expected(cut)}."
             for cut in results.cuts[-1:]
         ]
+        lines += [line for cut in results.cuts[-1:] for line in _other(cut)]
         return [*lines, *_unit(results)]
     best = largest(results)
     if best is None:
@@ -161,7 +162,25 @@ def _results(results: Results) -> list[str]:
             r"The observed (expected) 95\% CL$_\mathrm{s}$ upper limit on the signal strength is "
             f"{mathematical(numbers.plain(best.mu_up_obs))} ({mathematical(numbers.plain(best.mu_up_exp[2]))})."
         )
-    return [*lines, *_unit(results)]
+    return [*lines, *_other(best), *_unit(results)]
+
+
+def _other(cut: CutResult) -> list[str]:
+    """Return what the other background says of a selection: of template and smooth function, the one not chosen."""
+    other = cut.other
+    if other is None or other.n_exp is None or other.usable is False:
+        why = "" if cut.smooth is None else escaped(cut.smooth.reason)
+        return [f"No smooth function is fitted to the sidebands {behind(cut)}: {why}."] if why else []
+    names = {"dijet": "a smooth function fitted to the sidebands", "template": "the template"}
+    title, instead = (
+        names[other.background],
+        "the template" if other.background == "dijet" else "the function",
+    )
+    events = mathematical(numbers.measured(other.n_exp, other.n_exp_error))
+    found = (
+        "" if other.z is None else f", and the local significance is {mathematical(numbers.sigma(other.z))}"
+    )
+    return [f"With {title} in place of {instead}, {events} events are expected {behind(cut)}{found}."]
 
 
 def _extrapolated(trials: Mapping[str, Any]) -> str:

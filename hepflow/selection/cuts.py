@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,17 @@ class Cut:
     correction: float = 0.0
     correction_error: float = 0.0
     variations: Variations = field(default_factory=dict)
+
+    @property
+    def uncorrected(self) -> Spectrum:
+        """The spectrum with the expectation as the template has it, without the correction for non-closure."""
+        raised = np.where(self.spectrum.in_signal, 1 + self.correction, 1.0)
+        return replace(
+            self.spectrum,
+            expected=self.spectrum.expected / raised,
+            statistical=self.spectrum.statistical / raised,
+            modes={name: mode / raised for name, mode in self.spectrum.modes.items()},
+        )
 
     @property
     def signal_passes(self) -> bool:
@@ -125,7 +136,8 @@ def cuts(
 
     The expected background is the dijet yield times the template's efficiency, in each bin. What the template gets
     wrong is measured with the same cut on the sidebands, whose data no classifier saw: they join the fit, with one
-    free factor in common. The errors `template_training_0`, ... are the spread of the template's replicas. What the
+    free factor in common. The errors `template_training_0`, ... are the spread of the template's replicas, the first
+    of its rate: it is left out where trials tell what rate is missed, their trainings among the reasons. What the
     method misses in validation bands and in simulation corrects the expectation in the signal region, and the error
     of this correction is `non_closure` (see `NonClosure`); with neither, nothing is corrected, and the error is half
     the difference of that factor below and above the signal region.
@@ -219,7 +231,8 @@ def _cut(
     inside = spectrum.in_signal
     training = training_modes(*replica_counts(scores, threshold, edges))
     for k, mode in enumerate(training):
-        modes[f"{TRAINING}_{k}"] = expected * mode
+        if k > 0 or not known:  # the first one is of the rate, of which the trials know more
+            modes[f"{TRAINING}_{k}"] = expected * mode
     error = _drift(spectrum) if error is None else error
     modes[NON_CLOSURE] = np.where(inside, error / (1 + correction) * expected, 0.0)
     return Cut(

@@ -2,7 +2,7 @@
 
 from hepflow.smooth.functions import DIJET, FUNCTIONS, MODIFIED_EXPONENTIAL, UA2, Function, function_of
 from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs
-from hepflow.smooth.order import FTest, SmoothFit, fit_smooth
+from hepflow.smooth.order import FTest, SmoothFit, fit_smooth, refit
 
 __all__ = [
     "DIJET",
@@ -17,4 +17,5 @@ __all__ = [
     "as_pairs",
     "fit_smooth",
     "function_of",
+    "refit",
 ]

@@ -34,7 +34,7 @@ class Maximum:
     transform
         Matrix from that basis to ``ln p0, p1 ...``, shape ``(K, K)``.
     expected
-        Expected events per fitted bin, shape ``(B,)``.
+        Expected counts per fitted bin, shape ``(B,)``.
     function
         The function that was fitted; it holds the parameters that are not linear in its logarithm.
     """
@@ -47,9 +47,16 @@ class Maximum:
 
 
 def maximise(
-    pairs: FloatArray, counts: FloatArray, n_shape: int, sqrt_s: float, function: Function
+    pairs: FloatArray,
+    counts: FloatArray,
+    n_shape: int,
+    sqrt_s: float,
+    function: Function,
+    exposure: FloatArray | None = None,
 ) -> Maximum:
     """Find the Poisson maximum likelihood of an order for bins (B, 2) and counts (B,).
+
+    Of each event that the function stands for, `exposure` (B,) are counted; one by default.
 
     Raises
     ------
@@ -57,7 +64,10 @@ def maximise(
         If there is no maximum, or it does not determine all coefficients.
     """
     for _ in range(_MAX_REFINEMENTS):
-        found = _score(BinIntegrals(pairs, n_shape, sqrt_s, function), counts, function)
+        integrals = BinIntegrals(pairs, n_shape, sqrt_s, function)
+        if exposure is not None:
+            integrals.weights = exposure[:, None] * integrals.weights
+        found = _score(integrals, counts, function)
         if function.refine is None:
             return found
         function, moved = function.refine(found.transform @ found.coefficients)

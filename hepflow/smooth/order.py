@@ -8,17 +8,19 @@ the spectrum is not described at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import linalg
 
-from hepflow.errors import ConfigError, FitError, InputError
+from hepflow.errors import FitError
 from hepflow.sample import FloatArray
+from hepflow.smooth.checks import checked, exposures
 from hepflow.smooth.functions import DIJET, Function
 from hepflow.smooth.goodness import INADEQUATE, Goodness
-from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs, check_edges
+from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs
 from hepflow.smooth.maximum import Maximum, maximise
 
 
@@ -139,6 +141,7 @@ def fit_smooth(
     sqrt_s: float = SQRT_S,
     max_shape: int | None = None,
     function: Function = DIJET,
+    exposure: ArrayLike | None = None,
 ) -> SmoothFit:
     """Fit a smooth function to the bins of a mask, by Poisson maximum likelihood of the bins' integrals.
 
@@ -161,11 +164,15 @@ def fit_smooth(
         Most shape parameters to try; by default the function's own highest order, 4 for the dijet function.
     function
         The smooth function, such as `DIJET` or `UA2`.
+    exposure
+        How many counts each bin has for an event that the function stands for, shape ``(B,)``: 20 in a template with
+        twenty events for each one expected. One by default.
 
     Raises
     ------
     ConfigError
-        If the shapes disagree, an edge lies outside (0, sqrt_s), or the function has no order `max_shape`.
+        If the shapes disagree, an exposure is not above zero, an edge lies outside (0, sqrt_s), or the function has
+        no order `max_shape`.
     InputError
         If a count is negative or not finite, too few bins are fitted, or all of them are empty.
     FitError
@@ -187,14 +194,15 @@ def fit_smooth(
     246 +- 7
     """
     highest = function.highest if max_shape is None else max_shape
-    pairs, inside = _checked(edges, counts, fit_bins, sqrt_s, highest, function)
-    best = maximise(pairs, inside, function.lowest, sqrt_s, function)
+    pairs, inside = checked(edges, counts, fit_bins, sqrt_s, highest, function)
+    scale = exposures(exposure, fit_bins)
+    best = maximise(pairs, inside, function.lowest, sqrt_s, function, scale)
     goodness = _goodness(inside, best)
     test = _f_test(function.lowest, goodness)
     tests = [test]
     for n_shape in range(function.lowest + 1, highest + 1):
         try:
-            candidate = maximise(pairs, inside, n_shape, sqrt_s, function)
+            candidate = maximise(pairs, inside, n_shape, sqrt_s, function, scale)
         except FitError:
             break
         tried = _goodness(inside, candidate)
@@ -204,19 +212,64 @@ def fit_smooth(
         if not tried.preferred_to(goodness)[0]:
             break
         best, goodness, test = candidate, tried, tests[-1]
+    return _smooth_fit(best, tests, test, sqrt_s)
+
+
+def refit(
+    smooth: SmoothFit,
+    edges: ArrayLike,
+    counts: ArrayLike,
+    fit_bins: ArrayLike,
+    exposure: ArrayLike | None = None,
+) -> SmoothFit:
+    """Fit the function of a fit to other counts, with as many parameters.
+
+    Parameters
+    ----------
+    smooth
+        Function, order and collision energy.
+    edges, counts, fit_bins, exposure
+        As for `fit_smooth`.
+
+    Raises
+    ------
+    ConfigError, InputError, FitError
+        As for `fit_smooth`.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> edges = np.arange(2000.0, 5001.0, 100.0)
+    >>> counts, everywhere = -np.diff(1e4 * (edges / 2000) ** -6), np.ones(30, dtype=bool)
+    >>> smooth = hf.smooth.fit_smooth(edges, counts, everywhere)
+    >>> twenty = hf.smooth.refit(smooth, edges, 20 * counts, everywhere, exposure=np.full(30, 20.0))
+    >>> bool(np.allclose(twenty.expected(edges), smooth.expected(edges)))
+    True
+    >>> round(float(smooth.error(edges)[0] / twenty.error(edges)[0]) ** 2)
+    20
+    """
+    function, sqrt_s = smooth.function, smooth.sqrt_s
+    pairs, inside = checked(edges, counts, fit_bins, sqrt_s, smooth.n_shape, function)
+    found = maximise(pairs, inside, smooth.n_shape, sqrt_s, function, exposures(exposure, fit_bins))
+    test = _f_test(smooth.n_shape, _goodness(inside, found))
+    return _smooth_fit(found, [test], test, sqrt_s)
+
+
+def _smooth_fit(found: Maximum, tests: Sequence[FTest], taken: FTest, sqrt_s: float) -> SmoothFit:
     return SmoothFit(
-        coefficients=best.coefficients,
-        covariance=best.covariance,
-        transform=best.transform,
-        n_shape=test.n_shape,
-        chi2=test.chi2,
-        ndf=test.ndf,
-        p_value=test.p_value,
+        coefficients=found.coefficients,
+        covariance=found.covariance,
+        transform=found.transform,
+        n_shape=taken.n_shape,
+        chi2=taken.chi2,
+        ndf=taken.ndf,
+        p_value=taken.p_value,
         tests=tuple(tests),
-        deviance=test.deviance,
-        n_bins=len(inside),
+        deviance=taken.deviance,
+        n_bins=len(found.expected),
         sqrt_s=sqrt_s,
-        function=best.function,
+        function=found.function,
     )
 
 
@@ -233,45 +286,3 @@ def _f_test(n_shape: int, fitted: Goodness, before: Goodness | None = None) -> F
         f_p_value=None if before is None else float(fitted.f_p_value(before)[0]),
         deviance=float(fitted.deviance[0]),
     )
-
-
-def _checked(
-    edges: ArrayLike,
-    counts: ArrayLike,
-    fit_bins: ArrayLike,
-    sqrt_s: float,
-    max_shape: int,
-    function: Function,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the bins to fit, (b, 2), and their counts, (b,)."""
-    edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
-    mask = np.asarray(fit_bins)
-    if edges.ndim != 1 or counts.shape != (len(edges) - 1,) or mask.shape != counts.shape:
-        raise ConfigError(
-            f"{function.name} fit: expected edges (B + 1,), counts (B,) and fit_bins (B,); "
-            f"got {edges.shape}, {counts.shape} and {mask.shape}"
-        )
-    if mask.dtype != np.bool_:
-        raise ConfigError(f"{function.name} fit: fit_bins must be a mask of bool; got {mask.dtype}")
-    fewest = function.lowest
-    if max_shape not in function.orders:
-        raise ConfigError(
-            f"{function.name} fit: max_shape must be {fewest} to {function.highest}; got {max_shape}"
-        )
-    pairs, inside = as_pairs(edges)[mask], counts[mask]
-    if len(inside) < fewest + 2:
-        raise InputError(
-            f"{function.name} fit: {len(inside)} bins to fit; {fewest + 1} parameters need {fewest + 2} or more: "
-            "take narrower bins or wider sidebands"
-        )
-    check_edges(pairs, sqrt_s)
-    bad = np.flatnonzero(~np.isfinite(inside) | (inside < 0))
-    if len(bad):
-        low, high = pairs[bad[0]]
-        raise InputError(
-            f"{function.name} fit: {inside[bad[0]]} events in bin {low:g}-{high:g} GeV; expected a number, zero "
-            "or more"
-        )
-    if inside.sum() <= 0:
-        raise InputError(f"{function.name} fit: every fitted bin is empty; check the regions and the cut")
-    return pairs, inside

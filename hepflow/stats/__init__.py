@@ -1,5 +1,6 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
+from hepflow.stats.behind_cut import SmoothBehindCut, smooth_behind_cut
 from hepflow.stats.bias import BiasTest, bias_test
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt
 from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
@@ -83,6 +84,7 @@ __all__ = [
     "SignalMorph",
     "SignalShape",
     "SignalTemplate",
+    "SmoothBehindCut",
     "SmoothModel",
     "SmoothToys",
     "ToyPValue",
@@ -117,6 +119,7 @@ __all__ = [
     "pulls",
     "read_spectrum",
     "scan_masses",
+    "smooth_behind_cut",
     "smooth_spectrum",
     "toy_scans",
     "trials_of_cuts",

@@ -20,6 +20,7 @@ from hepflow.smooth import (
     as_pairs,
     fit_smooth,
     function_of,
+    refit,
 )
 from hepflow.smooth.goodness import Goodness
 
@@ -268,3 +269,34 @@ def test_alternatives_agree_with_the_dijet_function_within_errors(truth):
 def test_unknown_function_is_named():
     with pytest.raises(ConfigError, match="did you mean 'dijet'"):
         function_of("dijt")
+
+
+def test_a_refit_keeps_the_order(truth):
+    """A power law stays one, and does not describe a spectrum that bends."""
+    fit = fit_smooth(EDGES, 1e6 * (CENTRES / 2500) ** -7, SIDEBANDS)
+    again = refit(fit, EDGES, truth, SIDEBANDS)
+    assert (again.n_shape, again.function) == (fit.n_shape, fit.function) == (1, DIJET)
+    assert again.chi2 > 100 > fit.chi2
+    np.testing.assert_allclose(
+        again.expected(EDGES), fit_smooth(EDGES, truth, SIDEBANDS, max_shape=1).expected(EDGES)
+    )
+
+
+def test_exposures_scale_errors_and_chi2(truth):
+    """A template of four events for each one in the low sideband, and of twenty above."""
+    rng, times = np.random.default_rng(3), np.where(CENTRES < 3300, 4.0, 20.0)
+    chi2, pulls = [], []
+    for _ in range(100):
+        fit = fit_smooth(EDGES, rng.poisson(truth * times), SIDEBANDS, max_shape=2, exposure=times)
+        chi2.append(fit.p_value)
+        expected, error = fit.yield_in(3300, 3700)
+        pulls.append((expected - truth[~SIDEBANDS].sum()) / error)
+    assert stats.kstest(chi2, "uniform").pvalue > 0.01
+    assert np.mean(pulls) == pytest.approx(0.0, abs=0.3)
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize("exposure", [[1.0], np.zeros(len(CENTRES)), np.full(len(CENTRES), np.nan)])
+def test_exposures_that_cannot_be(truth, exposure):
+    with pytest.raises(ConfigError, match="expected an exposure above zero for each of 50 bins"):
+        fit_smooth(EDGES, truth, SIDEBANDS, exposure=exposure)

@@ -94,7 +94,9 @@ def reading(
     return [*helpers, Step(name, EVENTS, made_by, settings, files=known, after=after)]
 
 
-def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Iterator[Step]:
+def analysis_steps(
+    config: Config, *, blind: bool, limits: bool = True, answers: bool = False
+) -> Iterator[Step]:
     """Yield the steps of one analysis, from events to fits.
 
     Parameters
@@ -105,6 +107,8 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
         Whether the data of the signal region stay hidden behind the cuts.
     limits
         Whether limits are part of what a fit says.
+    answers
+        Whether a fit says, too, what the background that was not chosen makes of it.
     """
     settings = config.model_dump(mode="json")
     row, regions = METHODS[config.method.name], settings["regions"]
@@ -192,6 +196,7 @@ def analysis_steps(config: Config, *, blind: bool, limits: bool = True) -> Itera
             {
                 "fit": {**settings["fit"], "blind": blind},
                 "limits": limits,
+                "both": answers,
                 "seed": config.seed,
                 "efficiency": efficiency,
             },

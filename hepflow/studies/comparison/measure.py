@@ -9,8 +9,10 @@ from hepflow.classifiers import calibrate
 from hepflow.config.blocks import Fit
 from hepflow.errors import FitError, InputError
 from hepflow.regions import Window, Windows
+from hepflow.results import cut_name
 from hepflow.sample import Sample
 from hepflow.selection import Cut, Scores, Truth, Validation, closure_by_band, cuts, inclusive, metrics
+from hepflow.stats import BumpHunt
 from hepflow.studies.analysis.fits import hunt
 from hepflow.studies.comparison.record import Estimate, MethodCut, MethodResult
 
@@ -52,7 +54,9 @@ def measure(
     for efficiency in cuts_at:
         try:
             (cut,) = cuts(scores, [efficiency], fit.bin_width, () if validation is None else (validation,))
-            made.append(_cut(fit, seed, cut, everything if injected == 0 else None, truth))
+            found = hunt(cut, fit, seed)
+            made.append(_cut(found, cut, everything if injected == 0 else None, truth))
+            met += [f"{cut_name(efficiency)}: {problem}" for problem in found.problems]
         except (InputError, FitError) as error:  # of one cut: the others go on
             met.append(str(error))
     curve = None if truth is None else truth.curve(POINTS)
@@ -90,8 +94,7 @@ def _calibration(scores: Scores) -> Estimate:
     return Estimate(found.slope, found.slope_error)
 
 
-def _cut(fit: Fit, seed: int, cut: Cut, everything: Cut | None, truth: Truth | None) -> MethodCut:
-    found = hunt(cut, fit, seed)
+def _cut(found: BumpHunt, cut: Cut, everything: Cut | None, truth: Truth | None) -> MethodCut:
     signal = background = None
     if truth is not None and cut.threshold is not None:
         signal, background = truth.efficiencies(cut.threshold)

@@ -27,6 +27,9 @@ def _spectrum(cut: CutResult, results: Results) -> Words:
     caption = (
         f"Dijet mass {where}: data, expected background with its error, and signed significance of each bin."
     )
+    other = cut.other
+    if other is not None and other.expected:
+        caption += f" Dashed: the background that was not chosen ({other.background})."
     region = numbers.window(results.regions["signal"])
     return (
         caption,

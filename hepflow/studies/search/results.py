@@ -27,6 +27,7 @@ from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, sign
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, trials_of_cuts
 from hepflow.stats.trials import TOYS
+from hepflow.studies.analysis.both import DIJET
 from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.signal import peak
 from hepflow.studies.analysis.verdicts import judged
@@ -65,7 +66,7 @@ def summarise(
     scores = _blinded(scores) if blind else scores
     truth = Truth.of(scores)
     sampled = settings["resonance"] is None
-    records = [_cut_result(cut, hunt, truth, sampled) for cut, hunt in zip(selections, hunts, strict=True)]
+    records = [_cut_result(one, truth, sampled) for one in fitted]
     sidebands = closure(scores.sidebands.sample, scores.validation.sample, settings["seed"])
     background = scores.background
     expected, error = background.expected
@@ -145,10 +146,11 @@ def _blinded(scores: Scores) -> Scores:
     return replace(scores, data=hidden)
 
 
-def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) -> CutResult:
+def _cut_result(found: Fitted, truth: Truth | None, sampled: bool) -> CutResult:
+    cut, hunt, answers = found.cut, found.hunt, found.answers
     fitted = cut.spectrum if hunt.spectrum is None else hunt.spectrum
-    after = fitted.sidebands_in_fit
-    factor, factor_error = fitted.sideband_factor() if after else (None, None)
+    after = cut.spectrum.sidebands_in_fit
+    factor, factor_error = cut.spectrum.sideband_factor() if after else (None, None)
     signal_efficiency = background_efficiency = sic = None
     if truth is not None:
         signal_efficiency, background_efficiency = truth.efficiencies(
@@ -159,8 +161,10 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) ->
     numbers = hunt.to_dict()
     numbers["problems"] = tuple(numbers["problems"])
     lost = sampled and cut.signal is not None and not cut.signal_passes
+    other = None if answers is None else answers.other
     if lost:  # a strength in units of events would be misread
         numbers |= {"mu_hat": None, "mu_hat_error": None, "mu_up_obs": None, "mu_up_exp": (None,) * 5}
+        other = None if other is None else other.without_strength()
     return CutResult(
         background_efficiency=cut.background_efficiency,
         threshold=cut.threshold,
@@ -178,6 +182,9 @@ def _cut_result(cut: Cut, hunt: BumpHunt, truth: Truth | None, sampled: bool) ->
         signal_efficiency=signal_efficiency,
         true_background_efficiency=background_efficiency,
         sic=sic,
+        background=DIJET if answers is None else answers.background,
+        other=other,
+        smooth=None if answers is None else answers.smooth,
     )
 
 

@@ -32,7 +32,7 @@ class Search(Study[Config, Results]):
 
     def plan(self, config: Config, blinding: Blinding) -> Plan:
         """Return the steps of the analysis, its record and what shows that."""
-        steps = [*analysis_steps(config, blind=blinding.hidden)]
+        steps = [*analysis_steps(config, blind=blinding.hidden, answers=True)]
         validations = [step.name for step in steps if step.stage == "validation"]
         told = {
             "name": config.name,

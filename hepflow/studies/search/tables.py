@@ -6,6 +6,7 @@ import re
 
 from markupsafe import Markup
 
+from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.texts import CUT, EXPECTED, OBSERVED, P0, QUANTILES, Z_EXPECTED, Z, cut_name, selections
@@ -14,6 +15,10 @@ from hepflow.results import CutResult, Results
 MU, MU_OBSERVED = Markup("<i>μ̂</i>"), Markup("<i>μ</i><sub>up</sub> obs")
 MU_EXPECTED = Markup("<i>μ</i><sub>up</sub> exp (68%)")
 FEW, DOUBTED = "*", "!"
+SMOOTH_NOTE = (
+    "p: of the fit to the data of the sidebands, and of one to the template in all regions. Sculpting and bias: "
+    "signal that the function finds where the template, or another function, is the truth, in standard deviations."
+)
 
 
 def found(results: Results) -> Table:
@@ -141,6 +146,95 @@ def sideband_fit(results: Results) -> Table | None:
             for test in tests
         ),
     )
+
+
+def answers(results: Results) -> Table | None:
+    """Return what either background says of each cut."""
+    rows: list[tuple[str, ...]] = []
+    for cut in results.cuts:
+        if cut.other is not None:
+            rows += [
+                _answer(cut, cut, f"{cut.background}, chosen"),
+                _answer(cut, cut.other, cut.other.background),
+            ]
+    if not rows:
+        return None
+    return Table(
+        caption="Behind each cut, with either background",
+        headings=(
+            CUT,
+            "background",
+            EXPECTED,
+            Z,
+            Z_EXPECTED,
+            P0,
+            MU,
+            MU_OBSERVED,
+            MU_EXPECTED,
+            "may be used",
+        ),
+        rows=tuple(rows),
+        note="Template: of the method, scaled by the sidebands. Dijet: a smooth function fitted to the sidebands "
+        "behind the cut. Of the one that was not chosen, all is asymptotic.",
+    )
+
+
+def _answer(cut: CutResult, answer: CutResult | OtherAnswer, name: str) -> tuple[str, ...]:
+    smooth = cut.smooth if answer.background == "dijet" else None  # the tests do not judge the template
+    return (
+        cut_name(cut),
+        name,
+        numbers.measured(answer.n_exp, answer.n_exp_error),
+        numbers.sigma(answer.z),
+        numbers.sigma(answer.z_expected),
+        numbers.p_value(answer.p0),
+        numbers.measured(answer.mu_hat, answer.mu_hat_error),
+        numbers.plain(answer.mu_up_obs),
+        numbers.band(answer.mu_up_exp),
+        numbers.MISSING if smooth is None else "yes" if smooth.usable else "no",
+    )
+
+
+def smooth(results: Results) -> Table | None:
+    """Return the smooth function behind each cut, and the tests that say whether it may be used."""
+    fitted = [(cut, cut.smooth) for cut in results.cuts if cut.smooth is not None]
+    if not fitted:
+        return None
+    unusable = [f"{cut_name(cut)}: not to be used: {one.reason}." for cut, one in fitted if not one.usable]
+    return Table(
+        caption="Dijet function behind each cut, and whether it may be used",
+        headings=(
+            CUT,
+            "shape parameters",
+            "χ² / ndf",
+            "p",
+            "p of the template",
+            "sculpting, σ",
+            "largest bias, σ",
+            "may be used",
+        ),
+        rows=tuple(
+            (
+                cut_name(cut),
+                numbers.MISSING if one.shape_parameters is None else f"{one.shape_parameters}",
+                numbers.MISSING if one.chi2 is None else f"{one.chi2:.1f} / {one.ndf}",
+                numbers.p_value(one.p_value),
+                numbers.p_value(one.template_p),
+                numbers.measured(one.template_bias, one.template_bias_error),
+                _bias(one),
+                "yes" if one.usable else "no",
+            )
+            for cut, one in fitted
+        ),
+        note=" ".join([SMOOTH_NOTE, *unusable]),
+    )
+
+
+def _bias(smooth: SmoothAnswer) -> str:
+    if not smooth.bias:
+        return numbers.MISSING
+    name, size = max(smooth.bias.items(), key=lambda one: abs(one[1]))
+    return f"{size:+.2f} ({name})"
 
 
 def truth(results: Results) -> Table | None:

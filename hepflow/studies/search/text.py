@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from hepflow.studies.search.answers import lines as other_answers
 from hepflow.text import aligned, number, with_error
 from hepflow.verdicts import CLOSURE, NON_CLOSURE, NON_CLOSURE_SIMULATION, SCULPTING, SIDEBAND_FACTOR
 
@@ -75,6 +76,7 @@ def _found(results: Results) -> list[str]:
         lines += [f"{NOISY} fewer than 25 background events pass: mostly chance"]
     toys = [f"{_name(cut)} ({cut.calculator_reason})" for cut in cuts if cut.calculator == "toys"]
     lines += [f"Z, p0 and limits from toys: {'; '.join(toys)}"] if toys else []
+    lines += other_answers(results)
     for one in results.unblinded:
         lines += ["", f"unblinded by {one.by}, {one.at}, configuration {one.config_hash}"]
     if results.blind:

@@ -64,5 +64,5 @@ def _found(scan: WindowScan) -> list[str]:
             "blinded: no data of the signal regions behind a cut; --unblind shows them, and records who asked",
         ]
     if scan.problems:
-        lines += ["", "not computed:", *(f"  {problem}" for problem in scan.problems)]
+        lines += ["", "problems:", *(f"  {problem}" for problem in scan.problems)]
     return lines

@@ -10,6 +10,7 @@ import numpy as np
 from hepflow.engine.job import Job, published, stored
 from hepflow.engine.unblinding import Unblinding
 from hepflow.records import read_record, write_json
+from hepflow.results import cut_name
 from hepflow.stats import trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.studies.analysis.fits import Fitted
@@ -37,6 +38,7 @@ def window(job: Job) -> WindowResult:
             continue
         found.append(job[fit])
         cut, one = job[fit].cut, job[fit].hunt
+        problems |= dict.fromkeys(f"{cut_name(cut.background_efficiency)}: {told}" for told in one.problems)
         cuts.append(
             WindowCut(
                 cut.background_efficiency,

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import same_color
 
 from hepflow import ConfigError, plots
+from hepflow.answers import OtherAnswer
 from hepflow.plots import artists
 from hepflow.plots.bin_significance import AXIS, significances
 from hepflow.plots.limits import limits
@@ -164,3 +165,23 @@ def test_a_signal_that_cannot_be_seen_is_left_out(results, texts):
     one = tuple(n / sum(cut.spectrum.signal) for n in cut.spectrum.signal)
     cut = dataclasses.replace(cut, spectrum=dataclasses.replace(cut.spectrum, signal=one))
     assert "Signal, " not in texts(spectrum(cut))
+
+
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        (OtherAnswer("dijet", True), "Dijet function"),
+        (OtherAnswer("dijet", False), "Dijet function (not usable)"),
+        (OtherAnswer("template"), "Template"),
+    ],
+)
+def test_the_background_that_was_not_chosen_is_a_dashed_line(results, texts, other, name):
+    (cut, *_) = results.cuts
+    wanted = 1.1 * np.array(cut.spectrum.expected)
+    told = dataclasses.replace(cut, other=dataclasses.replace(other, expected=tuple(wanted)))
+    figure = spectrum(told, regions=results.regions)
+    dashed = [one for one in figure.canvas.axes[0].patches if one.get_linestyle() == "--"]
+    assert any(np.allclose(one.get_data().values, wanted) for one in dashed if hasattr(one, "get_data"))
+    assert name in texts(figure)
+    without = dataclasses.replace(cut, other=other)  # it could not be fitted
+    assert name not in texts(spectrum(without, regions=results.regions))

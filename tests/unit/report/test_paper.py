@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from made_up.answers import WHY, answered
 
 from hepflow.catalogue import METHODS, PAPERS
 from hepflow.report import paper
@@ -98,3 +99,19 @@ def test_a_table_of_methods():
         "\\begin{tabular}{lrr}\n  \\toprule\n  Method & SIC 0.01 & Z\\_1 \\\\\n  \\midrule\n"
         "  a\\_b & $5.3 \\pm 1.1$ & -- \\\\\n  c & $1 \\times 10^{-3}$ & $2$ \\\\\n  \\bottomrule\n\\end{tabular}\n"
     )
+
+
+def test_the_other_background_has_a_sentence(results):
+    assert "smooth function" not in paper.paragraph(results, "bdt")
+    text = paper.paragraph(answered(results), "bdt")
+    assert (
+        r"With a smooth function fitted to the sidebands in place of the template, $160 \pm 12$ events are expected "
+        r"at a background efficiency of $1\%$, and the local significance is $5.1\,\sigma$."
+    ) in text
+    assert "With the template in place of the function" in paper.paragraph(answered(results, "dijet"), "bdt")
+    refused = paper.paragraph(answered(results, why=WHY), "bdt")
+    assert (
+        r"No smooth function is fitted to the sidebands at a background efficiency of $1\%$: the cut sculpts m\_jj"
+        in refused
+    )
+    assert "5.1" not in refused
