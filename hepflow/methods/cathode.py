@@ -65,7 +65,7 @@ class Cathode:
 
     density: Density = field(default_factory=Density)
     oversampling: float = 20.0
-    validation_oversampling: float = 4.0
+    validation_oversampling: float = 8.0
     bin_width: float = 50.0
     sqrt_s: float = SQRT_S
 
