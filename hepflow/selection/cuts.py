@@ -12,7 +12,7 @@ from scipy import stats
 from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Background
 from hepflow.sample import Sample
-from hepflow.selection.non_closure import NonClosure, non_closure, together
+from hepflow.selection.non_closure import IN_SIMULATION, NonClosure, non_closure, together
 from hepflow.selection.replicas import replica_counts, training_modes
 from hepflow.selection.scores import Scores
 from hepflow.selection.validation import Validation
@@ -209,7 +209,7 @@ def _cut(
     data = np.concatenate([scores.data.above(threshold).mass, scores.sidebands.above(threshold).mass])
 
     beside = non_closure(validation, efficiency) if validation else None
-    simulated = None if simulation is None else non_closure([simulation], efficiency, share=1.0)
+    simulated = None if simulation is None else non_closure([simulation], efficiency, IN_SIMULATION)
     known = [found for found in (beside, simulated) if found is not None]
     correction, error = together(known) if known else (0.0, None)
     centres = 0.5 * (edges[1:] + edges[:-1])

@@ -108,22 +108,26 @@ def test_few_events_make_large_errors_and_no_crash():
 
 
 def test_the_correction_lies_between_none_and_all():
-    found = NonClosure(0.2, 0.0)
-    assert found.correction == pytest.approx(0.1)
-    assert found.size == pytest.approx(0.2 / np.sqrt(12))  # of an even spread from 0 to 0.2
+    found = NonClosure(0.3, 0.0)
+    drawn = np.random.default_rng(1).triangular(
+        0.0, 1e-9, 0.3, 400_000
+    )  # none is the likeliest, all impossible
+    assert found.correction == pytest.approx(drawn.mean(), rel=0.01)
+    assert found.size == pytest.approx(drawn.std(), rel=0.01)
 
 
 def test_the_size_is_that_of_a_spread_share_of_an_uncertain_difference():
     random = np.random.default_rng(1)
-    for share in (0.5, 1.0):
-        drawn = random.uniform(share - 0.5, share + 0.5, 400_000) * random.normal(0.2, 0.1, 400_000)
+    for share in (1 / 3, 1.0):
+        part = share - 1 / 3 + random.triangular(0.0, 1e-9, 1.0, 400_000)
+        drawn = part * random.normal(0.2, 0.1, 400_000)
         found = NonClosure(0.2, 0.1, share)
         assert found.correction == pytest.approx(drawn.mean(), rel=0.01)
         assert found.size == pytest.approx(drawn.std(), rel=0.01)
 
 
 def test_estimates_together():
-    bands, simulation = NonClosure(0.2, 0.05), NonClosure(0.1, 0.02, share=1.0)
+    bands, simulation = NonClosure(0.3, 0.05), NonClosure(0.1, 0.02, share=1.0)
     assert together([bands]) == pytest.approx((bands.correction, bands.size))
     correction, error = together([bands, simulation])
     assert correction == pytest.approx(0.1)
