@@ -126,7 +126,7 @@ class _Run:
             )
         self.members, self.plan, self.title = members.to(plan.device), plan, title
         self.rows = tuple(column.to(plan.device) for column in rows)
-        self.weight = self.mean_weight = None
+        self.weight, self.mean_weight = weight, torch.ones(1, 1)  # a mean of each member, or of all
         if weight is not None:
             shares = [weight] if own is None else [weight[mine] for mine in own]
             self.weight = weight.to(plan.device)

@@ -166,6 +166,13 @@ def test_a_signal_region_outside_the_data(small, background):
         score(TREES, small, elsewhere, seed=1)
 
 
+def test_other_data_than_the_background_was_made_of(small, background):
+    with pytest.raises(
+        InputError, match="made of 3,000 events, and 2,999 are to be scored: fit it to the same"
+    ):
+        score(TREES, small.select(slice(2999)), background, seed=1)
+
+
 def test_scored_events(toy):
     sample = toy.background(1000, 1)
     scored = Scored(sample, np.arange(1000.0))

@@ -154,7 +154,7 @@ def test_a_second_run_reads_what_is_there(folder, configure, forbid):
     ("override", "stands"),
     [
         ("selection.background_efficiency=[0.2]", ("features", "background", "scores")),
-        ("classifier.folds=3", ("features", "background")),
+        ("classifier.folds=3", ("features",)),
         ("method.epochs=1", ("features",)),
     ],
 )
