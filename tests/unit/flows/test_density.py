@@ -308,7 +308,7 @@ def test_trained_apart_on_one_sample_it_is_that_of_fit(three, members):
 
 @pytest.mark.parametrize("architecture", [TINY, partial(flow_matching, hidden=8, layers=1, steps=2)])
 def test_what_is_trained_apart_learns_from_its_own_sample_alone(three, architecture):
-    """Bit for bit, preprocessing and range of masses too; weights and outliers of another change nothing."""
+    """Bit for bit, preprocessing too; weights and outliers of another change nothing."""
     known = apart(three, architecture=architecture)
     assert [len(density.trainings) for density in known] == [2, 2, 2]
     asked = two_columns(400, 30)[0].window(2600, 4900)
@@ -344,6 +344,17 @@ def test_trained_apart_it_learns_what_it_learns_alone():
         inside = np.isfinite(found)
         assert inside.mean() > 0.995
         assert np.mean((exact - found)[inside]) == pytest.approx(0.0, abs=0.06)
+
+
+def test_a_share_without_the_outermost_masses_does_not_warn(three):
+    """By chance a fold lacks them; there are more in the others."""
+    inner = [three[0], two_columns(400, 23)[0].window(3000, 4500)]
+    outer, lacking = apart(inner)
+    mass = np.array([2510.0, 4990.0])
+    assert np.isfinite(lacking.sample(mass, seed=1)).all()
+    for density in (outer, lacking):
+        with pytest.warns(UserWarning, match="1 of 1 masses lie outside 25"):
+            density.sample(np.array([9000.0]), seed=1)
 
 
 def test_the_recipe_of_what_is_trained_apart_stays_untrained(three):

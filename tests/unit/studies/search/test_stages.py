@@ -283,7 +283,7 @@ def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
             ["method.batch_size=4096"],
             {},
             InputError,
-            r"2,\d+ events cannot train a network in batches of 4096",
+            r"2 flows: 1,\d+ events cannot train a network in batches of 4096",
         ),
         (
             ["regions.signal=[6000, 6500]", "regions.sidebands=[[5000, 6000], [6500, 7000]]"],
