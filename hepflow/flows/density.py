@@ -267,10 +267,14 @@ def fit_apart(
     """Train a density on each of several samples: what one learns, preprocessing too, is of its own sample alone.
 
     All their flows are trained side by side, in hardly more time than it takes to train as many on one sample.
-    Arguments and errors are those of `Density.fit`.
+    Arguments and errors are those of `Density.fit`. The samples are taken for shares of the same events: each density
+    warns of masses beyond those of all.
     """
     densities = tuple(replace(density) for _ in samples)
     _train(densities, samples, seed, checkpoint)
+    low, high = zip(*(one._range for one in densities), strict=True)
+    for one in densities:
+        one._range = min(low), max(high)
     return densities
 
 

@@ -273,8 +273,19 @@ def train_without(
 
 
 def deal_samples(data: Sample, background: Background, seed: int, signal: int) -> SampleFolds:
-    """Return the folds of all events of an analysis: those of its background, and of `signal` further events."""
+    """Return the folds of all events of an analysis: those of its background, and of `signal` further events.
+
+    Raises
+    ------
+    InputError
+        If the background was made of other data.
+    """
     windows, folds = background.windows, background.folds
+    if len(data) != len(folds.data):
+        raise InputError(
+            f"the background was made of {len(folds.data):,} events, and {len(data):,} are to be scored: fit it to "
+            "the same data, which have the same folds there"
+        )
     return SampleFolds(
         data=folds.data[windows.in_signal(data.mass)],
         template=folds.template,

@@ -55,7 +55,8 @@ def train(
     title
         What the progress bar says.
     weight
-        Weight of each row in the loss, shape ``(N,)``; some may be negative, their sum may not.
+        Weight of each row in the loss, shape ``(N,)``; some may be negative, the sum that a member learns from may
+        not. Their unit does not matter.
     own
         The places of the rows that each member learns from, where it does not learn from all. Of these, each member
         takes as many as the one with the fewest has.
@@ -125,7 +126,11 @@ class _Run:
             )
         self.members, self.plan, self.title = members.to(plan.device), plan, title
         self.rows = tuple(column.to(plan.device) for column in rows)
-        self.weight = None if weight is None else _mean_one(weight, title).to(plan.device)
+        self.weight, self.mean_weight = weight, torch.ones(1, 1)  # a mean of each member, or of all
+        if weight is not None:
+            shares = [weight] if own is None else [weight[mine] for mine in own]
+            self.weight = weight.to(plan.device)
+            self.mean_weight = torch.stack([_mean(share, title) for share in shares]).to(plan.device)
         self.identity: dict[str, Any] = {
             "format": FORMAT,
             "parameters": {name: list(shape) for name, shape in members.shapes.items()},
@@ -212,7 +217,9 @@ class _Run:
     def _mean_losses(self, batch: Tensor) -> Tensor:
         """Return each member's mean loss (E,) on its rows (E, B)."""
         losses = self.members.losses(*(column[batch] for column in self.rows))
-        return (losses if self.weight is None else losses * self.weight[batch]).mean(1)
+        if self.weight is not None:
+            losses = losses * (self.weight[batch] / self.mean_weight)
+        return losses.mean(1)
 
     @contextmanager
     def _averaged_table(self) -> Iterator[None]:
@@ -350,21 +357,22 @@ def _clip(table: torch.nn.Parameter, largest: float) -> Tensor:
     norm = torch.linalg.vector_norm(table.grad, dim=1, keepdim=True)
     finite: Tensor = norm.isfinite()
     if not finite.all():  # of single precision, in which the squares of large numbers have no room
-        norm = torch.linalg.vector_norm(table.grad, dim=1, keepdim=True, dtype=torch.float64)
+        wide = torch.linalg.vector_norm(table.grad, dim=1, keepdim=True, dtype=torch.float64)
+        norm = norm.where(finite, wide.to(norm.dtype))  # other members keep theirs to the last bit
         finite = norm.isfinite()
         table.grad.masked_fill_(~finite, 0.0)
     table.grad.mul_((largest / (norm + 1e-6)).clamp_max(1).nan_to_num())
     return finite.squeeze(1)
 
 
-def _mean_one(weight: Tensor, title: str) -> Tensor:
-    """Return weights (N,) with a mean of one."""
-    mean = weight.double().mean().item()
+def _mean(weight: Tensor, title: str) -> Tensor:
+    """Return the mean of weights (N,), shape ``(1,)``."""
+    mean = weight.double().mean()
     if not math.isfinite(mean) or mean <= 0:
         raise InputError(
             f"{title}: the event weights add up to {mean * len(weight):g}; expected a positive, finite sum"
         )
-    return weight / mean
+    return mean.to(weight.dtype)[None]
 
 
 def _digest(rows: tuple[Tensor, ...]) -> str:

@@ -40,8 +40,8 @@ def members(hidden=8):
     return Members(networks, squared)
 
 
-def fit(plan=PLAN, checkpoint=None, networks=None, data=None, seeds=(1, 2)):
-    return train(networks or members(), data or rows(), plan, seeds, "line", checkpoint=checkpoint)
+def fit(plan=PLAN, checkpoint=None, networks=None, data=None, seeds=(1, 2), own=None):
+    return train(networks or members(), data or rows(), plan, seeds, "line", own=own, checkpoint=checkpoint)
 
 
 def same(one, other):
@@ -88,6 +88,18 @@ def test_resumed_ends_with_the_same_weights(plan, steps, tmp_path):
             fit(plan, path)
     assert path.exists() == (steps > 11)  # an epoch is 11 steps
     same(fit(plan, path), fit(plan))
+
+
+@pytest.mark.parametrize("steps", [5, 12, 40])
+def test_members_with_rows_of_their_own(steps, tmp_path):
+    path, own = tmp_path / "flow.safetensors", [torch.arange(400), torch.arange(400, 801)]
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, steps)
+        with pytest.raises(StopError):
+            fit(checkpoint=path, data=rows(801), own=own)
+    same(fit(checkpoint=path, data=rows(801), own=own), fit(data=rows(801), own=own))
+    with pytest.raises(ConfigError, match="another training: its rows is"):
+        fit(checkpoint=path, data=rows(801), own=own[::-1])
 
 
 def test_losses_that_draw_random_numbers(tmp_path):

@@ -139,6 +139,87 @@ def test_validation_rows_are_not_trained_on():
     assert not trained & judged
 
 
+def test_members_see_only_their_own_rows():
+    """Members of unequal shares: each takes as many rows as the smallest has, for training and judging alike."""
+    x = torch.arange(301.0)[:, None] / 301
+    own = [torch.arange(100), torch.arange(100, 200), torch.arange(200, 301)]
+    trained, judged = ({0: set(), 1: set(), 2: set()} for _ in range(2))
+
+    def loss(network, rows):
+        number = int(network.bias.detach().round().item()) // 10
+        (trained if torch.is_grad_enabled() else judged)[number].update(
+            (301 * rows[:, 0]).round().int().tolist()
+        )
+        return network(rows).square().sum(-1) * 1e-6
+
+    networks = [torch.nn.Linear(1, 1) for _ in own]
+    for number, network in enumerate(networks):
+        network.bias.data.fill_(10.0 * number + 3)
+    plan = TrainingPlan(epochs=8, batch_size=16, learning_rate=1e-4)
+    train(Members(networks, loss), (x,), plan, [1, 2, 3], "line", own=own)
+    for number, rows in enumerate(own):
+        assert trained[number] | judged[number] <= {*rows.tolist()}
+        assert (len(trained[number]), len(judged[number])) == (90, 10)
+        assert not trained[number] & judged[number]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_rows_of_others_change_nothing(weighted, bootstrap):
+    """Bit for bit, be they other rows, of other weights, or such that the gradient overflows."""
+    x, y = line(601)
+    own = [torch.arange(300), torch.arange(300, 601)]
+    weight = 0.5 + torch.rand(601, generator=torch.Generator().manual_seed(5))
+    plan = TrainingPlan(epochs=3, batch_size=32, learning_rate=0.05, bootstrap=bootstrap)
+
+    def run(mine, other=1.0, scale=1.0):
+        factor = torch.ones(601)
+        factor[own[1 - mine]] = other
+        weights = weight.where(factor == 1, scale * weight.flip(0)) if weighted else None
+        rows = x * factor[:, None], y * factor[:, None]
+        members = Members([module(0), module(1)], squared)
+        return train(members, rows, plan, [1, 2], "line", weight=weights, own=own)[mine]
+
+    for mine in (0, 1):
+        known = run(mine)
+        for other, scale in ((0.3, 1.0), (0.3, 7.0), (-1e15, 7.0)):
+            again = run(mine, other, scale)
+            assert again.losses == known.losses
+            assert all(equal(a, b) for a, b in zip(again.states, known.states, strict=True))
+
+
+def test_rows_of_their_own_are_learned_as_if_there_were_no_others():
+    x, y = line(600)
+    own = [torch.arange(300), torch.arange(300, 600)]
+    together = train(Members([module(0), module(1)], squared), (x, y), PLAN, [1, 2], "line", own=own)
+    for number, rows in enumerate(own):
+        members = Members([module(number)], squared)
+        (alone,) = train(members, (x[rows], y[rows]), PLAN, [number + 1], "line")
+        np.testing.assert_allclose(together[number].losses.validation, alone.losses.validation, rtol=1e-4)
+
+
+def test_the_smallest_share_decides_whether_there_are_enough():
+    with pytest.raises(InputError, match="line: 50 events cannot train a network in batches of 32"):
+        train(
+            Members([module(0), module(1)], squared),
+            line(500),
+            PLAN,
+            [1, 2],
+            "line",
+            own=[torch.arange(50), torch.arange(50, 500)],
+        )
+
+
+def test_a_share_whose_weights_have_no_sum():
+    weight = torch.ones(400)
+    weight[200:] = -1.0
+    weight[:200] = 3.0
+    own = [torch.arange(200), torch.arange(200, 400)]
+    members = Members([module(0), module(1)], squared)
+    with pytest.raises(InputError, match="line: the event weights add up to -200; expected a positive"):
+        train(members, line(400), PLAN, [1, 2], "line", weight=weight, own=own)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_loss_that_is_not_finite(value):
     x, y = line()

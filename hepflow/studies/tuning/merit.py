@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import Classifier, deal
 from hepflow.errors import ConfigError, FitError
 from hepflow.flows import Density
 from hepflow.methods import Background
@@ -85,7 +85,7 @@ class SignalInBands:
     signal
         Other signal events, which stay for evaluation.
     background
-        The template.
+        The template, and the folds of all these data.
     """
 
     data: Sample
@@ -120,7 +120,9 @@ class SignalInBands:
         order = random.permutation(len(there))
         added = replace(there.select(order[:events]), weight=np.ones(events), cutflow=())
         data = Sample.concat([replace(bands.data, cutflow=()), added])
-        return cls(data, events, there.select(order[events:]), background)
+        folds = background.folds  # of the data alone
+        dealt = replace(folds, data=np.concatenate([folds.data, deal(events, folds.count, seed)]))
+        return cls(data, events, there.select(order[events:]), replace(background, folds=dealt))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def _forget():
 class Memory:
     """A classifier that only remembers: its score tells whether it saw the event (its one feature is unique)."""
 
+    name: int = 0
     seen: set = field(default_factory=set)
 
     def fit(self, numerator, denominator, seed):
@@ -133,6 +134,92 @@ def test_folds_may_be_trained_one_by_one():
     trained = {fold: train_fold(TREES, data, template, fold, folds=2, seed=3) for fold in (0, 1)}
     apart = crossfit(TREES, data, template, folds=2, trained=trained, seed=3)
     assert apart.classifiers == (trained[0], trained[1])
+    assert np.array_equal(apart.numerator, together.numerator)
+    assert np.array_equal(apart.denominator, together.denominator)
+
+
+def taught(each=80, folds=4):
+    """Return examples for each fold, in an order of their own."""
+    fold = np.random.default_rng(1).permutation(np.repeat(np.arange(folds), each))
+    return unique(len(fold), start=50_000), fold
+
+
+@pytest.mark.parametrize("ratio", [0.5, 4.0])
+def test_classifiers_learn_from_the_examples_of_their_fold_alone(ratio):
+    """The denominator is only scored; each classifier scores the data that it did not see."""
+    data, template = unique(200), unique(900, start=10_000)
+    sample, fold = taught()
+    fold_of = deal(200, 4, seed=5), deal(900, 4, seed=6)
+    fit = crossfit(
+        Memory(),
+        data,
+        template,
+        folds=4,
+        training_ratio=ratio,
+        fold_of=fold_of,
+        examples=(sample, fold),
+        seed=1,
+    )
+    assert not fit.numerator.any()
+    assert not fit.denominator.any()
+    assert not any(each.log_ratio(template).any() for each in fit.classifiers)  # none saw any of it
+    for number, each in enumerate(FITS):
+        assert {*each["rows"][0]} == {*data.features[fold_of[0] != number, 0]}
+        own = {*sample.features[fold == number, 0]}
+        assert {*each["rows"][1]} <= own
+        assert len(each["rows"][1]) == pytest.approx(min(len(own), ratio * 150), rel=0.3)
+        if ratio == 4:
+            assert {*each["rows"][1]} == own  # of 80, where 600 may be used
+
+
+def test_data_and_examples_of_a_fold_change_no_other_classifier_than_theirs():
+    data, template, known = gaussian(400, 1, shift=0.5), gaussian(600, 2), gaussian(900, 3)
+    fold = np.arange(900) % 3
+    fold_of = deal(400, 3, seed=5), deal(600, 3, seed=6)
+
+    def run(data, known):
+        return crossfit(TREES, data, template, folds=3, fold_of=fold_of, examples=(known, fold), seed=1)
+
+    first = run(data, known)
+    for number in range(3):
+        changed = np.where((fold_of[0] == number)[:, None], 2 * data.features, data.features)
+        other = run(replace(data, features=changed), known)  # learned by all but one
+        moved = np.where((fold == number)[:, None], 2 * known.features, known.features)
+        taught = run(data, replace(known, features=moved))  # learned by one alone
+        for place, expected in enumerate(np.arange(3) == number):
+            asked = [fit.classifiers[place].log_ratio(template) for fit in (first, other, taught)]
+            assert np.array_equal(asked[0], asked[1]) == expected
+            assert np.array_equal(asked[0], asked[2]) != expected
+
+
+def test_examples_without_truth_and_with_their_weights():
+    sample, fold = taught()
+    weight = 1 + np.random.default_rng(2).random(len(sample))
+    labelled = replace(sample, label=np.ones(len(sample)), weight=weight)
+    crossfit(Memory(), unique(200), unique(200, start=10_000), folds=4, examples=(labelled, fold), seed=1)
+    for each in FITS:  # Memory refuses labels
+        assert np.array_equal(each["weights"][1], weight[each["rows"][1].astype(int) - 50_000])
+
+
+def test_a_classifier_for_each_fold():
+    given = [Memory(name=number) for number in range(4)]
+    data, template = unique(200), unique(300, start=10_000)
+    fit = crossfit(given, data, template, folds=4, seed=1)
+    assert [each.name for each in fit.classifiers] == [0, 1, 2, 3]
+    assert not any(each.seen for each in given)
+    assert not fit.numerator.any()
+    alone = train_fold(given, data, template, 2, folds=4, seed=1)
+    assert (alone.name, alone.seen) == (2, fit.classifiers[2].seen)
+
+
+@pytest.mark.parametrize("sequence", [False, True])
+def test_folds_with_examples_may_be_trained_one_by_one(sequence):
+    data, template, known = gaussian(400, 1, shift=0.5), gaussian(600, 2), gaussian(800, 3)
+    classifier = [TREES, replace(TREES, max_iter=5)] if sequence else TREES
+    options = {"folds": 2, "examples": (known, np.arange(800) % 2), "seed": 3}
+    together = crossfit(classifier, data, template, **options)
+    trained = {fold: train_fold(classifier, data, template, fold, **options) for fold in (0, 1)}
+    apart = crossfit(classifier, data, template, trained=trained, **options)
     assert np.array_equal(apart.numerator, together.numerator)
     assert np.array_equal(apart.denominator, together.denominator)
 

@@ -1,6 +1,7 @@
 """Density: known densities are learned, sampled inside their bounds, and drawn again from the same seed."""
 
 import re
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from scipy import integrate, stats
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.flows import Density, spline_autoregressive
+from hepflow.flows import Density, FoldDensities, flow_matching, spline_autoregressive
+from hepflow.flows.density import fit_apart
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.sample import Sample
 from hepflow.training import TrainingPlan
+from hepflow.weights import load_weights, save_weights
 
 TINY = partial(spline_autoregressive, layers=2, hidden=16, bins=6)
 PLAN = TrainingPlan(epochs=8, batch_size=256, learning_rate=1e-2, best_epochs=2)
@@ -275,3 +278,134 @@ def test_untrained_or_failed():
     for call in calls:  # the flows of the first fit are not those of the second's preprocessing
         with pytest.raises(ConfigError, match="has not been trained; call fit first"):
             call()
+
+
+APART = TrainingPlan(epochs=2, batch_size=64, best_epochs=2)
+SIZES = [301, 300, 300]  # as folds of 450 or 451 events are dealt
+
+
+def apart(samples, members=2, seed=5, architecture=TINY, **options):
+    return fit_apart(Density(architecture, APART, members), samples, seed, **options)
+
+
+def alike(one, other, sample):
+    return np.array_equal(*(each.log_prob(sample.features, sample.mass) for each in (one, other)))
+
+
+@pytest.fixture(scope="module")
+def three():
+    return [two_columns(events, 20 + number)[0] for number, events in enumerate(SIZES)]
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_trained_apart_on_one_sample_it_is_that_of_fit(three, members):
+    (found,) = apart(three[:1], members)
+    known = Density(TINY, APART, members).fit(three[0], seed=5)
+    assert alike(found, known, three[0])
+    assert len(found.trainings) == members
+    assert [one.losses for one in found.trainings] == [one.losses for one in known.trainings]
+
+
+@pytest.mark.parametrize("architecture", [TINY, partial(flow_matching, hidden=8, layers=1, steps=2)])
+def test_what_is_trained_apart_learns_from_its_own_sample_alone(three, architecture):
+    """Bit for bit, preprocessing too; weights and outliers of another change nothing."""
+    known = apart(three, architecture=architecture)
+    assert [len(density.trainings) for density in known] == [2, 2, 2]
+    asked = two_columns(400, 30)[0].window(2600, 4900)
+    for changed in range(3):
+        sample = three[changed]
+        weight = np.linspace(0.5, 5.0, len(sample))
+        mass = np.clip(1.1 * sample.mass - 300, 2490, 5010)
+        other = Sample(mass, 2 * sample.features - 30, sample.names, weight)
+        again = apart([*three[:changed], other, *three[changed + 1 :]], architecture=architecture)
+        assert [alike(*pair, asked) for pair in zip(known, again, strict=True)] == [
+            number != changed for number in range(3)
+        ]
+        mass = np.linspace(2600, 4900, 50)
+        for number in {0, 1, 2} - {changed}:
+            assert np.array_equal(known[number].sample(mass, seed=1), again[number].sample(mass, seed=1))
+
+
+def test_what_is_trained_apart_differs_from_one_to_the_other(three):
+    first, second, third = apart([three[1]] * 3)
+    assert not alike(first, second, three[1])  # of other seeds
+    assert not alike(second, third, three[1])
+    states = [one.states[0] for density in (first, second) for one in density.trainings]
+    assert len({float(next(iter(state.values())).flatten()[0]) for state in states}) == 4
+
+
+def test_trained_apart_it_learns_what_it_learns_alone():
+    """The likelihood of fresh events is that of a density which was trained by itself."""
+    samples = [one_column(3001, 1), one_column(3000, 2)]
+    fresh = one_column(3000, 3)
+    exact = exponential(fresh.mass).logpdf(fresh.features[:, 0])
+    for density in fit_apart(Density(TINY, PLAN, 1), samples, seed=1):
+        found = density.log_prob(fresh.features, fresh.mass)
+        inside = np.isfinite(found)
+        assert inside.mean() > 0.995
+        assert np.mean((exact - found)[inside]) == pytest.approx(0.0, abs=0.06)
+
+
+def test_a_share_without_the_outermost_masses_does_not_warn(three):
+    """By chance a fold lacks them; there are more in the others."""
+    inner = [three[0], two_columns(400, 23)[0].window(3000, 4500)]
+    outer, lacking = apart(inner)
+    mass = np.array([2510.0, 4990.0])
+    assert np.isfinite(lacking.sample(mass, seed=1)).all()
+    for density in (outer, lacking):
+        with pytest.warns(UserWarning, match="1 of 1 masses lie outside 25"):
+            density.sample(np.array([9000.0]), seed=1)
+
+
+def test_the_recipe_of_what_is_trained_apart_stays_untrained(three):
+    recipe = Density(TINY, APART, 2)
+    trained = fit_apart(recipe, three, seed=5)
+    assert len({id(density) for density in (recipe, *trained)}) == 4
+    with pytest.raises(ConfigError, match="has not been trained"):
+        recipe.sample(np.full(3, 3000.0), 1)
+    assert alike(trained[1], apart(three)[1], three[1])
+
+
+class StopError(Exception):
+    pass
+
+
+def test_a_training_apart_goes_on_where_it_was_stopped(three, tmp_path):
+    path, known, steps = tmp_path / "flows.safetensors", apart(three), []
+    step = torch.optim.AdamW.step
+
+    def stopped(self, *arguments, **options):
+        steps.append(1)
+        if len(steps) == 6:  # the second epoch
+            raise StopError
+        return step(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stopped)
+        with pytest.raises(StopError):
+            apart(three, checkpoint=path)
+    assert path.exists()
+    for _ in range(2):  # once it goes on, once it is read
+        again = apart(three, checkpoint=path)
+        assert all(alike(*pair, three[0]) for pair in zip(known, again, strict=True))
+    moved = replace(three[2], features=three[2].features[::-1])
+    with pytest.raises(ConfigError, match="a checkpoint of another training: its rows is"):
+        apart([*three[:2], moved], checkpoint=path)
+
+
+def test_the_smallest_of_several_samples_must_be_large_enough(three):
+    few = three[1].select(slice(100))
+    with pytest.raises(InputError, match="6 flows: 100 events cannot train a network in batches of 64"):
+        apart([three[0], few, three[2]])
+
+
+def test_densities_of_folds_in_a_file(three, tmp_path):
+    trained = apart(three)
+    save_weights(tmp_path / "w.safetensors", FoldDensities(trained))
+    back = load_weights(tmp_path / "w.safetensors", FoldDensities).each
+    assert [density.members for density in back] == [2, 2, 2]
+    mass = np.linspace(2600, 4900, 50)
+    for density, again in zip(trained, back, strict=True):
+        assert alike(density, again, three[0])
+        assert np.array_equal(density.sample(mass, seed=1), again.sample(mass, seed=1))
+    assert FoldDensities.from_state(FoldDensities(()).state()).each == ()

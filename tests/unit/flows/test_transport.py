@@ -17,8 +17,9 @@ from hepflow.flows import (
     spline_autoregressive,
     spline_coupling,
 )
+from hepflow.flows.density import fit_apart
 from hepflow.flows.preprocess import logit_preprocessing
-from hepflow.flows.transport import TransportMembers, start_at_identity
+from hepflow.flows.transport import TransportMembers, start_at_identity, transport_apart
 from hepflow.sample import Sample
 from hepflow.training import TrainingPlan
 
@@ -205,3 +206,89 @@ def test_bad_use(quick):
     mixture = replace(quick, architecture=partial(mixture_autoregressive, hidden=8)).fit(sample, seed=1)
     with pytest.raises(ConfigError, match="expected a base density of spline or affine layers"):
         Transport(MAP, QUICK).fit(sample, mixture, seed=1)
+
+
+TWO = replace(QUICK, epochs=2)
+
+
+def pieces(second=0.0):
+    """Two samples, one larger by an event; of another displacement the second."""
+    return [gaussian(301, 7, SHIFT), gaussian(300, 8, second)]
+
+
+def carried(samples, seed=5, targets=None, **options):
+    bases = fit_apart(density(members=2), samples, seed=1)
+    return transport_apart(Transport(MAP, TWO), samples, bases, seed, targets=targets, **options)
+
+
+def moved(transport, target=False):
+    fresh = gaussian(200, 9)
+    return transport.forward(fresh.features, fresh.mass, np.full(200, 3500.0) if target else None)
+
+
+@pytest.mark.parametrize("target", [False, True])
+def test_one_transport_apart_is_that_of_fit(quick, target):
+    sample = pieces()[0]
+    aim = np.random.default_rng(1).permutation(sample.mass) if target else None
+    targets = None if aim is None else [aim]
+    (found,) = transport_apart(Transport(MAP, TWO), [sample], [quick], 5, targets=targets)
+    known = Transport(MAP, TWO).fit(sample, quick, 5, target=aim)
+    assert np.array_equal(moved(found, target), moved(known, target))
+    assert [one.losses for one in found.trainings] == [one.losses for one in known.trainings]
+
+
+@pytest.mark.parametrize("target", [False, True])
+def test_each_transport_learns_from_its_own_sample_and_base_alone(target):
+    """Bit for bit: the other's events, weights, base and targets change nothing."""
+    samples = pieces()
+    known = carried(samples, targets=[one.mass[::-1] for one in samples] if target else None)
+    assert [len(one.trainings) for one in known] == [2, 2]
+    for changed in (0, 1):
+        others = list(samples)
+        weight = np.linspace(0.5, 5.0, len(samples[changed]))
+        others[changed] = replace(samples[changed], features=samples[changed].features + 40, weight=weight)
+        aims = [one.mass[::-1] for one in samples]
+        aims[changed] = np.roll(aims[changed], 3)
+        again = carried(others, targets=aims if target else None)
+        alike = [
+            np.array_equal(moved(one, target), moved(other, target))
+            for one, other in zip(known, again, strict=True)
+        ]
+        assert alike == [number != changed for number in (0, 1)]
+
+
+def test_each_transport_leads_to_its_own_base():
+    samples = [gaussian(3001, 4), gaussian(3000, 5)]
+    ends = [gaussian(3000, 6, SHIFT), gaussian(3000, 7, -SHIFT)]
+    bases = fit_apart(density(plan=PLAN), ends, seed=1)
+    for transport, shift in zip(
+        transport_apart(Transport(MAP, PLAN), samples, bases, seed=2), (SHIFT, -SHIFT), strict=True
+    ):
+        fresh = gaussian(3000, 8)
+        change = transport.forward(fresh.features, fresh.mass) - fresh.features
+        assert change[:, 0].mean() == pytest.approx(shift * fresh.mass.mean() / 3500, abs=8.0)
+
+
+def test_transports_apart_go_on_where_they_were_stopped(tmp_path):
+    samples, path = pieces(), tmp_path / "maps.safetensors"
+    known, steps, step = carried(samples), [], torch.optim.AdamW.step
+    bases = fit_apart(density(members=2), samples, seed=1)
+
+    def run():
+        return transport_apart(Transport(MAP, TWO), samples, bases, 5, checkpoint=path)
+
+    def stopped(self, *arguments, **options):
+        steps.append(1)
+        if len(steps) == 6:  # the second epoch
+            raise KeyboardInterrupt
+        return step(self, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim.AdamW, "step", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert path.exists()
+    for _ in range(2):  # once it goes on, once it is read
+        assert all(np.array_equal(*map(moved, pair)) for pair in zip(known, run(), strict=True))
+    with pytest.raises(ConfigError, match="a checkpoint of another training"):
+        transport_apart(Transport(MAP, TWO), samples, bases[::-1], 5, checkpoint=path)

@@ -37,16 +37,16 @@ def data(toy):
 @pytest.fixture(scope="module", params=METHODS)
 def fitted(request, toy, data):
     make = METHODS[request.param]
-    background = make().fit(data, toy.windows, seed=3)
+    background = make().fit(data, toy.windows, folds=2, seed=3)
     return (
         make,
         background,
-        crossfit_scores(None, data, background, signal=toy.signal(200, seed=9), folds=2, seed=1),
+        crossfit_scores(None, data, background, signal=toy.signal(200, seed=9), seed=1),
     )
 
 
 def test_the_template_is_that_of_cathode(fitted, data, toy):
-    background, other = fitted[1], cathode().fit(data, toy.windows, seed=3)
+    background, other = fitted[1], cathode().fit(data, toy.windows, folds=2, seed=3)
     assert np.array_equal(background.template.features, other.template.features)
     assert np.array_equal(background.validation.mass, other.validation.mass)
 
@@ -58,10 +58,23 @@ def test_a_signal_is_found(fitted):
 def test_truth_is_not_looked_at_and_no_classifier_takes_part(fitted, data, toy):
     make, _, judged = fitted
     other = replace(data, label=np.random.default_rng(0).permutation(data.label))
-    background = make().fit(other, toy.windows, seed=3)
-    again = score("no classifier", other, background, signal=toy.signal(200, seed=9), folds=2, seed=1)
+    background = make().fit(other, toy.windows, folds=2, seed=3)
+    again = score("no classifier", other, background, signal=toy.signal(200, seed=9), seed=1)
     for name in ("data", "template", "sidebands", "validation", "signal"):
         assert np.array_equal(getattr(judged.scores, name).score, getattr(again, name).score)
+
+
+def test_events_have_no_part_in_the_score_of_their_fold(fitted, data, toy, folds_apart):
+    """Neither those of the sidebands nor those of the signal region, bit for bit."""
+    make, background, _ = fitted
+
+    def fit(sample):
+        return make().fit(sample, toy.windows, folds=2, seed=3)
+
+    two = folds_apart(fit, data, toy.windows, 0, lambda mass: mass > 0, background)
+    for part in ("template", "validation", "examples"):
+        assert two.made(part) == two.only_mine
+    assert two.classifiers() == two.only_mine
 
 
 def test_a_bar_counts_the_densities(fitted, data, on_terminal):
@@ -76,7 +89,7 @@ def test_a_bar_counts_the_densities(fitted, data, on_terminal):
 def test_the_denominator_is_known_already(fitted, data, toy):
     inside, outside = toy.windows.split(data)
     one, other = (
-        fitted[1].scoring(None).fit(inside, denominator, seed=1).log_ratio(outside)
+        fitted[1].scoring(None, 0).fit(inside, denominator, seed=1).log_ratio(outside)
         for denominator in (outside, outside.select(slice(10)))
     )
     assert np.array_equal(one, other)
@@ -120,8 +133,8 @@ def test_the_fraction_of_a_signal_on_a_known_background(toy):
     for seed in range(4):
         data = Sample.concat([toy.background(8000, 10 + seed), toy.signal(150, 20 + seed)])
         inside = data.window(*toy.windows.signal)
-        method = RAnode(replace(cathode(), density=Exact(toy)), TINY, replace(PLAN, epochs=30), members=2)
-        fit = ResidualDensity(method, toy.windows.signal).fit(inside, inside, seed=seed)
+        method = RAnode(cathode(), TINY, replace(PLAN, epochs=30), members=2)
+        fit = ResidualDensity(method, Exact(toy), toy.windows.signal).fit(inside, inside, seed=seed)
         ratios.append(fit.fractions.mean() / inside.label.mean())
     assert np.mean(ratios) == pytest.approx(1.06, abs=0.08)
 
@@ -130,8 +143,8 @@ def test_r_anode_measures_the_fraction_of_a_signal(data, toy):
     inside = toy.windows.in_signal(data.mass)
     true = data.label[inside].mean()
     longer = replace(PLAN, epochs=30)
-    background = RAnode(cathode(), TINY, longer, members=2).fit(data, toy.windows, seed=3)
-    fit = background.scoring(None).fit(data.select(inside), background.template, seed=1)
+    background = RAnode(cathode(), TINY, longer, members=2).fit(data, toy.windows, folds=2, seed=3)
+    fit = background.scoring(None, 1).fit(data.select(inside), background.template, seed=1)
     assert fit.fractions.shape == (2,)
     assert fit.fractions.mean() == pytest.approx(true, rel=0.25)  # the background is learned, too
 
@@ -139,9 +152,9 @@ def test_r_anode_measures_the_fraction_of_a_signal(data, toy):
 @pytest.mark.parametrize("make", METHODS.values())
 def test_too_few_events_in_the_signal_region(make, data, toy):
     few = data.select(~toy.windows.in_signal(data.mass) | (np.arange(len(data)) % 4 == 0))
-    background = make().fit(few, toy.windows, seed=1)
+    background = make().fit(few, toy.windows, folds=2, seed=1)
     with pytest.raises(InputError, match="cannot train a network in batches of 128"):
-        score(None, few, background, folds=2, seed=1)
+        score(None, few, background, seed=1)
 
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1])
@@ -151,6 +164,6 @@ def test_impossible_fractions(fraction):
 
 
 def test_r_anode_must_be_fitted_first(toy):
-    scoring = RAnode(cathode()).fit(toy.background(6000, seed=1), toy.windows, seed=1).scoring
+    scoring = RAnode(cathode()).fit(toy.background(6000, seed=1), toy.windows, folds=2, seed=1).scoring
     with pytest.raises(ConfigError, match="call fit first"):
-        scoring(None).log_ratio(toy.signal(5, seed=1))
+        scoring(None, 0).log_ratio(toy.signal(5, seed=1))

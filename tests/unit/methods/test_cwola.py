@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.classifiers import BoostedTrees
 from hepflow.errors import ConfigError, InputError
-from hepflow.methods import Cwola
+from hepflow.methods import Cwola, deal_data
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import Truth, score, validate
@@ -27,16 +27,31 @@ def same(one, other):
     return np.array_equal(one.mass, other.mass) and np.array_equal(one.features, other.features)
 
 
+def rows_of(sample, data):
+    """Return the rows of the data that have the features of a sample."""
+    order = np.argsort(data.features[:, 0])
+    return order[np.searchsorted(data.features[order, 0], sample.features[:, 0])]
+
+
 def test_the_template_is_the_data_next_to_the_signal_region(background, data):
     beside = (data.mass >= 3100) & (data.mass < 3900) & ~((data.mass >= 3300) & (data.mass < 3700))
-    assert np.array_equal(np.sort(background.rows), np.flatnonzero(beside))
-    assert np.array_equal(background.rows, background.validation_rows)
-    assert np.array_equal(background.template.features, data.features[background.rows])
-    assert np.array_equal(background.validation.features, data.features[background.rows])
+    rows = rows_of(background.template, data)
+    assert np.array_equal(np.sort(rows), np.flatnonzero(beside))
+    assert np.array_equal(background.template.features, data.features[rows])
+    assert np.array_equal(background.validation.features, data.features[rows])
+
+
+def test_an_event_has_the_same_fold_in_data_and_template(background, data, toy):
+    folds, rows = background.folds, rows_of(background.template, data)
+    assert folds.count == 5
+    assert np.array_equal(folds.data, deal_data(data, toy.windows, 5, seed=3))
+    assert np.array_equal(folds.template, folds.data[rows])
+    assert np.array_equal(folds.validation, folds.data[rows])
+    assert background.examples is None
 
 
 def test_both_neighbours_weigh_the_same(background, data, toy):
-    below = data.mass[background.rows] < 3300
+    below = data.mass[rows_of(background.template, data)] < 3300
     assert 0 < below.sum() != (~below).sum() > 0
     total = background.template.weight.sum()
     assert background.template.weight[below].sum() == pytest.approx(0.5 * total)
@@ -96,7 +111,7 @@ def test_truth_and_the_signal_region_are_not_looked_at(background, data, toy):
 def test_a_signal_is_found_and_the_validation_runs(data, toy):
     with_signal = Sample.concat([data, toy.signal(150, 5)])
     trees = BoostedTrees(members=2, max_iter=20, min_samples_leaf=20)
-    found = score(trees, with_signal, Cwola().fit(with_signal, toy.windows, seed=1), folds=3, seed=1)
+    found = score(trees, with_signal, Cwola().fit(with_signal, toy.windows, folds=3, seed=1), seed=1)
     assert Truth.of(found).auc > 0.75
     bands = validate(Cwola(), trees, with_signal, toy.windows, folds=2, seed=1)
     found = bands.non_closure(0.1)

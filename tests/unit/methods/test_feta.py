@@ -8,6 +8,7 @@ import pytest
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, Transport, spline_autoregressive, spline_coupling
+from hepflow.methods import deal_data
 from hepflow.methods.feta import Feta
 from hepflow.sample import Sample
 from hepflow.selection.closure import closure
@@ -66,6 +67,17 @@ def test_the_template_is_the_simulation_of_the_signal_region(fitted, simulation,
     assert background.validation.weight.sum() == pytest.approx(in_sidebands)
     assert background.template.names == toy.names
     assert background.template.label is None
+
+
+def test_data_and_template_are_dealt_into_folds(fitted, data, toy):
+    background = fitted[1]
+    folds = background.folds
+    assert folds.count == 5
+    assert np.array_equal(folds.data, deal_data(data, toy.windows, 5, seed=3))
+    for sample, fold in ((background.template, folds.template), (background.validation, folds.validation)):
+        assert fold.shape == sample.mass.shape
+        assert np.ptp(np.bincount(fold)) <= 1
+    assert background.examples is None
 
 
 def test_the_distance_that_the_template_travelled(fitted, simulation, toy):

@@ -26,7 +26,7 @@ def data(toy):
 
 @pytest.fixture(scope="module")
 def background(toy, data):
-    return template().fit(data, toy.windows, seed=3)
+    return template().fit(data, toy.windows, folds=2, seed=3)
 
 
 def test_by_default_it_is_cathode_with_another_density():
@@ -45,13 +45,13 @@ def test_it_closes_in_the_signal_region(background, toy):
 def test_yields_replicas_and_losses(background, toy):
     assert background.template.weight.sum() == pytest.approx(background.expected[0], abs=0.5)
     assert toy.windows.in_signal(background.template.mass).all()
-    assert len(background.losses) == 2
-    assert set(background.replica) == {0, 1}
+    assert len(background.losses) == 4
+    assert set(background.replica) == {0, 1, 2, 3}
 
 
 def test_the_seed_decides_and_truth_is_not_looked_at(background, data, toy):
     labels = np.random.default_rng(0).permutation(np.arange(len(data)) % 2)
-    again = template().fit(replace(data, label=labels), toy.windows, seed=3)
+    again = template().fit(replace(data, label=labels), toy.windows, folds=2, seed=3)
     assert np.array_equal(background.template.features, again.template.features)
-    other = template().fit(data, toy.windows, seed=4)
+    other = template().fit(data, toy.windows, folds=2, seed=4)
     assert not np.array_equal(background.template.features[:100], other.template.features[:100])

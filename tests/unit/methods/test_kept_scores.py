@@ -1,6 +1,5 @@
 """The methods' own classifiers in files: the same scores to the last bit."""
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -33,7 +32,7 @@ def background(toy):
 def scorers(toy, background):
     """Return an untrained classifier of every method that brings its own."""
     signal = toy.windows.signal
-    residual = RAnode(replace(Cathode.fewer(), density=background), SMALL, PLAN, members=2)
+    residual = RAnode(Cathode.fewer(), SMALL, PLAN, members=2)
     network = NeuralNetwork(members=1, hidden=(8,), plan=PLAN)
     return {
         "trees in latent spaces": LatentClassifier(
@@ -41,7 +40,7 @@ def scorers(toy, background):
         ),
         "networks in latent spaces": LatentClassifier(background, 1, toy.windows.range, network),
         "ratio": DensityRatio(background, small(1), signal),
-        "residual": ResidualDensity(residual, signal),
+        "residual": ResidualDensity(residual, background, signal),
     }
 
 

@@ -31,11 +31,11 @@ def data(toy):
 
 @pytest.fixture(scope="module")
 def background(toy, data):
-    return lacathode().fit(data, toy.windows, seed=3)
+    return lacathode().fit(data, toy.windows, folds=2, seed=3)
 
 
 def test_the_template_is_that_of_cathode(background, data, toy):
-    other = lacathode().cathode.fit(data, toy.windows, seed=3)
+    other = lacathode().cathode.fit(data, toy.windows, folds=2, seed=3)
     assert np.array_equal(background.template.features, other.template.features)
     assert np.array_equal(background.validation.mass, other.validation.mass)
     assert background.scoring is not None
@@ -54,7 +54,7 @@ class Given:
 
 
 def test_classifiers_see_the_latent_of_each_flow_and_their_scores_are_averaged(background, data, toy):
-    wrapped = background.scoring(Given())
+    wrapped = background.scoring(Given(), 1)
     assert isinstance(wrapped, LatentClassifier)
     inside, outside = toy.windows.split(data)
     wrapped.fit(inside, outside, seed=5)
@@ -68,7 +68,7 @@ def test_classifiers_see_the_latent_of_each_flow_and_their_scores_are_averaged(b
 
 def test_a_bar_counts_the_spaces(background, data, on_terminal):
     inside, outside = data.select(slice(50)), data.select(slice(50, 100))
-    wrapped, shown = on_terminal(lambda: background.scoring(Given()).fit(inside, outside, seed=5))
+    wrapped, shown = on_terminal(lambda: background.scoring(Given(), 1).fit(inside, outside, seed=5))
     score, shown_again = on_terminal(lambda: wrapped.log_ratio(inside))
     for one in (shown, shown_again):
         assert "latent spaces" in one
@@ -77,7 +77,7 @@ def test_a_bar_counts_the_spaces(background, data, on_terminal):
 
 
 def test_events_beyond_all_regions_are_scored_as_at_their_end(background, data, toy):
-    wrapped = background.scoring(Given()).fit(data, data, seed=1)
+    wrapped = background.scoring(Given(), 1).fit(data, data, seed=1)
     events = data.select(slice(5))
     far, end = (replace(events, mass=np.full(5, mass)) for mass in (9000.0, 5000.0))
     assert np.array_equal(wrapped.log_ratio(far), wrapped.log_ratio(end))
@@ -85,13 +85,25 @@ def test_events_beyond_all_regions_are_scored_as_at_their_end(background, data, 
 
 def test_a_signal_is_found_and_truth_is_not_looked_at(background, data, toy):
     signal = toy.signal(300, seed=9)
-    found = score(TREES, data, background, signal=signal, folds=3, seed=1)
+    found = score(TREES, data, background, signal=signal, seed=1)
     assert Truth.of(found).auc > 0.8
     labels = np.random.default_rng(0).permutation(data.label)
     other = replace(data, label=labels)
-    again = score(TREES, other, lacathode().fit(other, toy.windows, seed=3), signal=signal, folds=3, seed=1)
+    again = score(TREES, other, lacathode().fit(other, toy.windows, folds=2, seed=3), signal=signal, seed=1)
     for name in ("data", "template", "sidebands", "validation", "signal"):
         assert np.array_equal(getattr(found, name).score, getattr(again, name).score)
+
+
+def test_events_have_no_part_in_the_score_of_their_fold(background, data, toy, folds_apart):
+    """Neither those of the sidebands nor those of the signal region, bit for bit."""
+
+    def fit(sample):
+        return lacathode().fit(sample, toy.windows, folds=2, seed=3)
+
+    two = folds_apart(fit, data, toy.windows, 0, lambda mass: mass > 0, background)
+    for part in ("template", "validation", "examples"):
+        assert two.made(part) == two.only_mine
+    assert two.classifiers() == two.only_mine
 
 
 def test_bad_input(data, toy):
@@ -99,6 +111,6 @@ def test_bad_input(data, toy):
         with pytest.raises(ConfigError, match=f"{spaces} latent spaces of 2 flows"):
             lacathode(spaces)
     mixture = lacathode(architecture=partial(mixture_autoregressive, components=2, hidden=8))
-    background = mixture.fit(data, toy.windows, seed=1)
+    background = mixture.fit(data, toy.windows, folds=2, seed=1)
     with pytest.raises(ConfigError, match="mixture_autoregressive has no normal latent"):
-        score(TREES, data, background, folds=2, seed=1)
+        score(TREES, data, background, seed=1)

@@ -8,7 +8,7 @@ import pytest
 from hepflow.catalogue import METHODS
 from hepflow.engine.job import find
 from hepflow.errors import ConfigError, InputError
-from hepflow.methods import Idealized
+from hepflow.methods import Idealized, deal_data
 from hepflow.sample import Sample
 
 
@@ -24,11 +24,14 @@ def reference(toy):
 
 def test_the_labelled_background_of_the_data(data, toy):
     background = Idealized().fit(data, toy.windows, seed=1)
-    for rows, sample, inside in (
-        (background.rows, background.template, toy.windows.in_signal),
-        (background.validation_rows, background.validation, toy.windows.in_sidebands),
+    folds = background.folds
+    assert np.array_equal(folds.data, deal_data(data, toy.windows, 5, seed=1))
+    for fold, sample, inside in (
+        (folds.template, background.template, toy.windows.in_signal),
+        (folds.validation, background.validation, toy.windows.in_sidebands),
     ):
-        assert np.array_equal(rows, np.flatnonzero(inside(data.mass) & (data.label == 0)))
+        rows = np.flatnonzero(inside(data.mass) & (data.label == 0))
+        assert np.array_equal(fold, folds.data[rows])
         assert np.array_equal(sample.features, data.features[rows])
         assert np.array_equal(sample.mass, data.mass[rows])
         assert sample.label is None
@@ -36,8 +39,10 @@ def test_the_labelled_background_of_the_data(data, toy):
 
 def test_a_separate_reference(data, reference, toy):
     background = Idealized(reference).fit(data, toy.windows, seed=1)
-    assert background.rows is None
-    assert background.validation_rows is None
+    assert (
+        np.ptp(np.bincount(background.folds.template)) <= 1
+    )  # dealt as what has nothing to do with the data
+    assert np.ptp(np.bincount(background.folds.validation)) <= 1
     assert np.array_equal(
         background.template.mass, reference.select(toy.windows.in_signal(reference.mass)).mass
     )

@@ -8,7 +8,7 @@ import pytest
 from hepflow.classifiers import NeuralNetwork
 from hepflow.errors import ConfigError, InputError
 from hepflow.features import features
-from hepflow.methods import Salad
+from hepflow.methods import Salad, deal_data
 from hepflow.readers import read
 from hepflow.regions import Windows
 from hepflow.selection import closure
@@ -81,7 +81,16 @@ def test_events_are_those_of_the_simulation(background, simulation, toy):
     assert np.array_equal(background.template.mass, simulation.window(*toy.windows.signal).mass)
     assert toy.windows.in_sidebands(background.validation.mass).all()
     assert background.template.label is None
-    assert background.rows is None  # none is an event of the data
+
+
+def test_data_and_template_are_dealt_into_folds(background, data, toy):
+    folds = background.folds
+    assert folds.count == 5
+    assert np.array_equal(folds.data, deal_data(data, toy.windows, 5, seed=3))
+    for sample, fold in ((background.template, folds.template), (background.validation, folds.validation)):
+        assert fold.shape == sample.mass.shape
+        assert np.ptp(np.bincount(fold)) <= 1
+    assert background.examples is None
 
 
 def test_events_are_dealt_between_independent_trainings(background):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hepflow.methods import Background, fit_sidebands
+from hepflow.methods import Background, EventFolds, deal_data, fit_sidebands
 from hepflow.sample import Sample
 from hepflow.selection import Scored, Scores
 
@@ -17,7 +17,7 @@ def signal_like(sample):
 def make_background(toy):
     """Return a function that draws a template of the exact density for given data."""
 
-    def make(data, oversampling=5.0, seed=11, replicas=1, windows=toy.windows):
+    def make(data, oversampling=5.0, seed=11, replicas=1, windows=toy.windows, folds=2, fold_seed=1):
         random = np.random.default_rng(seed)
         smooth = fit_sidebands(data, windows, 50.0)
 
@@ -38,6 +38,9 @@ def make_background(toy):
             windows=windows,
             replica=np.arange(len(template)) % replicas,
             validation_replica=np.arange(len(validation)) % replicas,
+            folds=EventFolds.at_random(
+                folds, deal_data(data, windows, folds, fold_seed), len(template), len(validation), fold_seed
+            ),
         )
 
     return make

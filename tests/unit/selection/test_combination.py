@@ -7,6 +7,7 @@ import pytest
 
 from hepflow.classifiers import BoostedTrees
 from hepflow.errors import ConfigError, InputError
+from hepflow.methods import EventFolds
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import (
@@ -70,31 +71,33 @@ def backgrounds(make_background, mixed):
 
 @pytest.fixture(scope="module")
 def together(mixed, backgrounds, toy):
-    return score_together(TREES, mixed, backgrounds, signal=toy.signal(400, 8), folds=2, seed=1, pooled=4.0)
+    return score_together(TREES, mixed, backgrounds, signal=toy.signal(400, 8), seed=1, pooled=4.0)
 
 
 def test_each_method_is_scored_as_alone(mixed, backgrounds, together, toy):
     singles, _ = together
     assert list(singles) == ["one", "two"]
-    alone = score(TREES, mixed, backgrounds["two"], signal=toy.signal(400, 8), folds=2, seed=1)
+    alone = score(TREES, mixed, backgrounds["two"], signal=toy.signal(400, 8), seed=1)
     for name in SAMPLES:
         assert np.array_equal(getattr(singles["two"], name).score, getattr(alone, name).score)
 
 
 def test_no_event_is_scored_by_a_model_that_saw_it(mixed, backgrounds, toy):
     beside = np.flatnonzero(toy.windows.in_sidebands(mixed.mass))
+    folds = backgrounds["two"].folds
     own = replace(  # data of the sidebands as the template
         backgrounds["two"],
         template=mixed.select(beside).without_truth(),
-        rows=beside,
         replica=np.zeros(len(beside), int),
+        folds=replace(folds, template=folds.data[beside]),
     )
     both = {"one": backgrounds["one"], "two": own}
-    _, combined = score_together(Memory(), mixed, both, signal=toy.signal(50, 1), folds=3, seed=1)
+    _, combined = score_together(Memory(), mixed, both, signal=toy.signal(50, 1), seed=1)
     for name in SAMPLES:
         scores = getattr(combined, name).score
         assert np.ptp(scores) == 0
-    seen, _ = score_together(Memory(), mixed, {**both, "two": replace(own, rows=None)}, folds=3, seed=1)
+    apart = EventFolds.at_random(folds.count, folds.data, len(beside), len(folds.validation), seed=1)
+    seen, _ = score_together(Memory(), mixed, {**both, "two": replace(own, folds=apart)}, seed=1)
     assert seen["two"].sidebands.score.any()
 
 
@@ -118,7 +121,7 @@ def test_weights_of_a_template_are_kept_in_proportion(mixed, backgrounds):
     weight = np.random.default_rng(1).exponential(1, len(one.template))
     weight *= one.template.weight.sum() / weight.sum()
     weighted = {**backgrounds, "one": replace(one, template=replace(one.template, weight=weight))}
-    _, combined = score_together(TREES, mixed, weighted, folds=2, seed=1, pooled=4.0)
+    _, combined = score_together(TREES, mixed, weighted, seed=1, pooled=4.0)
     pool = combined.template.sample
     order = np.argsort(one.template.mass)
     place = order[np.searchsorted(one.template.mass[order], pool.mass[: len(pool) // 2 - 5])]
@@ -133,8 +136,9 @@ def test_a_template_with_few_events_joins_whole(mixed, backgrounds):
         one,
         template=replace(one.template.select(few), weight=one.template.weight[few] * len(few) / 500),
         replica=one.replica[few],
+        folds=one.folds.without(few),
     )
-    _, combined = score_together(TREES, mixed, {"small": small, "two": backgrounds["two"]}, folds=2, seed=1)
+    _, combined = score_together(TREES, mixed, {"small": small, "two": backgrounds["two"]}, seed=1)
     assert np.isin(small.template.mass, combined.template.sample.mass).all()
     weight = combined.template.sample.weight
     assert weight[:500].sum() == pytest.approx(0.5 * small.template.weight.sum())
@@ -166,27 +170,52 @@ def test_the_combination_is_cut_and_validated_like_any_other(together):
 
 def test_a_method_that_found_nothing_or_has_another_scale_does_not_drown_the_other(mixed, backgrounds, toy):
     signal = toy.signal(2000, 8)
-    alone = Truth.of(score(TREES, mixed, backgrounds["one"], signal=signal, folds=2, seed=1)).auc
+    alone = Truth.of(score(TREES, mixed, backgrounds["one"], signal=signal, seed=1)).auc
     for scale, noise in ((0.0, 0.1), (0.0, 100.0), (1000.0, 0.0)):
         other = replace(
-            backgrounds["two"], scoring=lambda inner, scale=scale, noise=noise: Scaled(inner, scale, noise)
+            backgrounds["two"],
+            scoring=lambda inner, _, scale=scale, noise=noise: Scaled(inner, scale, noise),
         )
         both = {"one": backgrounds["one"], "two": other}
-        _, combined = score_together(TREES, mixed, both, signal=signal, folds=2, seed=1)
+        _, combined = score_together(TREES, mixed, both, signal=signal, seed=1)
         assert Truth.of(combined).auc > alone - 0.03
 
 
 def test_truth_is_not_looked_at(mixed, backgrounds, together, toy):
     _, first = together
     shuffled = replace(mixed, label=np.random.default_rng(1).permutation(mixed.label))
-    _, second = score_together(
-        TREES, shuffled, backgrounds, signal=toy.signal(400, 8), folds=2, seed=1, pooled=4.0
-    )
+    _, second = score_together(TREES, shuffled, backgrounds, signal=toy.signal(400, 8), seed=1, pooled=4.0)
     for name in SAMPLES:
         assert np.array_equal(getattr(first, name).score, getattr(second, name).score)
     assert np.array_equal(
         second.data.sample.label, shuffled.select(toy.windows.in_signal(shuffled.mass)).label
     )
+
+
+@pytest.mark.parametrize("dealt", [{"folds": 3}, {"fold_seed": 2}])
+def test_other_folds_cannot_be_combined(mixed, backgrounds, make_background, dealt):
+    other = {**backgrounds, "two": make_background(mixed, seed=2, **dealt)}
+    with pytest.raises(
+        ConfigError, match="two dealt the data into other folds than one; fit every method with"
+    ):
+        score_together(TREES, mixed, other, seed=1)
+    judged = {name: crossfit_scores(TREES, mixed, one, seed=1) for name, one in other.items()}
+    with pytest.raises(ConfigError, match="two dealt the data into other folds than one"):
+        combine(judged, seed=1)
+
+
+def test_the_pooled_template_keeps_the_folds_of_its_events(backgrounds, together):
+    _, combined = together
+    folds = combined.background.folds
+    assert (folds.count, len(folds.data)) == (2, len(backgrounds["one"].folds.data))
+    for part in ("template", "validation"):
+        known = {
+            mass: fold
+            for one in backgrounds.values()
+            for mass, fold in zip(getattr(one, part).mass, getattr(one.folds, part), strict=True)
+        }
+        pool = getattr(combined, part).sample
+        assert [known[mass] for mass in pool.mass] == getattr(folds, part).tolist()
 
 
 def test_what_cannot_be_combined(mixed, backgrounds):
@@ -200,7 +229,7 @@ def test_what_cannot_be_combined(mixed, backgrounds):
 def test_what_was_kept_is_combined_to_the_same_scores(mixed, backgrounds, together, toy, tmp_path):
     back = {}
     for name, background in backgrounds.items():
-        judged = crossfit_scores(TREES, mixed, background, signal=toy.signal(400, 8), folds=2, seed=1)
+        judged = crossfit_scores(TREES, mixed, background, signal=toy.signal(400, 8), seed=1)
         save_classifiers(tmp_path / name, judged)
         back[name] = load_classifiers(tmp_path / name, judged.scores)
     combined = combine(back, seed=1, pooled=4.0)
@@ -210,7 +239,7 @@ def test_what_was_kept_is_combined_to_the_same_scores(mixed, backgrounds, togeth
 
 
 def test_kept_folds_of_other_samples_are_refused(mixed, backgrounds, toy, tmp_path):
-    judged = crossfit_scores(TREES, mixed, backgrounds["one"], signal=toy.signal(50, 8), folds=2, seed=1)
+    judged = crossfit_scores(TREES, mixed, backgrounds["one"], signal=toy.signal(50, 8), seed=1)
     save_classifiers(tmp_path / "w", judged)
     for part, scores in (
         ("signal", replace(judged.scores, signal=None)),

@@ -40,11 +40,11 @@ def mixed(toy):
 
 @pytest.fixture(scope="module")
 def background(toy, mixed):
-    return Idealized().fit(mixed, toy.windows, seed=1)
+    return Idealized().fit(mixed, toy.windows, folds=3, seed=1)
 
 
 def test_no_event_is_scored_by_a_model_that_saw_it(mixed, background, signal, toy):
-    found = supervised(Memory(), mixed, background, signal, folds=3, seed=1)
+    found = supervised(Memory(), mixed, background, signal, seed=1)
     inside, outside = toy.windows.split(mixed)
     assert np.array_equal(found.data.sample.mass, inside.mass)
     assert np.array_equal(found.sidebands.sample.mass, outside.mass)
@@ -55,15 +55,15 @@ def test_no_event_is_scored_by_a_model_that_saw_it(mixed, background, signal, to
 
 
 def test_it_beats_the_idealized_detector(mixed, background, signal):
-    best = Truth.of(supervised(TREES, mixed, background, signal, folds=3, seed=1)).auc
-    ideal = Truth.of(score(TREES, mixed, background, signal=signal, folds=3, seed=1)).auc
+    best = Truth.of(supervised(TREES, mixed, background, signal, seed=1)).auc
+    ideal = Truth.of(score(TREES, mixed, background, signal=signal, seed=1)).auc
     assert best > 0.98
     assert best > ideal
 
 
 def test_the_seed_decides(mixed, background, signal):
     one, same, other = (
-        supervised(TREES, mixed, background, signal, folds=2, seed=seed).signal.score for seed in (1, 1, 2)
+        supervised(TREES, mixed, background, signal, seed=seed).signal.score for seed in (1, 1, 2)
     )
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)

@@ -39,9 +39,9 @@ class Exact:
     def __init__(self, make_background, shift=0.0):
         self.make_background, self.shift, self.seen = make_background, shift, []
 
-    def fit(self, data, windows, *, simulation=None, seed, checkpoint=None):
+    def fit(self, data, windows, *, simulation=None, folds, seed, checkpoint=None):
         self.seen.append((data, windows, seed))
-        background = self.make_background(data, windows=windows, seed=seed)
+        background = self.make_background(data, windows=windows, seed=seed, folds=folds)
         off = background.template.features + self.shift * np.array([1.0, 0, 0])
         return replace(background, template=replace(background.template, features=off))
 
@@ -246,7 +246,7 @@ def test_the_larger_becomes_the_error_of_the_cut(tried, make_background, many, s
 
 def test_too_few_events_say_what_to_do(toy):
     class Fails:
-        def fit(self, data, windows, *, simulation=None, seed, checkpoint=None):
+        def fit(self, data, windows, *, simulation=None, folds, seed, checkpoint=None):
             raise InputError("flow: 12 events cannot train")
 
     with pytest.raises(InputError, match=r"validation bands: flow: 12 events .*regions.validation: 0"):

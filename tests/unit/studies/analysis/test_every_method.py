@@ -30,6 +30,9 @@ TINY = {
 }
 
 
+OF_OTHER_FOLDS = ("cwola", "feta", "salad")  # whose classifiers learn from the template of the other folds
+
+
 @pytest.fixture(scope="module")
 def data(toy):
     return Sample.concat([toy.background(20_000, seed=1), toy.signal(100, seed=2)])
@@ -48,8 +51,10 @@ def scored(configure, data, toy):
                 overrides.append("inputs.simulation={path: data.h5, format: hepflow}")
             config = configure(*overrides)
             simulation = toy.background(20_000, seed=3) if name in NEEDS_SIMULATION else None
-            background = build_method(config).fit(sample, toy.windows, simulation=simulation, seed=seed)
-            known[key] = score(build_classifier(config), sample, background, folds=2, seed=seed)
+            background = build_method(config).fit(
+                sample, toy.windows, simulation=simulation, folds=2, seed=seed
+            )
+            known[key] = score(build_classifier(config), sample, background, seed=seed)
         return known[key]
 
     return run
@@ -77,8 +82,17 @@ def test_a_background_that_is_read_again_deals_its_events_to_the_same_folds(
     background = scored(name).background
     save_background(tmp_path, background)
     again = load_background(tmp_path, data, toy.windows, 100, 13000)
-    folds = (vars(deal_samples(data, one, 5, seed=1, signal=0)) for one in (background, again))
+    folds = (vars(deal_samples(data, one, seed=1, signal=0)) for one in (background, again))
     assert all(np.array_equal(one, other) for one, other in zip(*map(dict.values, folds), strict=True))
+    kept = (vars(one.folds) for one in (background, again))
+    assert all(np.array_equal(one, other) for one, other in zip(*map(dict.values, kept), strict=True))
+    assert again.folds.count == 2
+    assert (again.examples is None) == (background.examples is None) == (name in OF_OTHER_FOLDS)
+    if background.examples is not None:
+        assert np.array_equal(background.examples.fold, again.examples.fold)
+        one, other = vars(background.examples.sample), vars(again.examples.sample)
+        assert all(np.array_equal(one[column], other[column]) for column in ("mass", "features", "weight"))
+        assert one["names"] == other["names"]
     for part in ("replica", "validation_replica"):
         assert np.array_equal(getattr(background, part), getattr(again, part))
     for part in ("template", "validation"):
@@ -96,6 +110,10 @@ def test_the_template_stands_for_the_background(name, scored, toy):
     assert toy.windows.in_sidebands(background.validation.mass).all()
     assert background.replica.shape == background.template.mass.shape
     assert background.validation_replica.shape == background.validation.mass.shape
+    assert set(background.folds.template) == set(background.folds.validation) == {0, 1}
+    if background.examples is not None:
+        assert toy.windows.in_signal(background.examples.sample.mass).all()
+        assert set(background.examples.fold) == {0, 1}
     for part in (found.data, found.template, found.sidebands, found.validation):
         assert np.isfinite(part.score).all()
     assert np.ptp(found.data.score) > 0

@@ -12,7 +12,7 @@ from hepflow.engine.study import Blinding
 from hepflow.engine.work import Work
 from hepflow.errors import ConfigError
 from hepflow.features import features
-from hepflow.methods import Background, fit_sidebands
+from hepflow.methods import Background, EventFolds, deal_data, fit_sidebands
 from hepflow.sample import Sample
 from hepflow.selection import crossfit_scores, cuts, inclusive, score
 from hepflow.stats import SignalTemplate, with_samples, workspace
@@ -55,6 +55,7 @@ def analysis(toy):
         windows=toy.windows,
         replica=np.arange(len(inside)) % 2,
         validation_replica=np.arange(len(outside)) % 2,
+        folds=EventFolds.at_random(3, deal_data(data, toy.windows, 3, 5), len(inside), len(outside), 5),
         losses=(),
     )
     return data, background, toy.signal(300, seed=3)
@@ -78,7 +79,7 @@ def test_an_effect_on_weights_alone_leaves_every_score(analysis):
     variations = {
         "pileup": (replace(signal, weight=1.1 * signal.weight), replace(signal, weight=0.9 * signal.weight))
     }
-    scores = score(Slope(), data, background, signal=signal, variations=variations, folds=3, seed=5)
+    scores = score(Slope(), data, background, signal=signal, variations=variations, seed=5)
     for side, factor in zip(scores.variations["pileup"], (1.1, 0.9), strict=True):
         assert np.array_equal(side.score, scores.signal.score)
         for cut in cuts(scores, [0.3, 0.1], 100.0):
@@ -90,7 +91,7 @@ def test_an_effect_on_weights_alone_leaves_every_score(analysis):
 
 def test_an_effect_on_features_changes_what_passes(analysis):
     data, background, signal = analysis
-    judged = crossfit_scores(Slope(), data, background, signal=signal, folds=3, seed=5)
+    judged = crossfit_scores(Slope(), data, background, signal=signal, seed=5)
     (nominal,) = cuts(judged.scores, [0.1], 100.0)
     shift = np.median(signal.features[:, 0]) - nominal.threshold  # to where half of the events pass
     first = np.eye(signal.features.shape[1])[0]
@@ -144,7 +145,7 @@ def test_from_configuration_to_workspace(configured, analysis, tmp_path):
     assert variations["tau"][0].weight.sum() == pytest.approx(60 * whole.feature("tau21").mean())
     nominal = replace(whole, weight=whole.weight * 60 / whole.weight.sum())
     data, background = data.select(slice(None)), background
-    scores = score(Slope(), data, background, signal=nominal, variations=variations, folds=3, seed=5)
+    scores = score(Slope(), data, background, signal=nominal, variations=variations, seed=5)
     save_variations(tmp_path, scores.variations)
     scores = replace(scores, variations=load_variations(tmp_path))
     (cut,) = cuts(scores, [0.1], 100.0)

@@ -21,11 +21,12 @@ def test_time_is_counted_from_steps_and_events(configure):
     """Known answer: 100 events in the signal region, 2,000 beside it."""
     config = configure("method.oversampling=10", "method.validation_oversampling=3", "classifier.ensemble=7")
     load = Load(judged=100, beside=2000, drawn=150, further=50)
-    steps = 2000 * 9 // 10 // 128 * 2  # two epochs of the nine tenths that are trained on
+    steps = 2000 // 2 * 9 // 10 // 128 * 2  # two epochs of the nine tenths of one of two folds
+    # 150 x 10 in the template, 150 x 4 halves for each classifier to learn from, 2,000 x 3 beside
     rows = 100 / 2 * (1 + 4)  # one of two folds, and four template events for each event
     scored = 100 * 11 + 2000 * 4 + 50
     assert load.seconds(config, COSTS) == pytest.approx(
-        (steps * 0.5 + (1500 + 6000) * 1e-3, 7 * (2 * rows * 1e-2 + scored * 1e-4))
+        (steps * 0.5 + (1500 + 600 + 6000) * 1e-3, 7 * (2 * rows * 1e-2 + scored * 1e-4))
     )
 
 

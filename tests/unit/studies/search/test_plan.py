@@ -17,7 +17,7 @@ def plans(configure):
     [
         ("selection.background_efficiency=[0.1, 0.05]", {"fit/eps0.05", "results"}),
         ("fit.toys=200", {"fit/inclusive", "fit/eps0.1", "fit/eps0.03", "results"}),
-        ("classifier.folds=3", {"scores", "validation/bands"}),
+        ("classifier.folds=3", {"background", "scores", "validation/bands"}),
         ("regions.validation=150", {"validation/bands"}),
         ("method.epochs=3", {"background", "validation/bands"}),
         ("features=[m_J1]", {"features"}),

@@ -159,7 +159,7 @@ def test_a_second_run_reads_what_is_there(folder, configure, forbid):
     ("override", "stands"),
     [
         ("selection.background_efficiency=[0.2]", ("features", "background", "scores")),
-        ("classifier.folds=3", ("features", "background")),
+        ("classifier.folds=3", ("features",)),
         ("method.epochs=1", ("features",)),
     ],
 )
@@ -296,7 +296,7 @@ def test_truth_changes_nothing_but_what_judges(configure, tmp_path):
             ["method.batch_size=4096"],
             {},
             InputError,
-            r"2,\d+ events cannot train a network in batches of 4096",
+            r"2 flows: 1,\d+ events cannot train a network in batches of 4096",
         ),
         (
             ["regions.signal=[6000, 6500]", "regions.sidebands=[[5000, 6000], [6500, 7000]]"],

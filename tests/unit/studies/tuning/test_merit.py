@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hepflow.errors import ConfigError
-from hepflow.methods import Background
+from hepflow.methods import Background, EventFolds, deal_data
 from hepflow.sample import Sample
 from hepflow.studies.tuning.merit import Bands, SignalInBands, expected, log_likelihood
 
@@ -53,6 +53,9 @@ def filled(toy, bands):
         windows=bands.windows,
         replica=np.zeros(inside.sum(), dtype=np.intp),
         validation_replica=np.zeros(beside.sum(), dtype=np.intp),
+        folds=EventFolds.at_random(
+            2, deal_data(bands.data, bands.windows, 2, 1), inside.sum(), beside.sum(), seed=1
+        ),
     ).without(bands.hole)
     return SignalInBands.of(bands, background, toy.signal(1000, seed=3), 2.0, seed=4)
 
@@ -82,11 +85,15 @@ def test_signal_in_the_bands(bands, filled):
         assert np.isin(signal.mass, bands.judged.mass).all()
     added = {tuple(row) for row in filled.data.features[len(bands.data) :]}
     assert not added & {tuple(row) for row in filled.signal.features}
+    folds = filled.background.folds
+    assert len(folds.data) == len(filled.data)
+    assert np.array_equal(folds.data[: len(bands.data)], deal_data(bands.data, bands.windows, 2, 1))
+    assert np.ptp(np.bincount(folds.data[len(bands.data) :])) <= 1
 
 
 def test_expected_significance(bands, filled):
     """All signal has m_J1 near 400 GeV, and the template is right: Z is nearly that of the counts."""
-    found = expected(FirstFeature(), filled, 0.05, folds=2, seed=1)
+    found = expected(FirstFeature(), filled, 0.05, seed=1)
     threshold = np.quantile(filled.background.template.features[:, 0], 0.95)
     assert found.signal_efficiency == pytest.approx(
         np.mean(filled.signal.features[:, 0] > threshold), abs=1e-12
@@ -100,14 +107,17 @@ def test_expected_significance(bands, filled):
 
 def test_a_template_that_is_wrong_has_its_price(filled):
     """Half as many template events at high m_J1: the non-closure is no chance, and lowers Z."""
-    good = expected(FirstFeature(), filled, 0.05, folds=2, seed=1)
+    good = expected(FirstFeature(), filled, 0.05, seed=1)
     template = filled.background.template
     high = template.features[:, 0] > np.quantile(template.features[:, 0], 0.9)
     keep = ~high | (np.arange(len(high)) % 2 == 0)
     wrong = replace(
-        filled.background, template=template.select(keep), replica=filled.background.replica[keep]
+        filled.background,
+        template=template.select(keep),
+        replica=filled.background.replica[keep],
+        folds=filled.background.folds.without(keep),
     )
-    bad = expected(FirstFeature(), replace(filled, background=wrong), 0.05, folds=2, seed=1)
+    bad = expected(FirstFeature(), replace(filled, background=wrong), 0.05, seed=1)
     assert bad.non_closure > 0.5
     assert bad.significance < 0.6 * good.significance
 
