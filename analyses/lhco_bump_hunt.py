@@ -42,7 +42,7 @@ def search(
     """Return the bump hunt of each selection by its background efficiency, and draw its spectrum into `out`."""
     background = method.fit(data, WINDOWS, seed=seed)
     scores = hf.score(classifier, data, background, signal=signal, seed=seed)
-    validation = hf.validate(method, classifier, data, WINDOWS, seed=seed)
+    validation = [hf.validate(method, classifier, data, WINDOWS, seed=seed, training=k) for k in range(2)]
     selections = hf.cuts(scores, efficiencies, validation=validation)
     hunts = {}
     for cut in [hf.inclusive(data, background, signal), *selections]:

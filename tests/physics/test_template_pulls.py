@@ -29,7 +29,10 @@ def search(data, toy, exact, seed):
     background = method().fit(data, toy.windows, folds=2, seed=seed)
     # the exact density, scored by classifiers that never saw it, stands where a signal would be scored
     scores = score(trees(), data, background, signal=exact, seed=seed)
-    validation = validate(method(), trees(), data, toy.windows, folds=2, seed=seed)
+    validation = [
+        validate(method(), trees(), data, toy.windows, folds=2, seed=seed, training=number)
+        for number in (0, 1)
+    ]
     rows = []
     for cut in cuts(scores, EFFICIENCIES, validation=validation):
         expected, error = cut.spectrum.expected_in_signal()
