@@ -74,6 +74,7 @@ class Trials(Block):
         None,
         ge=0,
         json_schema_extra=GEV,
+        examples=[200],
         description="Width of the validation bands on both sides of the signal region; left out, half the signal "
         "region's, and 0 for none. `validation: 200` stands for `validation: {width: 200}`.",
     )
@@ -81,6 +82,7 @@ class Trials(Block):
         2,
         ge=1,
         le=100,
+        examples=[2],
         description="How often everything is trained there, each time with another seed: more make a steadier error, "
         "and each takes about as long as the search itself.",
     )

@@ -113,7 +113,7 @@ def test_short_configuration_has_defaults(write):
             10,
             "method.layers: unknown key; known: 'ensemble', 'name', ",
         ),
-        ("{name: cathode}", "{name: lacathode, spaces: 9}", 10, "method.spaces: 9 latent spaces of 2 flows"),
+        ("{name: cathode}", "{name: lacathode, spaces: 9}", 10, "method.spaces: 9 latent spaces of 4 flows"),
         ("{name: cathode}", "{name: idealized}", 10, "method: 'idealized' is a reference"),
         ("  data: ", "  dta: ", 3, "inputs.data: missing; it says: The events to search."),
         ("tree: Events", "branches: {pt: 3}", 6, "inputs.simulation.branches.pt: expected text, got 3"),

@@ -10,7 +10,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.methods import Cwola, deal_data
 from hepflow.regions import Windows
 from hepflow.sample import Sample
-from hepflow.selection import Truth, score, validate
+from hepflow.selection import Truth, non_closure, score, validate
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_signal_is_found_and_the_validation_runs(data, toy):
     found = score(trees, with_signal, Cwola().fit(with_signal, toy.windows, folds=3, seed=1), seed=1)
     assert Truth.of(found).auc > 0.75
     bands = validate(Cwola(), trees, with_signal, toy.windows, folds=2, seed=1)
-    found = bands.non_closure(0.1)
+    found = non_closure([bands], 0.1)
     assert found.error < 0.15
     assert abs(found.value) < 3 * found.error
 

@@ -8,6 +8,7 @@ from hepflow.sample import Sample
 from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
 from hepflow.stats import bump_hunt
+from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.search.results import _cut_result
 
 WINDOWS = Windows((3300, 3700), [(2900, 3300), (3700, 4500)])
@@ -24,7 +25,7 @@ def test_a_cut_without_signal_has_a_significance_and_no_limit():
     outside = Sample(np.array([3000.0]), np.zeros((1, 1)), ("m_J1",))
     cut = Cut(0.001, 1.0, spectrum, outside)
     assert not cut.signal_passes
-    result = _cut_result(cut, bump_hunt(spectrum), None, sampled=True)
+    result = _cut_result(Fitted(cut, bump_hunt(spectrum)), None, sampled=True)
     assert result.z == pytest.approx(np.sqrt(q0), rel=1e-5)  # Li and Ma: two counts
     assert result.mu_up_obs is None
     assert result.mu_up_exp == (None,) * 5

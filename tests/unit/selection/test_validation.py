@@ -4,23 +4,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.stats import norm
 
 from hepflow.errors import InputError
 from hepflow.sample import Sample
 from hepflow.selection import (
     NonClosure,
-    Validation,
     cuts,
     enough_simulation,
+    non_closure,
     validate,
     validate_in_simulation,
 )
-from hepflow.selection.cuts import NON_CLOSURE
+from hepflow.selection.cuts import NON_CLOSURE, TRAINING
+from hepflow.selection.non_closure import together
 from hepflow.selection.validation import bare
 
 EFFICIENCY = 0.1
+
+
+def behind(validation):
+    return non_closure([validation], EFFICIENCY)
 
 
 class Fixed:
@@ -60,7 +63,7 @@ def tried(make_background, many, toy):
 
 
 def test_an_exact_template_closes(tried):
-    found = [tried(seed=seed).non_closure(EFFICIENCY) for seed in range(4)]
+    found = [behind(tried(seed=seed)) for seed in range(4)]
     for one in found:
         assert abs(one.value) < 4 * one.error
         assert 0.01 < one.error < 0.1
@@ -70,7 +73,7 @@ def test_an_exact_template_closes(tried):
 def test_a_template_that_is_off_does_not(tried):
     """Masses 30 GeV too low: so many more events of the data pass than expected."""
     validation = tried(shift=-30.0)
-    found = validation.non_closure(EFFICIENCY)
+    found = behind(validation)
     threshold = validation.template.quantile(EFFICIENCY)
     passing = np.mean(validation.data.score > threshold)
     assert found.value == pytest.approx(passing / EFFICIENCY - 1, abs=0.06)
@@ -93,60 +96,25 @@ def test_the_signal_region_is_never_seen(make_background, many, toy):
 def test_what_the_sidebands_show_as_well_is_corrected(tried):
     """The analysis multiplies by data over template in the sidebands; so does its validation."""
     validation = tried()
-    plain = validation.non_closure(EFFICIENCY).value
+    plain = behind(validation).value
     part = validation.validation
     shifted = replace(validation, validation=replace(part, score=part.score - 0.5))
-    assert shifted.non_closure(EFFICIENCY).value < plain - 0.1
+    assert behind(shifted).value < plain - 0.1
 
 
 def scored(mass, score):
     return bare(np.asarray(mass, float), np.ones(len(mass)), np.asarray(score, float))
 
 
-def test_known_numbers(toy):
-    """Bands of 100 data events each; a fifth and a tenth of the template pass there, so 30 are expected."""
-    windows = toy.windows.validation(200)
-    low, high = np.full(100, 3200.0), np.full(100, 3800.0)
-    mass = np.concatenate([low, high])
-    validation = Validation(
-        data=scored(mass, np.arange(200) < 45),
-        template=scored(mass, np.concatenate([np.arange(100) < 20, np.arange(100) < 10])),
-        sidebands=scored(np.full(1000, 2600.0), np.arange(1000) < 150),
-        validation=scored(np.full(1000, 2600.0), np.arange(1000) < 150),
-        windows=windows,
-    )
-    found = validation.non_closure(0.15)
-    assert found.value == pytest.approx(45 / 30 - 1)
-    here = np.hypot(np.sqrt(45) / 30, np.sqrt(20 + 10) / 30)
-    assert found.error == pytest.approx(1.5 * np.hypot(here, np.sqrt(2 * 150) / 150))
-
-
-def test_where_nothing_passes_nothing_is_known(toy):
-    empty = scored([3200.0, 3800.0], [0.0, 0.0])
-    validation = Validation(empty, empty, empty, empty, toy.windows.validation(200))
-    assert validation.non_closure(0.5) == NonClosure(1.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("value", "error", "size"), [(0.1, 0.02, 0.1), (-0.1, 0.02, 0.1), (0.01, 0.05, 0.01)]
-)
-def test_size(value, error, size):
-    assert NonClosure(value, error).size == size
-
-
 @pytest.mark.parametrize("truth", [0.0, 0.5, 1.0, 2.0, 5.0])
-def test_size_as_an_error_makes_pulls_of_unit_width(truth):
-    """Whatever the true difference, here in units of the error with which validation and search both see it."""
+def test_size_is_the_error_of_the_correction(truth):
+    """Whatever the difference in the bands, in units of its error, of which a part is there in the signal region."""
     random = np.random.default_rng(3)
-    seen, found = truth + random.normal(size=(2, 20_000))
-    size = np.array([NonClosure(value, 1.0).size for value in seen])
-    pulls = found / np.hypot(1.0, size)
-    width = np.sqrt(np.mean(pulls**2))
-    shrunk, _ = quad(lambda x: norm.pdf(x - truth) / (1 + x**2), -np.inf, np.inf)
-    assert width == pytest.approx(
-        np.sqrt((1 + truth**2) * shrunk), rel=0.03
-    )  # of so many, known to a hundredth
-    assert 0.7 < width < 1.3
+    part, seen = random.triangular(0.0, 1e-9, 1.0, 20_000), truth + random.normal(size=20_000)
+    found = [NonClosure(value, 1.0) for value in seen]
+    pulls = np.array([(u * truth - one.correction) / one.size for u, one in zip(part, found, strict=True)])
+    assert 0.6 < np.sqrt(np.mean(pulls**2)) < 1.3
+    assert abs(pulls.mean()) < 0.3
 
 
 def in_simulation(make_background, many, simulation, toy, shift=0.0, seed=1):
@@ -166,9 +134,9 @@ def test_simulation_in_the_regions_of_the_analysis(make_background, many, toy):
     inside, outside = toy.windows.in_signal(simulation.mass), toy.windows.in_sidebands(simulation.mass)
     np.testing.assert_array_equal(np.sort(found.data.sample.mass), np.sort(simulation.mass[inside]))
     np.testing.assert_array_equal(np.sort(found.sidebands.sample.mass), np.sort(simulation.mass[outside]))
-    one = found.non_closure(EFFICIENCY)
+    one = behind(found)
     assert abs(one.value) < 4 * one.error < 0.15
-    off = in_simulation(make_background, many, simulation, toy, shift=-30.0)[1].non_closure(EFFICIENCY)
+    off = behind(in_simulation(make_background, many, simulation, toy, shift=-30.0)[1])
     assert off.value > 5 * off.error
 
 
@@ -176,8 +144,7 @@ def test_the_signal_region_of_the_data_does_not_matter_to_simulation(make_backgr
     blinded = many.select(~toy.windows.in_signal(many.mass))
     simulation = toy.background(80_000, seed=5)
     one, other = (
-        in_simulation(make_background, data, simulation, toy)[1].non_closure(EFFICIENCY)
-        for data in (many, blinded)
+        behind(in_simulation(make_background, data, simulation, toy)[1]) for data in (many, blinded)
     )
     assert one == other
 
@@ -185,7 +152,7 @@ def test_the_signal_region_of_the_data_does_not_matter_to_simulation(make_backgr
 def test_less_simulation_than_data(make_background, many, toy):
     method, found = in_simulation(make_background, many, toy.background(20_000, seed=5), toy)
     assert len(method.seen[0][0]) == 20_000
-    one = found.non_closure(EFFICIENCY)
+    one = behind(found)
     assert abs(one.value) < 4 * one.error
 
 
@@ -222,26 +189,37 @@ def test_simulation_elsewhere(make_background, many, toy):
         in_simulation(make_background, many, toy.background(1000, seed=5).window(2500, 3300), toy)
 
 
-def test_the_larger_becomes_the_error_of_the_cut(tried, make_background, many, scores, toy):
+def test_what_trials_miss_corrects_the_cut(tried, make_background, many, scores, toy):
     beside = tried(shift=-30.0)
     _, simulated = in_simulation(make_background, many, toy.background(80_000, seed=5), toy)
-    for options, source in (
-        ({"validation": beside}, beside),
-        ({"simulation": simulated}, simulated),
-        ({"validation": beside, "simulation": simulated}, beside),
-        ({"validation": simulated, "simulation": beside}, beside),
+    (plain,) = cuts(scores, [EFFICIENCY])
+    inside = plain.spectrum.in_signal
+    for options in (
+        {"validation": [beside]},
+        {"simulation": simulated},
+        {"validation": [beside, tried(shift=-30.0, seed=2)], "simulation": simulated},
     ):
         (cut,) = cuts(scores, [EFFICIENCY], **options)
-        for found, given in (
-            (cut.non_closure, options.get("validation")),
-            (cut.non_closure_simulation, options.get("simulation")),
-        ):
-            assert found == (None if given is None else given.non_closure(EFFICIENCY))
-        size = source.non_closure(EFFICIENCY).size
+        bands = options.get("validation")
+        expected = None if bands is None else non_closure(bands, EFFICIENCY)
+        in_regions = None if "simulation" not in options else non_closure([simulated], EFFICIENCY, 1.0)
+        assert (cut.non_closure, cut.non_closure_simulation) == (expected, in_regions)
+        known = [one for one in (expected, in_regions) if one is not None]
+        assert (cut.correction, cut.correction_error) == together(known)
+        raised = np.where(inside, 1 + cut.correction, 1.0)
+        np.testing.assert_allclose(cut.spectrum.expected, raised * plain.spectrum.expected)
+        np.testing.assert_allclose(cut.uncorrected.expected, plain.spectrum.expected)
         np.testing.assert_allclose(
             cut.spectrum.modes[NON_CLOSURE],
-            np.where(cut.spectrum.in_signal, size * cut.spectrum.expected, 0),
+            np.where(inside, cut.correction_error * plain.spectrum.expected, 0),
         )
+
+
+def test_trials_take_the_place_of_the_trainings_rate(tried, scores):
+    (plain,), (cut,) = cuts(scores, [EFFICIENCY]), cuts(scores, [EFFICIENCY], validation=[tried()])
+    rates = [f"{TRAINING}_0" in one.spectrum.modes for one in (plain, cut)]
+    assert not rates[1]
+    assert rates[0] == (len(np.unique(scores.background.replica)) > 1)
 
 
 def test_too_few_events_say_what_to_do(toy):

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hepflow.config import Input
+from hepflow.selection import non_closure
+from hepflow.selection.non_closure import IN_SIMULATION
 from hepflow.storage import save_sample
 from hepflow.studies.analysis.validation import load_validation
 from hepflow.studies.search.study import STUDY
@@ -33,7 +35,7 @@ def test_simulation_is_tried_as_well(with_simulation, tmp_path, forbid, toy):
     simulated = load_validation(tmp_path / "stages" / "validation" / "simulation")
     assert simulated.windows == toy.windows
     for cut in results.cuts:
-        found = simulated.non_closure(cut.background_efficiency)
+        found = non_closure([simulated], cut.background_efficiency, IN_SIMULATION)
         assert (cut.non_closure_simulation, cut.non_closure_simulation_error) == (found.value, found.error)
         assert cut.non_closure is not None
     assert results.inclusive.non_closure_simulation is None
