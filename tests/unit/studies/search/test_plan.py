@@ -5,6 +5,8 @@ import pytest
 from hepflow.engine.study import Blinding
 from hepflow.studies.search.study import STUDY
 
+BANDS = ("validation/bands/0", "validation/bands/1")
+
 
 @pytest.fixture
 def plans(configure):
@@ -17,11 +19,11 @@ def plans(configure):
     [
         ("selection.background_efficiency=[0.1, 0.05]", {"fit/eps0.05", "results"}),
         ("fit.toys=200", {"fit/inclusive", "fit/eps0.1", "fit/eps0.03", "results"}),
-        ("classifier.folds=3", {"background", "scores", "validation/bands/0"}),
-        ("regions.validation=150", {"validation/bands/0"}),
-        ("method.epochs=3", {"background", "validation/bands/0"}),
+        ("classifier.folds=3", {"background", "scores", *BANDS}),
+        ("regions.validation=150", set(BANDS)),
+        ("method.epochs=3", {"background", *BANDS}),
         ("features=[m_J1]", {"features"}),
-        ("fit.bin_width=50", {"background", "scores", "validation/bands/0", "fit/inclusive"}),
+        ("fit.bin_width=50", {"background", "scores", *BANDS, "fit/inclusive"}),
         ("compare.seeds=3", {"results"}),
         ("executor=processes", set()),
     ],

@@ -118,7 +118,7 @@ def test_a_template_that_is_wrong_has_its_price(filled):
         folds=filled.background.folds.without(keep),
     )
     bad = expected(FirstFeature(), replace(filled, background=wrong), 0.05, seed=1)
-    assert bad.non_closure > 5 * bad.non_closure_error
+    assert bad.non_closure > 2 * bad.non_closure_error
     assert bad.significance < 0.6 * good.significance
 
 
