@@ -70,7 +70,7 @@ class Background:
             self,
             template=self.template.select(keep),
             replica=self.replica[keep],
-            folds=self.folds.without(keep),
+            folds=self.folds.keeping(keep),
             examples=examples,
         )
 

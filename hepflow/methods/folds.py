@@ -52,7 +52,7 @@ class EventFolds:
     template: Folds
     validation: Folds
 
-    def without(self, keep: NDArray[np.bool_]) -> Self:
+    def keeping(self, keep: NDArray[np.bool_]) -> Self:
         """Return the folds where the template in the signal region keeps a mask of its events."""
         return replace(self, template=self.template[keep])
 

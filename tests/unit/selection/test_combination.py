@@ -136,7 +136,7 @@ def test_a_template_with_few_events_joins_whole(mixed, backgrounds):
         one,
         template=replace(one.template.select(few), weight=one.template.weight[few] * len(few) / 500),
         replica=one.replica[few],
-        folds=one.folds.without(few),
+        folds=one.folds.keeping(few),
     )
     _, combined = score_together(TREES, mixed, {"small": small, "two": backgrounds["two"]}, seed=1)
     assert np.isin(small.template.mass, combined.template.sample.mass).all()

@@ -115,7 +115,7 @@ def test_a_template_that_is_wrong_has_its_price(filled):
         filled.background,
         template=template.select(keep),
         replica=filled.background.replica[keep],
-        folds=filled.background.folds.without(keep),
+        folds=filled.background.folds.keeping(keep),
     )
     bad = expected(FirstFeature(), replace(filled, background=wrong), 0.05, seed=1)
     assert bad.non_closure > 2 * bad.non_closure_error
