@@ -121,7 +121,7 @@ def demo(seed: int) -> tuple[Found, str]:
     read = {name: hf.features(hf.read(DEMO / f"{name}.h5", "lhco"), FEATURES) for name in ("data", "signal")}
     data, signal = inject(read["signal"], read["data"], INJECTED, DRAW)
     found, numbers = search(data.without_truth(), seed, signal.without_truth())
-    template = hf.SignalTemplate.of(found[-1].signal, found[-1].spectrum.edges)
+    template = hf.stats.SignalTemplate.of(found[-1].signal, found[-1].spectrum.edges)
     return numbers, json.dumps(hf.stats.workspace(found[-1].spectrum, template))
 
 
