@@ -68,11 +68,11 @@ class Found:
     z: list[float]
 
 
-def search(data: Sample, seed: int, truth: Sample | None = None) -> tuple[list[Cut], Found]:
-    """Search with the default method, classifier and validation."""
+def search(data: Sample, seed: int, further: Sample, *, truth: bool) -> tuple[list[Cut], Found]:
+    """Search with the default method, classifier and validation; score further events, which may be the truth."""
     method, trees = hf.methods.Cathode, hf.classifiers.BoostedTrees
     background = method().fit(data, WINDOWS, seed=seed)
-    scores = hf.score(trees(), data, background, signal=truth, seed=seed)
+    scores = hf.score(trees(), data, background, signal=further, seed=seed)
     tried = [
         validate(method(), trees(), data, WINDOWS, seed=seed, training=number) for number in range(TRAININGS)
     ]
@@ -82,7 +82,7 @@ def search(data: Sample, seed: int, truth: Sample | None = None) -> tuple[list[C
         expected, error = cut.spectrum.expected_in_signal()
         factor, _ = cut.spectrum.sideband_factor()
         true = true_error = unseen = np.nan
-        if scores.signal is not None and cut.threshold is not None:
+        if truth and scores.signal is not None and cut.threshold is not None:
             true, true_error, unseen = _truth(scores.signal, scores.validation, data, cut.threshold)
         z = hf.stats.bump_hunt(cut.spectrum, calculator="asymptotic", limits=False).z
         numbers.append((expected, error, true, true_error, factor, unseen, float(z or 0.0)))
@@ -113,14 +113,14 @@ def experiment(path: Path, number: int) -> Found:
     part = slice((number % PARTS) * EVENTS, (number % PARTS + 1) * EVENTS)
     data = everything.select(np.sort(order[part]))
     truth = everything.select(np.delete(order, part))
-    return search(data.without_truth(), 1000 * (number + 1), truth.without_truth())[1]
+    return search(data.without_truth(), 1000 * (number + 1), truth.without_truth(), truth=True)[1]
 
 
 def demo(seed: int) -> tuple[Found, str]:
     """Search in the bundled sample, and return the workspace of the tightest cut as text."""
     read = {name: hf.features(hf.read(DEMO / f"{name}.h5", "lhco"), FEATURES) for name in ("data", "signal")}
     data, signal = inject(read["signal"], read["data"], INJECTED, DRAW)
-    found, numbers = search(data.without_truth(), seed, signal.without_truth())
+    found, numbers = search(data.without_truth(), seed, signal.without_truth(), truth=False)
     template = hf.stats.SignalTemplate.of(found[-1].signal, found[-1].spectrum.edges)
     return numbers, json.dumps(hf.stats.workspace(found[-1].spectrum, template))
 
@@ -169,6 +169,7 @@ def truth(found: list[Found]) -> dict[str, tuple[float, float, str]]:
 def seeds(found: list[Found]) -> dict[str, tuple[float, float, str]]:
     """Print how far error and Z of the bundled search move with the seed, and return the case."""
     print(f"\n{len(found)} seeds of the bundled search")
+    case: dict[str, tuple[float, float, str]] = {}
     print("eps_B   n_exp        error: least  median  largest  ratio    Z: least  median  largest")
     for place, efficiency in enumerate(EFFICIENCIES):
         expected, error, z = (
