@@ -84,9 +84,14 @@ def search(data: Sample, seed: int, further: Sample, *, truth: bool) -> tuple[li
         true = true_error = unseen = np.nan
         if truth and scores.signal is not None and cut.threshold is not None:
             true, true_error, unseen = _truth(scores.signal, scores.validation, data, cut.threshold)
-        z = hf.stats.bump_hunt(cut.spectrum, calculator="asymptotic", limits=False).z
+        shape = None if truth or not cut.signal_passes else _template(cut)
+        z = hf.stats.bump_hunt(cut.spectrum, shape, calculator="asymptotic", limits=False).z
         numbers.append((expected, error, true, true_error, factor, unseen, float(z or 0.0)))
     return found, Found(*(list(column) for column in zip(*numbers, strict=True)))
+
+
+def _template(cut: Cut) -> hf.stats.SignalTemplate:
+    return hf.stats.SignalTemplate.of(cut.signal, cut.spectrum.edges)
 
 
 def _truth(unseen: Scored, template: Scored, data: Sample, threshold: float) -> tuple[float, float, float]:
@@ -121,8 +126,7 @@ def demo(seed: int) -> tuple[Found, str]:
     read = {name: hf.features(hf.read(DEMO / f"{name}.h5", "lhco"), FEATURES) for name in ("data", "signal")}
     data, signal = inject(read["signal"], read["data"], INJECTED, DRAW)
     found, numbers = search(data.without_truth(), seed, signal.without_truth(), truth=False)
-    template = hf.stats.SignalTemplate.of(found[-1].signal, found[-1].spectrum.edges)
-    return numbers, json.dumps(hf.stats.workspace(found[-1].spectrum, template))
+    return numbers, json.dumps(hf.stats.workspace(found[-1].spectrum, _template(found[-1])))
 
 
 def limit(workspace: str, seed: int) -> tuple[float, float]:
