@@ -85,6 +85,6 @@ def test_a_template_apart_from_the_data(data, toy):
     assert np.bincount(one.validation).tolist() == [67, 67, 66]
     assert np.array_equal(one.template, again.template)
     assert not np.array_equal(one.validation, other.validation)
-    kept = one.without(np.arange(100) < 10)
+    kept = one.keeping(np.arange(100) < 10)
     assert np.array_equal(kept.template, one.template[:10])
     assert (kept.count, kept.data is one.data, kept.validation is one.validation) == (3, True, True)
