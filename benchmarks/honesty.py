@@ -18,11 +18,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -34,6 +35,7 @@ from hepflow.stats import open_workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.toy_limits import upper_limit_toys
 
+T = TypeVar("T")
 FEATURES = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 WINDOWS = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4500)])
 EFFICIENCIES = (0.1, 0.01, 0.001)
@@ -141,7 +143,7 @@ def modes(limits: Sequence[float], errors: Sequence[float]) -> int:
     return 1 + int(np.sum(np.diff(np.sort(limits)) > 3 * np.median(errors)))
 
 
-def in_processes(call, arguments: Sequence[tuple], title: str) -> list:  # type: ignore[no-untyped-def, type-arg]
+def in_processes(call: Callable[..., T], arguments: Sequence[tuple[Any, ...]], title: str) -> list[T]:
     """Return the results of calls, two at a time, each in one thread."""
     os.environ["OMP_NUM_THREADS"] = "1"
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:

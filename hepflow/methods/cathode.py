@@ -11,13 +11,12 @@ import numpy as np
 from hepflow.classifiers import Folds
 from hepflow.flows.density import Density, fit_apart, spline_density
 from hepflow.methods.background import Background
-from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data
+from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data, examples_of
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray, Sample
 from hepflow.smooth import SQRT_S, SmoothFit
 
-EXAMPLES = 4.0  # template events that a classifier learns from, for each of the data that it learns from
 # template events where the likelihood of each has its price
 FEWER = {"oversampling": 8.0, "validation_oversampling": 2.0}
 
@@ -182,8 +181,7 @@ class Cathode:
         self, smooth: SmoothFit, windows: Windows, folds: int, seed: int, random: np.random.Generator
     ) -> Examples:
         """Draw what the classifier of each fold learns from, by the flows of that fold."""
-        learned = (1 - 1 / folds) * smooth.yield_in(*windows.signal)[0]
-        fold = np.repeat(np.arange(folds), round(EXAMPLES * learned))
+        fold = np.repeat(np.arange(folds), examples_of(smooth.yield_in(*windows.signal)[0], folds))
         mass = smooth.draw_masses(*windows.signal, len(fold), random)
         features = self._sample(mass, fold, seed)
         return Examples(Sample(mass, features, self.densities[0].names), fold)

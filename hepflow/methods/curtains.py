@@ -15,8 +15,7 @@ from hepflow.flows.density import Density, fit_apart, spline_density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport, transport_apart
 from hepflow.methods.background import Background, second
-from hepflow.methods.cathode import EXAMPLES
-from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data
+from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data, examples_of
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray, Sample
@@ -143,8 +142,8 @@ class Curtains:
             own = made_for == fold
             features[own] = _carry(carrier, events.select(of == fold), mass[own], windows, random)
             replica[own] = fold * self.base.members + carrier.member_of(int(own.sum()))
-            learned = (1 - 1 / folds) * smooth.yield_in(*windows.signal)[0]
-            at = smooth.draw_masses(*windows.signal, round(EXAMPLES * learned), random)
+            wanted = examples_of(smooth.yield_in(*windows.signal)[0], folds)
+            at = smooth.draw_masses(*windows.signal, wanted, random)
             others = _carry(carrier, events.select(of != fold), at, windows, random)
             taught.append(Sample(at, others, data.names))
             example_of.append(np.full(len(at), fold))

@@ -14,6 +14,7 @@ from hepflow.regions import Windows
 from hepflow.sample import Sample
 
 FOLDS = 5
+EXAMPLES = 4.0  # template events that a classifier learns from, for each of the data that it learns from
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,11 @@ class EventFolds:
     def at_random(cls, count: int, data: Folds, template: int, validation: int, seed: int) -> Self:
         """Deal template events, `template` and `validation` many, that have nothing to do with the data."""
         return cls(count, data, deal(template, count, seed + 1), deal(validation, count, seed + 4))
+
+
+def examples_of(expected: float, folds: int) -> int:
+    """Return how many examples the classifier of a fold learns from, where so many events are expected in all."""
+    return round(EXAMPLES * (1 - 1 / folds) * expected)
 
 
 def deal_data(data: Sample, windows: Windows, folds: int, seed: int) -> Folds:

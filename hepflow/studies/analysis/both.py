@@ -59,9 +59,8 @@ def backgrounds(cut: Cut, signal: SignalTemplate | None, fit: Fit, *, both: bool
     spectrum = cut.spectrum.blinded() if fit.blind else cut.spectrum
     if fit.background == TEMPLATE and not both:
         return Backgrounds(TEMPLATE, spectrum)
-    template = (
-        cut.uncorrected.blinded() if fit.blind else cut.uncorrected
-    )  # what trials say is no shape of m_jj
+    # the correction raises the signal region alone, which would look like sculpting
+    template = cut.uncorrected.blinded() if fit.blind else cut.uncorrected
     training = [mode for name, mode in template.modes.items() if name.startswith(TRAINING)]
     smooth = smooth_behind_cut(
         template, signal, sculpting_p=cut.sculpting_p, template_modes=training, sqrt_s=fit.sqrt_s

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hepflow.config import Config, methods
-from hepflow.methods.cathode import EXAMPLES
+from hepflow.methods.folds import EXAMPLES
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import enough_simulation
