@@ -9,7 +9,7 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
 from hepflow.methods import Cathode, deal_data, fit_sidebands
-from hepflow.methods.cathode import EXAMPLES
+from hepflow.methods.folds import EXAMPLES
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.training import TrainingPlan

@@ -9,8 +9,8 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, Transport, spline_autoregressive, spline_coupling
 from hepflow.flows.latents import Latents
-from hepflow.methods.cathode import EXAMPLES
 from hepflow.methods.curtains import Curtains
+from hepflow.methods.folds import EXAMPLES
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection.closure import closure
