@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 
 import click
@@ -59,8 +58,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
     """
     if debug:
         os.environ["HEPFLOW_DEBUG"] = "1"
-    console.start_logging("DEBUG" if verbose else "WARNING" if quiet else "INFO")
-    console.show_warnings()
+    context.with_resource(console.messages("DEBUG" if verbose else "WARNING" if quiet else "INFO"))
     if quiet:
         context.with_resource(without_bars())
 
@@ -78,11 +76,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    with warnings.catch_warnings():  # which puts back what `console.show_warnings` changes
-        return _with_exit_code(arguments)
-
-
-def _with_exit_code(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="hepflow", standalone_mode=False)
         return result if isinstance(result, int) else 0

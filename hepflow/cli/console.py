@@ -40,16 +40,9 @@ class _BesideBars(logging.Handler):
             tqdm.tqdm.write(message, file=sys.stderr)
 
 
-def start_logging(level: str) -> None:
-    """Show the messages of hepflow from this level up on standard error."""
-    logger = logging.getLogger("hepflow")
-    logger.handlers = [handler for handler in logger.handlers if not isinstance(handler, _BesideBars)]
-    logger.addHandler(_BesideBars())
-    logger.setLevel(level)
-
-
-def show_warnings() -> None:
-    """Let Python's warnings read as hepflow's messages do, without file and line."""
+@contextmanager
+def messages(level: str) -> Iterator[None]:
+    """Show the messages of hepflow from this level up on standard error, and Python's warnings as such messages."""
 
     def show(
         message: Warning | str,
@@ -58,10 +51,20 @@ def show_warnings() -> None:
         lineno: int,
         file: TextIO | None = None,
         line: str | None = None,
-    ) -> None:
-        logging.getLogger("hepflow").warning(str(message))
+    ) -> None:  # without file and line
+        logger.warning(str(message))
 
+    logger, handler = logging.getLogger("hepflow"), _BesideBars()
+    shown, level_before = warnings.showwarning, logger.level
     warnings.showwarning = show
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level_before)
+        warnings.showwarning = shown
 
 
 def example(*lines: str) -> str:

@@ -407,9 +407,10 @@ def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
         return []
 
     monkeypatch.setattr("hepflow.studies.search.check.check", check)
-    shown = warnings.showwarning
+    logger = logging.getLogger("hepflow")
+    before = warnings.showwarning, logger.handlers[:], logger.level
     assert hepflow("check", config)[2] == "warning: take care\n"
-    assert warnings.showwarning is shown
+    assert (warnings.showwarning, logger.handlers, logger.level) == before
 
 
 def test_stages_are_those_of_the_search():
