@@ -2,10 +2,12 @@
 
     python benchmarks/honesty.py --experiments 40 --seeds 10 --json honesty.json
 
-makes three measurements, on two processes, and prints a table of each:
+makes four measurements, on two processes, and prints a table of each:
 
 - the truth: searches in disjoint parts of generated dijets without signal (`--data`, a file like the bundled one,
   with several times its events), against all other events of that file, which no part of the search saw;
+- the coverage: the same searches with the bundled signal injected, as often as in the bundled sample and twice as
+  often, and how often the upper limits lie above what was injected (without signal they always do);
 - the seeds: the bundled search with other seeds of its trainings, and how far its error and Z then move;
 - the limits: the observed limit of its tightest cut from toys, with other seeds of the toys.
 
@@ -29,7 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 import hepflow as hf
-from hepflow.sample import Sample, inject
+from hepflow.sample import FloatArray, Sample, inject
 from hepflow.selection import Cut, Scored, cuts, validate
 from hepflow.stats import open_workspace
 from hepflow.stats.profile import Profile
@@ -43,6 +45,7 @@ PARTS, EVENTS = 5, 54_000  # of the file with generated dijets: how many, and ho
 DEMO = Path(hf.__file__).with_name("demo")
 INJECTED, DRAW = 250, 7  # as in the bundled configuration
 TRAININGS = 2
+STRENGTHS = (1, 2)  # of the injected signal, for the coverage of limits
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ def search(data: Sample, seed: int, further: Sample, *, truth: bool) -> tuple[li
 
 
 def _template(cut: Cut) -> hf.stats.SignalTemplate:
+    assert cut.signal is not None
     return hf.stats.SignalTemplate.of(cut.signal, cut.spectrum.edges)
 
 
@@ -109,18 +113,32 @@ def _truth(unseen: Scored, template: Scored, data: Sample, threshold: float) -> 
     )
 
 
-def experiment(path: Path, number: int) -> Found:
-    """Search in one part of generated dijets without signal."""
+def part(path: Path, number: int) -> tuple[Sample, Sample]:
+    """Return one part of generated dijets without signal, and all other events."""
     everything = hf.features(hf.read(path, "lhco"), FEATURES).window(*WINDOWS.range)
     if len(everything) < (PARTS + 1) * EVENTS // 2:
         raise SystemExit(
             f"{path}: {len(everything):,} events in the regions are too few to have a truth beside them"
         )
     order = np.random.default_rng(99).permutation(len(everything))
-    part = slice((number % PARTS) * EVENTS, (number % PARTS + 1) * EVENTS)
-    data = everything.select(np.sort(order[part]))
-    truth = everything.select(np.delete(order, part))
-    return search(data.without_truth(), 1000 * (number + 1), truth.without_truth(), truth=True)[1]
+    taken = slice((number % PARTS) * EVENTS, (number % PARTS + 1) * EVENTS)
+    data = everything.select(np.sort(order[taken]))
+    return data.without_truth(), everything.select(np.delete(order, taken)).without_truth()
+
+
+def experiment(path: Path, number: int) -> Found:
+    """Search in one part of generated dijets without signal."""
+    data, truth = part(path, number)
+    return search(data, 1000 * (number + 1), truth, truth=True)[1]
+
+
+def coverage(path: Path, number: int, strength: int) -> list[float]:
+    """Return the observed limits behind the cuts over what was injected, so many times that of the bundled sample."""
+    read = hf.features(hf.read(DEMO / "signal.h5", "lhco"), FEATURES)
+    data, signal = inject(read, part(path, number)[0], strength * INJECTED, DRAW + number)
+    found, _ = search(data.without_truth(), 1000 * (number + 1), signal.without_truth(), truth=False)
+    hunts = (hf.stats.bump_hunt(cut.spectrum, _template(cut), calculator="asymptotic") for cut in found)
+    return [float(one.mu_up_obs if one.mu_up_obs is not None else np.nan) for one in hunts]
 
 
 def demo(seed: int) -> tuple[Found, str]:
@@ -138,7 +156,7 @@ def limit(workspace: str, seed: int) -> tuple[float, float]:
     return found.observed, found.errors[0]
 
 
-def modes(limits: Sequence[float], errors: Sequence[float]) -> int:
+def modes(limits: FloatArray, errors: FloatArray) -> int:
     """Return into how many groups limits fall, between which there is more room than three errors."""
     return 1 + int(np.sum(np.diff(np.sort(limits)) > 3 * np.median(errors)))
 
@@ -170,6 +188,13 @@ def truth(found: list[Found]) -> dict[str, tuple[float, float, str]]:
         if efficiency == 0.01:
             cases["truth_pull_mean_0.01"] = (float(pulls.mean()), 0.3, "errors")
     return cases
+
+
+def covered(strength: int, found: list[list[float]]) -> None:
+    """Print how often limits lie above what was injected."""
+    above = np.mean(np.array(found) >= 1.0, axis=0)
+    shares = ", ".join(f"{one:.3f} at {cut:g}" for one, cut in zip(above, EFFICIENCIES, strict=True))
+    print(f"\n{len(found)} searches, {strength * INJECTED} injected: limits at 95 % above that: {shares}")
 
 
 def seeds(found: list[Found]) -> dict[str, tuple[float, float, str]]:
@@ -207,17 +232,21 @@ def main() -> None:
     shared = Path(os.environ.get("HEPFLOW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=shared / "pythia" / "data.h5", help="generated dijets")
     parser.add_argument("--experiments", type=int, default=40)
+    parser.add_argument("--injected", type=int, default=40, help="searches with signal, of each strength")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--limits", type=int, default=20)
     parser.add_argument("--quick", action="store_true", help="fewer of each: ten minutes of two cores")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.quick:
-        options.experiments, options.seeds, options.limits = 4, 3, 8
+        options.experiments, options.injected, options.seeds, options.limits = 4, 0, 3, 8
     cases: dict[str, tuple[float, float, str]] = {}
     if options.data.is_file():
         arguments = [(options.data, number) for number in range(options.experiments)]
         cases |= truth(in_processes(experiment, arguments, "truth"))
+        for strength in STRENGTHS if options.injected else ():
+            injected = [(options.data, number, strength) for number in range(options.injected)]
+            covered(strength, in_processes(coverage, injected, "coverage"))
     else:
         print(f"{options.data}: no such file; the truth is left out")
     searched = in_processes(demo, [(seed,) for seed in range(1, options.seeds + 1)], "seeds")

@@ -21,6 +21,11 @@ class Column:
         """Return the number of one method; None where it has none."""
         return (summary.relative if self.relative else summary.mean).get(self.quantity)
 
+    def doubted(self, summary: Summary) -> bool:
+        """Return whether the number rests on a fit behind a cut that failed a check."""
+        what, _, cut = self.quantity.partition(" at ")
+        return what in ("z", "pull") and float(cut) in summary.doubted
+
 
 def columns(summaries: Sequence[Summary]) -> list[Column]:
     """Return the columns for the methods at one injection; those that no method has a number for are left out.

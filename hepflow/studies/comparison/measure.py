@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hepflow import verdicts
 from hepflow.catalogue import method_title
 from hepflow.classifiers import calibrate
 from hepflow.config.blocks import Fit
@@ -13,7 +14,8 @@ from hepflow.results import cut_name
 from hepflow.sample import Sample
 from hepflow.selection import Cut, Scores, Truth, Validation, closure_by_band, cuts, inclusive, metrics
 from hepflow.stats import BumpHunt
-from hepflow.studies.analysis.fits import hunt
+from hepflow.studies.analysis.fits import Fitted, hunt
+from hepflow.studies.analysis.verdicts import of_fit
 from hepflow.studies.comparison.record import Estimate, MethodCut, MethodResult
 
 POINTS = 80  # of a ROC curve
@@ -22,7 +24,7 @@ POINTS = 80  # of a ROC curve
 def measure(
     method: str,
     scores: Scores,
-    validation: Validation | None,
+    tried: Sequence[Validation],
     *,
     fit: Fit,
     cuts_at: Sequence[float],
@@ -38,8 +40,8 @@ def measure(
     ----------
     method
         Its name in a table of methods.
-    scores, validation
-        Of the data, and of the validation bands; None without any.
+    scores, tried
+        Of the data, and of each trial in the validation bands.
     fit, cuts_at
         How spectra are fitted, and the background efficiencies of the cuts before that.
     uses_truth, injected, seed, seconds
@@ -50,12 +52,15 @@ def measure(
     truth = Truth.of(scores)
     label = scores.data.sample.label
     made, met = [], list(problems)
+    smooth = scores.background.smooth
+    judged = [verdicts.sideband_fit(smooth.chi2, smooth.ndf, smooth.p_value)]
     everything = inclusive(_all_data(scores), scores.background, bin_width=fit.bin_width)
     for efficiency in cuts_at:
         try:
-            (cut,) = cuts(scores, [efficiency], fit.bin_width, () if validation is None else (validation,))
+            (cut,) = cuts(scores, [efficiency], fit.bin_width, tried)
             found = hunt(cut, fit, seed)
             made.append(_cut(found, cut, everything if injected == 0 else None, truth))
+            judged += of_fit(Fitted(cut, found))
             met += [f"{cut_name(efficiency)}: {problem}" for problem in found.problems]
         except (InputError, FitError) as error:  # of one cut: the others go on
             met.append(str(error))
@@ -79,6 +84,7 @@ def measure(
         signal_efficiency=() if curve is None else tuple(curve[1].tolist()),
         seconds=round(seconds, 1),
         problems=tuple(met),
+        verdicts=tuple(judged),
     )
 
 

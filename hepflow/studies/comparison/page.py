@@ -9,12 +9,12 @@ from pathlib import Path
 from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Listing, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
-from hepflow.studies.comparison.columns import columns
+from hepflow.studies.comparison.columns import Column, columns
 from hepflow.studies.comparison.figures import figures
 from hepflow.studies.comparison.record import Comparison, Estimate
 from hepflow.studies.comparison.summary import Summary
 
-TRUTH = "*"
+TRUTH, DOUBTED = "*", "!"
 CAPTIONS = {  # kind of figure -> what it shows
     "sic_curves": "Significance improvement against the efficiencies of background and signal, mean over seeds",
     "sic_by_method": "Significance improvement at fixed background efficiencies, and its largest",
@@ -49,7 +49,7 @@ def page(folder: Path) -> Page:
         about=f"Comparison of {len(methods)} methods, signal region "
         f"{numbers.window(comparison.regions['signal'])}",
         sections=(
-            Section.of("found", "What was found", *_tables(comparison), _reference(summaries)),
+            Section.of("found", "What was found", *_tables(comparison), _marks(summaries)),
             Section.of("sic", "Significance improvement", shown("sic_by_method", "sic_curves")),
             Section.of("injection", "Against the signal in the data", shown("injection_scan")),
             Section.of("closure", "Closure", *_closures(comparison), shown("closure_bands")),
@@ -98,6 +98,10 @@ def _number(found: Estimate | None) -> str:
     return numbers.MISSING if found is None else numbers.measured(found.value, found.error)
 
 
+def _cell(column: Column, one: Summary) -> str:
+    return _number(column.of(one)) + (DOUBTED if column.doubted(one) else "")
+
+
 def _title(one: Summary) -> str:
     return one.title + (TRUTH if one.uses_truth else "")
 
@@ -113,16 +117,20 @@ def _over_methods(same: list[Summary], injected: int) -> Table:
     return Table(
         caption=f"{numbers.count(injected)} signal events injected, {seeds} seed{'s' * (seeds != 1)}",
         headings=("Method", *(column.title for column in shown)),
-        rows=tuple((_title(one), *(_number(column.of(one)) for column in shown)) for one in same),
+        rows=tuple((_title(one), *(_cell(column, one) for column in shown)) for one in same),
         note="Mean and standard error over seeds."
         if seeds > 1
         else "Errors are statistical, of the evaluation.",
     )
 
 
-def _reference(summaries: tuple[Summary, ...]) -> Text | None:
-    told = any(one.uses_truth for one in summaries)
-    return Text(f"{TRUTH} looks at truth labels: a reference, not a search.") if told else None
+def _marks(summaries: tuple[Summary, ...]) -> Text | None:
+    """Return what the marks in the tables mean, where there are any."""
+    told = [f"{TRUTH} looks at truth labels: a reference, not a search."] * any(
+        one.uses_truth for one in summaries
+    )
+    told += [f"{DOUBTED} failed a check: not to be trusted."] * any(one.doubted for one in summaries)
+    return Text(" ".join(told)) if told else None
 
 
 def _closures(comparison: Comparison) -> list[Table]:
@@ -143,7 +151,12 @@ def _closures(comparison: Comparison) -> list[Table]:
 
 
 def _warnings(comparison: Comparison) -> list[str]:
-    return [
+    failed = [
+        f"{one.title}, seed {one.seed}, {one.injected} injected: {verdict.sentence.replace('+-', '±')}"
+        for one in comparison.results
+        for verdict in one.failed
+    ]
+    return failed + [
         f"{one.title}, seed {one.seed}, {one.injected} injected: {note}"
         for one in comparison.results
         for note in (*one.problems, *one.warnings)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from hepflow.records import Record
+from hepflow.verdicts import Verdict
 
 if TYPE_CHECKING:
     from hepflow.sample import FloatArray
@@ -100,6 +101,8 @@ class MethodResult:
         That the method and its classifiers took.
     warnings, problems
         What to know, and what could not be computed.
+    verdicts
+        Whether what its numbers rest on can be trusted.
     """
 
     method: str
@@ -121,6 +124,18 @@ class MethodResult:
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The verdicts that did not pass."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    @property
+    def doubted(self) -> tuple[float, ...]:
+        """The background efficiencies of the cuts that failed a check, or rest on one that did."""
+        cuts = (cut.background_efficiency for cut in self.cuts)
+        return tuple(cut for cut in cuts if any(verdict.concerns(cut) for verdict in self.failed))
 
     def quantities(self) -> dict[str, Estimate]:
         """Return every number that seeds are averaged over, by name: ``max_sic``, ``z at 0.001``, ``closure SR``."""
@@ -215,6 +230,16 @@ class Comparison(Record):
     def injections(self) -> tuple[int, ...]:
         """Numbers of injected events, from small to large."""
         return tuple(sorted({one.injected for one in self.results}))
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The methods that failed checks, on which data set, and which."""
+        return tuple(
+            f"{one.title}, seed {one.seed}, {one.injected} injected: "
+            f"{', '.join(verdict.name for verdict in one.failed)}"
+            for one in self.results
+            if one.failed
+        )
 
     def summary(self) -> tuple[Summary, ...]:
         """Return mean and error over seeds of every method at every injection, methods in the order they were run."""

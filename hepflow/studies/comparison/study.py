@@ -185,9 +185,11 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
         "folds": config.classifier.folds,
         "seed": draw.seed,
     }
-    parts = (SCORES, VALIDATION) if config.regions.validated else (SCORES,)
-    for part in parts:
-        task = {**common, "part": part}
+    trials = range(config.regions.validation.trainings) if config.regions.validated else ()
+    parts: dict[str, int | None] = {SCORES: None, **{f"{VALIDATION}/{trial}": trial for trial in trials}}
+    for part, trial in parts.items():
+        stage = part.partition("/")[0]
+        task = {**common, "trial": trial}
         for density in dict.fromkeys(shared.values()):
             first = chosen[next(name for name in shared if shared[name] == density)]
             assert isinstance(first, Splines)
@@ -202,14 +204,14 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
                 failing=Failing.KEPT,  # which the methods will say of themselves
             )
         for name, method in chosen.items():
-            if (name, part) == ("supervised", VALIDATION):  # which knows no signal there
+            if name == "supervised" and trial is not None:  # which knows no signal there
                 continue
             row = METHODS[method.name]
             trained = {"density": f"{at}/{shared[name]}/{part}"} if name in shared else {}
             given = by_name(SAMPLES) if row.needs_simulation or row.needs_truth else {}
             yield Step(
                 f"{at}/{name}/{part}",
-                part,
+                stage,
                 f"{ROOM}.work:{'supervised_scores' if name == 'supervised' else 'scores'}",
                 {
                     **task,
@@ -225,7 +227,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
         if len(searches) > 1:
             yield Step(
                 f"{at}/{COMBINATION}/{part}",
-                part,
+                stage,
                 f"{ROOM}.work:combination",
                 {**task, "oversampling": config.compare.oversampling},
                 {**here, **{name: f"{at}/{name}/{part}" for name in searches}},
@@ -236,7 +238,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
         fit = {**fit, "calculator": "asymptotic"}
     names = [*chosen, COMBINATION] if len(searches) > 1 else list(chosen)
     for name in names:
-        tried = [part for part in parts if (name, part) != ("supervised", VALIDATION)]
+        tried = [part for part, trial in parts.items() if name != "supervised" or trial is None]
         measured = {
             "method": name,
             "uses_truth": name in chosen and METHODS[chosen[name].name].needs_truth,

@@ -33,6 +33,8 @@ class Summary:
         error; for a single one the statistical error.
     relative
         The same of its ratio to the idealized detector on the same data set, for significance improvements.
+    doubted
+        The background efficiencies of the cuts that failed a check on any data set.
     """
 
     method: str
@@ -42,6 +44,7 @@ class Summary:
     seeds: int
     mean: Mapping[str, Estimate]
     relative: Mapping[str, Estimate]
+    doubted: frozenset[float] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,7 @@ def _summary(
         seeds=len(results),
         mean={name: _mean(estimates) for name, estimates in measured.items()},
         relative={name: _mean(estimates) for name, estimates in relative.items()},
+        doubted=frozenset(cut for one in results for cut in one.doubted),
     )
 
 

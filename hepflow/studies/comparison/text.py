@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from hepflow.text import aligned, with_error
 
 if TYPE_CHECKING:
-    from hepflow.studies.comparison.record import Comparison
+    from hepflow.studies.comparison.record import Comparison, Estimate
     from hepflow.studies.comparison.summary import Summary
 
-TRUTH = "*"
+TRUTH, DOUBTED = "*", "!"
 
 
 def text(comparison: Comparison) -> str:
@@ -23,6 +23,8 @@ def text(comparison: Comparison) -> str:
         seeds = max(one.seeds for one in same)
         lines += ["", f"{injected} signal events injected, {seeds} seed{'s' if seeds > 1 else ''}"]
         lines += aligned(_rows(same))
+    if comparison.failed:
+        lines += [f"{DOUBTED} failed a check:", *(f"- {one}" for one in comparison.failed)]
     if any(one.uses_truth for one in summaries):
         lines += [f"{TRUTH} looks at truth labels: a reference, not a search"]
     lines += [
@@ -40,7 +42,10 @@ def _rows(summaries: list[Summary]) -> list[list[str]]:
     shown = columns(summaries)
     rows = [["method", *(column.title for column in shown)]]
     for one in summaries:
-        estimates = [column.of(one) for column in shown]
-        cells = ["-" if found is None else with_error(found.value, found.error) for found in estimates]
+        cells = [_cell(column.of(one), column.doubted(one)) for column in shown]
         rows.append([one.title + (TRUTH if one.uses_truth else ""), *cells])
     return rows
+
+
+def _cell(found: Estimate | None, doubted: bool) -> str:
+    return "-" if found is None else with_error(found.value, found.error) + (DOUBTED if doubted else "")

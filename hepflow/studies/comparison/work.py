@@ -25,7 +25,7 @@ from hepflow.selection import (
     selection_overlap,
     supervised,
 )
-from hepflow.selection.validation import BANDS_SEED
+from hepflow.selection.validation import BANDS_SEED, NEXT_SEED
 from hepflow.studies.analysis.background import load_background, method_of, save_background, windows_of
 from hepflow.studies.analysis.scores import ScoreResult, classifier_of, load_scores, save_scores
 from hepflow.studies.comparison.measure import failed, measure
@@ -34,7 +34,6 @@ from hepflow.version import versions
 
 CLASSIFIERS, DENSITY = "classifiers.safetensors", "density.safetensors"
 RESULT, AGREEMENT = "result.json", "agreement.json"
-VALIDATION = "validation"
 Task = tuple[Sample, Sample | None, Windows, int]
 
 
@@ -54,14 +53,15 @@ def events(job: Job) -> tuple[Sample, Sample | None]:
 def _task(job: Job) -> Task:
     """Return data, signal, regions and seed of the search, or of its trial in the validation bands."""
     (data, signal), windows, seed = job["features"], windows_of(job.settings), job.settings["seed"]
-    if job.settings["part"] != VALIDATION:
+    trial = job.settings["trial"]
+    if trial is None:
         return data, signal, windows, seed
     outside = data.select(~windows.in_signal(data.mass))
     return (
         outside,
         None,
         windows.validation(job.settings["regions"]["validation"]["width"]),
-        seed + BANDS_SEED,
+        seed + BANDS_SEED + NEXT_SEED * trial,
     )
 
 
@@ -128,7 +128,7 @@ def _background(job: Job, data: Sample, windows: Windows, seed: int) -> Backgrou
         seed=seed,
         checkpoint=checkpoint,
     )
-    if job.settings["part"] == VALIDATION:
+    if job.settings["trial"] is not None:
         background = background.without(windows_of(job.settings).signal)
     return background
 
@@ -156,14 +156,14 @@ def result(job: Job) -> MethodResult:
     about = {name: settings[name] for name in ("uses_truth", "injected", "seed")}
     if reason is not None:
         return failed(settings["method"], reason, **about)
-    tried: Validation | None = None
-    problems: tuple[str, ...] = ()
-    if VALIDATION in job:
-        unsaid = job.failure(VALIDATION)
+    tried: list[Validation] = []
+    problems: dict[str, None] = {}  # a failure that all trials share is told once
+    for trial in (name for name in job if name != "scores"):
+        unsaid = job.failure(trial)
         if unsaid is None:
-            tried = Validation.of(job[VALIDATION].scores)
+            tried.append(Validation.of(job[trial].scores))
         else:
-            problems = (f"validation bands: {unsaid}",)
+            problems[f"validation bands: {unsaid}"] = None
     return measure(
         settings["method"],
         job["scores"].scores,
@@ -171,7 +171,7 @@ def result(job: Job) -> MethodResult:
         fit=Fit(**settings["fit"]),
         cuts_at=settings["cuts"],
         seconds=sum(job.seconds(part) for part in job),
-        problems=problems,
+        problems=tuple(problems),
         **about,
     )
 

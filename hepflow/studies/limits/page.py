@@ -8,12 +8,14 @@ from pathlib import Path
 
 from hepflow.catalogue import method_title
 from hepflow.report import numbers, origin, paper
-from hepflow.report.blocks import Block, Fact, Facts, Listing, Page, Section, Text
+from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name
 from hepflow.studies.limits.figures import figures
 from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 from hepflow.studies.limits.tables import bands, beside, efficiency, observed, over, passing, strengths
+
+FAILED = "Checks that failed"
 
 
 def page(folder: Path) -> Page:
@@ -33,12 +35,14 @@ def page(folder: Path) -> Page:
     drawn = {name: picture(figure, *_words(name, limits)) for name, figure in figures(limits)}
 
     shown = partial(gallery, drawn)
+    failed = tuple(verdict.sentence.replace("+-", "±") for verdict in limits.failed)
     problems = (*limits.problems, *(f"{cut_name(cut)}: {one}" for cut in limits.cuts for one in cut.problems))
     return Page(
         title=limits.name,
         about=f"{method_title(limits.method)}, limits with retraining, signal region "
         f"{numbers.window(limits.signal)}, seed {limits.seed}",
         sections=(
+            Section.of("failed", FAILED, Notes(failed, grave=True) if failed else None),
             Section.of("found", "What was found", *_found(limits), beside(limits), shown("limits")),
             Section.of("limits", "Limits", strengths(limits), bands(limits), passing(limits)),
             Section.of("efficiency", "Signal efficiency", efficiency(limits), shown("efficiency")),
@@ -46,6 +50,7 @@ def page(folder: Path) -> Page:
             Section.warnings(problems),
             origin.section(limits, folder, limits.seed),
             Section.of("paper", "To paste in a paper", *_paper(limits, folder)),
+            Section.of("again", f"{FAILED}, once more", Notes(failed) if failed else None),
         ),
     )
 
@@ -76,8 +81,8 @@ def _words(name: str, limits: RetrainedLimits) -> tuple[str, str]:
 
 
 def _best(limits: RetrainedLimits) -> CutLimits | None:
-    """Return the cut with the strongest expected limit, so that no data choose it."""
-    found = [(cut.expected[2], cut) for cut in limits.cuts]
+    """Return the cut with the strongest expected limit of those that passed their checks; no data choose it."""
+    found = [(cut.expected[2], cut) for cut in limits.cuts if not limits.doubts(cut)]
     return min(((n, cut) for n, cut in found if n is not None), key=lambda one: one[0], default=(0, None))[1]
 
 
@@ -85,7 +90,10 @@ def _found(limits: RetrainedLimits) -> list[Block]:
     """Return the strongest limit, beside that without retraining."""
     best = _best(limits)
     if best is None:
-        return [Text("No expected limit could be set; the section on warnings and problems says why.")]
+        where = " behind a cut that passed its checks" if limits.failed else ""
+        return [
+            Text(f"No expected limit could be set{where}; the section on warnings and problems says why.")
+        ]
     level, median = numbers.percent(limits.level), best.expected[2]
     spread = numbers.between(best.expected[1], best.expected[3])
     facts = [Fact(f"Expected {level} CLs limit", numbers.plain(median), f"signal events; 68%: {spread}")]
@@ -140,9 +148,13 @@ def _latex(limits: RetrainedLimits, classifier: str | None) -> list[str]:
         rf"the whole analysis again with injected signal{paper.cite('limits')}, and interpolated in the limit.",
         rf"Limits are set at {level} with \textsc{{pyhf}}~\cite{{pyhf_joss,asymptotic_formulae}}.",
     ]
+    doubted = [paper.behind(cut) for cut in limits.cuts if limits.doubts(cut)]
+    claimed = (
+        [rf"\textbf{{No limit is claimed {', '.join(doubted)}, where checks failed.}}"] if doubted else []
+    )
     best = _best(limits)
     if best is None:
-        return [*lines, "No expected limit could be set."]
+        return [*lines, *claimed, "No expected limit could be set."]
     expected = paper.mathematical(numbers.plain(best.expected[2]))
     if best.observed is None:
         found = f"expected upper limit {paper.behind(best)} is {expected}"
@@ -150,6 +162,7 @@ def _latex(limits: RetrainedLimits, classifier: str | None) -> list[str]:
         seen = paper.mathematical(numbers.plain(best.observed))
         found = f"observed (expected) upper limit {paper.behind(best)} is {seen} ({expected})"
     lines.append(f"The {found} signal events before any selection.")
+    lines += claimed
     if limits.nominal:
         lines.append(
             rf"A signal strength of $\mu = 1$ stands for {paper.mathematical(numbers.count(limits.nominal))} of them."

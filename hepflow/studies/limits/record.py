@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hepflow.records import Record
+from hepflow.verdicts import Verdict
 
 Numbers = tuple[float, ...]
 Maybe = tuple[float | None, ...]  # None where there is no limit
@@ -94,6 +95,8 @@ class RetrainedLimits(Record):
         Whether data of the signal region were hidden behind the cuts: expected limits alone.
     problems
         Trainings that failed, and why.
+    verdicts
+        Whether what the fits of the data rest on can be trusted.
     """
 
     schema: ClassVar[str] = "hepflow-retrained-limits-1"
@@ -110,3 +113,13 @@ class RetrainedLimits(Record):
     cuts: tuple[CutLimits, ...]
     blind: bool = False
     problems: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Verdict, ...]:
+        """The verdicts that did not pass."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.passed)
+
+    def doubts(self, cut: CutLimits) -> bool:
+        """Return whether a failed verdict concerns a cut."""
+        return any(verdict.concerns(cut.background_efficiency) for verdict in self.failed)

@@ -144,6 +144,10 @@ class Limits(Study[Config, RetrainedLimits]):
         cuts = [f"eps_B {cut.background_efficiency:g}: {one}" for cut in record.cuts for one in cut.problems]
         return [*record.problems, *cuts]
 
+    def failed(self, record: RetrainedLimits) -> list[str]:
+        """Return the names of the verdicts that did not pass."""
+        return [verdict.name for verdict in record.failed]
+
 
 def default_injections(data: Sample, config: Config) -> tuple[int, ...]:
     """Return numbers of signal events around what a search can find: `DEFAULT` times the root of the data."""

@@ -10,10 +10,17 @@ from hepflow.report.blocks import Table
 from hepflow.report.texts import CUT, QUANTILES, cut_name
 from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 
+DOUBTED = " (failed a check)"
+
 
 def observed(cut: CutLimits, value: float | None, limits: RetrainedLimits) -> str:
     """Return an observed number of a cut, or that it is blinded."""
     return "blinded" if limits.blind and cut.passing_observed is None else numbers.plain(value)
+
+
+def name(cut: CutLimits, limits: RetrainedLimits) -> str:
+    """Return the name of a cut, marked where what it rests on failed a check."""
+    return cut_name(cut) + (DOUBTED if limits.doubts(cut) else "")
 
 
 def over(values: Sequence[float | None], unit: float) -> tuple[float | None, ...]:
@@ -49,7 +56,7 @@ def _compared(limits: RetrainedLimits, caption: str, unit: float) -> Table:
         ),
         rows=tuple(
             (
-                cut_name(cut),
+                name(cut, limits),
                 *cells(cut, cut.observed, cut.expected),
                 *cells(cut, cut.fixed_observed, cut.fixed_expected),
             )
@@ -78,7 +85,7 @@ def bands(limits: RetrainedLimits) -> Table:
     """Return the limits with both bands, and what the error of the efficiency makes of the observed one."""
     rows = tuple(
         (
-            cut_name(cut),
+            name(cut, limits),
             observed(cut, cut.observed, limits),
             numbers.between(*cut.observed_band),
             *map(numbers.plain, cut.expected),
@@ -96,7 +103,7 @@ def passing(limits: RetrainedLimits) -> Table:
     """Return the limits behind the cut, which know nothing of its efficiency."""
     rows = tuple(
         (
-            cut_name(cut),
+            name(cut, limits),
             observed(cut, cut.passing_observed, limits),
             *map(numbers.plain, cut.passing_expected),
         )
@@ -110,7 +117,7 @@ def efficiency(limits: RetrainedLimits) -> Table:
     """Return the efficiencies that were measured."""
     injected = sorted({one.injected for cut in limits.cuts for one in cut.points})
     measured = {
-        cut_name(cut): {one.injected: numbers.measured(one.value, one.error) for one in cut.points}
+        name(cut, limits): {one.injected: numbers.measured(one.value, one.error) for one in cut.points}
         for cut in limits.cuts
     }
     trainings = sorted({one.trainings for cut in limits.cuts for one in cut.points})
@@ -118,7 +125,7 @@ def efficiency(limits: RetrainedLimits) -> Table:
         caption="Signal efficiency against the signal events in the data",
         headings=(CUT, *(f"{numbers.count(events)} injected" for events in injected)),
         rows=tuple(
-            (name, *(at.get(events, numbers.MISSING) for events in injected)) for name, at in measured.items()
+            (one, *(at.get(events, numbers.MISSING) for events in injected)) for one, at in measured.items()
         ),
         note="Share of the signal events that were not injected; mean and error over "
         f"{' or '.join(map(str, trainings))} training{'s' * (trainings != [1])}.",

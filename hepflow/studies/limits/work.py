@@ -11,8 +11,10 @@ from hepflow.records import read_record, write_json
 from hepflow.sample import Sample, inject
 from hepflow.selection import signal_efficiency
 from hepflow.stats import mean_efficiency
+from hepflow.studies.analysis.verdicts import of_fit
 from hepflow.studies.limits.cut_limits import cut_limits
 from hepflow.studies.limits.record import EfficiencyPoint, RetrainedLimits
+from hepflow.verdicts import Verdict
 from hepflow.version import versions
 
 FILE = "efficiency.json"
@@ -54,11 +56,12 @@ def limits(job: Job) -> list[Path]:
             problems.append(f"{events} injected, training {number}: {reason}")
     if 0 not in found or len(found) < 2:
         raise InputError(f"no efficiency against injected signal can be measured: {problems[0]}")
-    cuts = []
+    cuts, verdicts = [], list[Verdict]()
     for fit, cut in settings["fits"].items():
         reason = job.failure(fit)
         if reason is None:
             cuts.append(cut_limits(cut, _points(found, cut), job[fit].hunt))
+            verdicts += of_fit(job[fit])
         else:
             problems.append(f"background efficiency {cut:g}: {reason}")
     signal = job["features"][1]
@@ -74,6 +77,7 @@ def limits(job: Job) -> list[Path]:
         cuts=tuple(cuts),
         blind=settings["blind"],
         problems=tuple(problems),
+        verdicts=tuple(verdicts),
     ).write(path)
     return [path]
 

@@ -53,7 +53,19 @@ def test_every_method_and_their_combination_at_every_injection(compared):
         assert set(one.closure) == {"SB1", "SR", "SB2"}
         assert all((cut.sculpting_p is not None) is (one.injected == 0) for cut in one.cuts)
         assert (one.method == "supervised") is (one.cuts[0].non_closure is None)
+        judged = {(verdict.check, verdict.background_efficiency) for verdict in one.verdicts}
+        assert ("sideband fit", None) in judged
+        assert (("non-closure", 0.03) in judged) is (one.method != "supervised")
     assert len(comparison.matrices) == 2 * 3
+
+
+def test_the_bands_are_tried_as_often_as_in_a_search(compared):
+    _, folder, config = compared
+    steps = STUDY.dry_run(config, folder)
+    tried = [
+        step.rpartition("/")[2] for step in steps if step.startswith("60-injected/seed-1/cathode/validation")
+    ]
+    assert tried == ["0", "1"]
 
 
 def test_injected_events_are_those_of_the_data(compared):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from hepflow import verdicts
 from hepflow.studies.comparison.figures import figures
 from hepflow.studies.show import write_report
 
@@ -54,6 +55,17 @@ def test_several_injections(page_of, comparison):
         "Closure AUC, 0 signal events injected",
         "Closure AUC, 300 signal events injected",
     ]
+
+
+def test_what_failed_a_check_is_marked(page_of, comparison):
+    bad = verdicts.sideband_factor(1.29, 0.04, comparison.results[0].cuts[0].background_efficiency)
+    first, *others = comparison.results
+    page = page_of(replace(comparison, results=(replace(first, verdicts=(bad,)), *others)))
+    assert page.row("CATHODE")[4].endswith("!")
+    assert "! failed a check: not to be trusted." in page.text
+    assert (
+        f"CATHODE, seed {first.seed}, {first.injected} injected: at a background efficiency of" in page.text
+    )
 
 
 def test_hostile_names_are_text(page_of, comparison):

@@ -1,5 +1,8 @@
 """A comparison as text."""
 
+from dataclasses import replace
+
+from hepflow import verdicts
 from hepflow.studies.comparison.record import Comparison, Estimate, MethodCut, MethodResult
 from hepflow.studies.comparison.text import text as table
 
@@ -49,3 +52,17 @@ def test_the_table_of_a_comparison():
     assert cwola.startswith("CWoLa")
     assert lines[-2] == "* looks at truth labels: a reference, not a search"
     assert lines[-1] == "CWoLa, seed 1, 300 injected: too few events"
+
+
+def test_what_failed_a_check_is_marked():
+    bad = verdicts.sideband_factor(1.29, 0.04, 0.01)
+    first, *others = COMPARISON.results
+    found = replace(COMPARISON, results=(replace(first, verdicts=(bad,)), *others))
+    lines = table(found).splitlines()
+    cathode, idealized = lines[4:6]
+    assert "4.32!" in cathode
+    assert "!" not in idealized
+    assert "! failed a check:" in lines
+    assert "- CATHODE, seed 1, 300 injected: sideband factor at eps_B 0.01" in lines
+    assert found.results[0].doubted == (0.01,)
+    assert "!" not in table(COMPARISON)
