@@ -8,6 +8,7 @@ from importlib import metadata
 
 import click
 
+from hepflow.arithmetic import arithmetic
 from hepflow.catalogue import citation
 from hepflow.cli import console
 from hepflow.version import __version__
@@ -44,18 +45,23 @@ def show_citation(context: click.Context, _parameter: click.Parameter, wanted: b
 @click.command("env", epilog=console.example("hepflow env"))
 @console.as_json
 def environment(as_json: bool) -> None:
-    """Show versions and machine, for a bug report."""
+    """Show versions and machine, and what the last bits of results depend on."""
+    from hepflow.flows import native
+
+    spline = "portable (no C compiler, or HEPFLOW_NATIVE=0)" if native.library() is None else "compiled"
     values = {
         "hepflow": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
         "cores": str(os.cpu_count()),
+        **arithmetic(),
+        "spline": spline,
         **{name: _version(name) for name in PACKAGES},
     }
     if as_json:
         console.print_json(values)
     else:
-        click.echo("\n".join(f"{name:<14}{value}" for name, value in values.items()))
+        click.echo("\n".join(f"{name:<22}{value}" for name, value in values.items()))
 
 
 def _version(package: str) -> str:

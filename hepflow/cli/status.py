@@ -76,7 +76,7 @@ def _status_text(found: Status) -> str:
 
 def _reproduction_lines(found: Reproduction) -> list[str]:
     lines = list(found.files)
-    lines += [f"{name}: version {was}, now {now}" for name, (was, now) in found.versions.items()]
+    lines += [f"{name}: {was}, now {now}" for name, (was, now) in found.versions.items()]
     for key, (was, now) in list(found.differences.items())[:MOST]:
         lines.append(f"{key}: {_short(was)}, now {_short(now)}")
     if len(found.differences) > MOST:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hepflow.arithmetic import arithmetic
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.notes import now
 from hepflow.engine.plan import Plan
@@ -158,6 +159,7 @@ def record_run(
             replace(
                 entry,
                 outcome=outcome,
+                machine={**entry.machine, **arithmetic()},  # of which more is known once it was done
                 ended=now(),
                 seconds=round(time.perf_counter() - start, 3),
                 seconds_of_steps={step: made[step] for step in steps if step in made},

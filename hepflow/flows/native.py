@@ -1,7 +1,7 @@
 """The compiled spline: `spline.c` built once with the machine's own C compiler, and kept in the user's cache.
 
-Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, the torch code of `spline.py` does the same work, several
-times slower.
+Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, `portable.py` gives the same numbers, to the last bit, in
+several times the time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import functools
 import hashlib
 import os
 import platform
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,42 +23,53 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hepflow.atomic import atomic_write
+
 SOURCE = Path(__file__).with_name("spline.c")
 MAX_BINS = 64  # as in spline.c
-PRECISIONS = {
-    torch.float32: ("float", ["-DREAL=float", "-DEXP=expf", "-DLOG=logf", "-DSQRT=sqrtf"]),
-    torch.float64: ("double", ["-DREAL=double", "-DEXP=exp", "-DLOG=log", "-DSQRT=sqrt"]),
-}
-FLAGS = ["-O3", "-ffast-math", "-fPIC", "-std=c11"]
+PRECISIONS = {torch.float32: ("float", []), torch.float64: ("double", ["-DDOUBLE"])}
+# None of these changes a number: multiplications are not fused with additions, which some processors cannot.
+FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-std=c11"]
 ENOUGH_FOR_THREADS = 50_000  # values below which starting threads costs more than they save
 
 
-def available(inputs: Tensor, bins: int) -> bool:
-    """Return whether the compiled spline takes a tensor: on the CPU, of a known precision, with few enough bins."""
-    return (
-        inputs.device.type == "cpu"
-        and inputs.dtype in PRECISIONS
-        and bins <= MAX_BINS
-        and library() is not None
-    )
-
-
-def call(
-    function: str, bound: float, edge: float, values: Tensor, parameters: Tensor, *others: Tensor
-) -> None:
-    """Run ``forward``, ``inverse`` or ``backward`` on rows of events; `others` are further inputs, then outputs.
+def forward(x: Tensor, parameters: Tensor, bound: float, edge: float) -> tuple[Tensor, Tensor]:
+    """Return values and log-determinants.
 
     Parameters
     ----------
-    function
-        Its name in spline.c.
-    bound, edge
-        Half width of the spline's domain, and the unnormalised derivative at its ends.
-    values
-        Contiguous, shape ``(G, B)``, as are `others` unless they stand for parameters.
+    x
+        Contiguous, shape ``(G, B)``.
     parameters
         Contiguous, shape ``(G, 3 K - 1, B)``.
+    bound, edge
+        Half width of the spline's domain, and the unnormalised derivative at its ends.
     """
+    y, log_determinant = torch.empty_like(x), torch.empty_like(x)
+    _call("forward", bound, edge, x, parameters, y, log_determinant)
+    return y, log_determinant
+
+
+def inverse(y: Tensor, parameters: Tensor, bound: float, edge: float) -> tuple[Tensor, Tensor]:
+    """Return the values that `forward` maps to these, and the log-determinants of the inverse."""
+    x, log_determinant = torch.empty_like(y), torch.empty_like(y)
+    _call("inverse", bound, edge, y, parameters, x, log_determinant)
+    return x, log_determinant
+
+
+def backward(
+    x: Tensor, parameters: Tensor, by_y: Tensor, by_log_determinant: Tensor, bound: float, edge: float
+) -> tuple[Tensor, Tensor]:
+    """Return the derivatives by values and parameters, from those by what `forward` returns."""
+    by_x, by_parameters = torch.empty_like(x), torch.empty_like(parameters)
+    _call("backward", bound, edge, x, parameters, by_y, by_log_determinant, by_x, by_parameters)
+    return by_x, by_parameters
+
+
+def _call(
+    function: str, bound: float, edge: float, values: Tensor, parameters: Tensor, *others: Tensor
+) -> None:
+    """Run a function of spline.c on rows of events; `others` are further inputs, then outputs."""
     compiled = library()
     assert compiled is not None
     run = getattr(compiled, f"{function}_{PRECISIONS[values.dtype][0]}")
@@ -87,39 +100,75 @@ def _threads(count: int) -> ThreadPoolExecutor:
 @functools.cache
 def library() -> ctypes.CDLL | None:
     """Return the compiled spline, building it the first time; None where that cannot be done."""
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if os.environ.get("HEPFLOW_NATIVE") == "0" or compiler is None or sys.platform == "win32":
+    if os.environ.get("HEPFLOW_NATIVE") == "0" or sys.platform == "win32":
         return None
-    identity = [SOURCE.read_text(), compiler, _processor(), *FLAGS]
+    identity = [
+        SOURCE.read_text(),
+        _processor(),
+        *FLAGS,
+    ]  # of which compiler, makes no difference to the numbers
     name = f"spline-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.so"
-    for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"hepflow-{_user()}"):
+    for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"hepflow-{os.getuid()}"):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if folder.stat().st_uid != os.getuid():
-                continue  # somebody else's folder: what lies there is not ours to run
-            if not (folder / name).exists():
-                _build(compiler, folder / name)
-            return ctypes.CDLL(str(folder / name))
+            if not _only_ours(folder):
+                continue  # others could put their code there for us to run
+            target = folder / name
+            if not _whole(target):
+                _build(target)
+            return ctypes.CDLL(str(target))
         except (OSError, subprocess.SubprocessError):
             continue
     return None
 
 
-def _build(compiler: str, target: Path) -> None:
+def _only_ours(path: Path) -> bool:
+    """Return whether a file or folder is no link, belongs to this user, and cannot be written by others."""
+    found = path.lstat()
+    kind = stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)
+    return kind and found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def _digest_of(target: Path) -> Path:
+    return target.with_suffix(".sha256")
+
+
+def _whole(target: Path) -> bool:
+    """Return whether a library is there as it was built: a truncated one would end the process."""
+    digest = _digest_of(target)
+    return (
+        all(path.exists() and _only_ours(path) for path in (target, digest))
+        and hashlib.sha256(target.read_bytes()).hexdigest() == digest.read_text().strip()
+    )
+
+
+def _compiler() -> list[str]:
+    """Return the command of the C compiler, such as ``["ccache", "gcc"]``."""
+    chosen = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not chosen:
+        raise OSError("there is no C compiler")
+    return shlex.split(chosen)
+
+
+def _build(target: Path) -> None:
     """Compile both precisions into one library, in a folder of its own, and move it into place."""
+    compiler = _compiler()
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         objects = []
         for suffix, definitions in PRECISIONS.values():
             made = Path(folder) / f"{suffix}.o"
-            options = [*FLAGS, *definitions, f"-DSUFFIX=_{suffix}", "-c", str(SOURCE), "-o", str(made)]
+            options = [*FLAGS, *definitions, "-c", str(SOURCE), "-o", str(made)]
             try:
-                _run([compiler, "-march=native", *options])
+                _run([*compiler, "-march=native", *options])
             except subprocess.CalledProcessError:
-                _run([compiler, *options])  # a compiler that does not know this processor
+                _run([*compiler, *options])  # a compiler that does not know this processor
             objects.append(str(made))
-        # linked without -ffast-math, which would change how the whole process treats tiny numbers
         linked = Path(folder) / target.name
-        _run([compiler, "-shared", *objects, "-o", str(linked), "-lm"])
+        _run([*compiler, "-shared", *objects, "-o", str(linked), "-lm"])
+        linked.chmod(0o700)
+        with atomic_write(_digest_of(target)) as digest:
+            digest.write_text(hashlib.sha256(linked.read_bytes()).hexdigest())
+            digest.chmod(0o600)
         linked.replace(target)
 
 
@@ -133,10 +182,6 @@ def _cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "hepflow"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hepflow"
-
-
-def _user() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else "user"
 
 
 def _processor() -> str:

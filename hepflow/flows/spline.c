@@ -1,12 +1,43 @@
 /* The rational-quadratic spline of spline.py on a CPU: the same numbers, each event's in one pass.
  *
- * Compiled once for float and once for double, with REAL, EXP, LOG and SUFFIX defined (see native.py). All arrays are
+ * Compiled once for float and, with DOUBLE defined, once for double (see native.py). All arrays are
  * contiguous: values, outputs and log-determinants (rows, events); parameters (rows, 3 bins - 1, events), which are
  * unnormalised widths, heights and inner derivatives. A row is worked on in short blocks of events that stay in the
  * nearest cache; no step depends on where an event lies, so that the compiler makes vector instructions of each loop.
+ *
+ * Every bit of the result is the same on every machine, with every compiler, and as portable.py has it: a sum has one
+ * order, no multiplication is fused with an addition, and exponential and logarithm are made of plain arithmetic here,
+ * since no two mathematical libraries round alike.
  */
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
+
+#ifdef DOUBLE
+#define REAL double
+#define BITS int64_t
+#define SUFFIX _double
+#define SQRT sqrt
+#define MANTISSA 52
+#define BIAS 1023
+#define HALF_ROOT 0x3FE6A09E667F3BCD /* the bits of sqrt(1/2) */
+#define LOWEST -708
+#define HIGHEST 709
+#define EXP_TERMS 13
+#define LOG_TERMS 11
+#else
+#define REAL float
+#define BITS int32_t
+#define SUFFIX _float
+#define SQRT sqrtf
+#define MANTISSA 23
+#define BIAS 127
+#define HALF_ROOT 0x3F3504F3
+#define LOWEST -87
+#define HIGHEST 88
+#define EXP_TERMS 7
+#define LOG_TERMS 5
+#endif
 
 #define BLOCK 64
 #define MAX_BINS 64
@@ -19,6 +50,42 @@
 #define MIN_DERIVATIVE ((REAL)1e-3)
 
 typedef REAL Lane[BLOCK];
+
+#define LOG2_E ((REAL)1.4426950408889634)
+#define LN2_HIGH ((REAL)0.693359375) /* so short that its product with an exponent is exact */
+#define LN2_LOW ((REAL)-2.1219444005469058e-4)
+#define ROUND ((REAL)(1.5 * ((int64_t)1 << MANTISSA))) /* added and taken away, it rounds to an integer */
+
+static inline REAL clamp(REAL x, REAL low, REAL high) { return x < low ? low : x > high ? high : x; }
+
+/* exp(x) = 2^n exp(r), with the Taylor series of exp(r), |r| <= ln(2) / 2. */
+static inline REAL exponential(REAL x)
+{
+    static const double factorial[] = {1, 1, 2, 6, 24, 120, 720, 5040, 40320, 362880, 3628800, 39916800, 479001600,
+                                       6227020800};
+    x = clamp(x, LOWEST, HIGHEST);
+    const REAL n = (x * LOG2_E + ROUND) - ROUND, r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    const BITS power = ((BITS)n + BIAS) << MANTISSA;
+    REAL sum = (REAL)(1 / factorial[EXP_TERMS]), scale;
+    for (int k = EXP_TERMS - 1; k >= 0; k--) sum = sum * r + (REAL)(1 / factorial[k]);
+    memcpy(&scale, &power, sizeof scale);
+    return sum * scale;
+}
+
+/* log(2^e m) = e log(2) + 2 artanh(s), s = (m - 1) / (m + 1), with the series of artanh(s), m within sqrt(2) of 1. */
+static inline REAL logarithm(REAL x)
+{
+    BITS bits;
+    memcpy(&bits, &x, sizeof bits);
+    const BITS e = (bits - HALF_ROOT) >> MANTISSA;
+    bits -= e * ((BITS)1 << MANTISSA);
+    REAL m;
+    memcpy(&m, &bits, sizeof m);
+    const REAL s = (m - 1) / (m + 1), q = s * s;
+    REAL sum = (REAL)(1.0 / (2 * LOG_TERMS + 1));
+    for (int k = LOG_TERMS - 1; k >= 0; k--) sum = sum * q + (REAL)(1.0 / (2 * k + 1));
+    return (REAL)e * LN2_HIGH + ((REAL)e * LN2_LOW + 2 * s * sum);
+}
 
 /* Where an event lies in its spline (Durkan et al., eq. 4), for one block. */
 typedef struct {
@@ -42,7 +109,7 @@ static void sizes(const REAL *raw, long stride, int bins, REAL span, int count, 
     for (int k = 1; k < bins; k++) EACH top[i] = size[k][i] > top[i] ? size[k][i] : top[i];
     EACH total[i] = 0;
     for (int k = 0; k < bins; k++) EACH {
-        size[k][i] = EXP(size[k][i] - top[i]);
+        size[k][i] = exponential(size[k][i] - top[i]);
         total[i] += size[k][i];
     }
     EACH total[i] = span * (1 - MIN_BIN * bins) / total[i];
@@ -75,7 +142,7 @@ static void look_up(const Lane *restrict size, int bins, REAL bound, const REAL 
     }
 }
 
-static REAL softplus(REAL x) { return (x > 0 ? x : 0) + LOG(1 + EXP(x > 0 ? -x : x)); }
+static inline REAL softplus(REAL x) { return (x > 0 ? x : 0) + logarithm(1 + exponential(x > 0 ? -x : x)); }
 
 /* Everything about the bins of a block of values, which are found along x, or along y for the inverse. */
 static void locate(const REAL *parameters, long stride, int bins, REAL bound, REAL edge, int count, int inverse,
@@ -105,8 +172,6 @@ static void locate(const REAL *parameters, long stride, int bins, REAL bound, RE
     }
 }
 
-static REAL clamp(REAL x, REAL low, REAL high) { return x < low ? low : x > high ? high : x; }
-
 void NAME(forward)(long rows, long events, int bins, double bound_, double edge, const REAL *x,
                    const REAL *parameters, REAL *y, REAL *log_determinant)
 {
@@ -128,7 +193,7 @@ void NAME(forward)(long rows, long events, int bins, double bound_, double edge,
                 const int inside = in[i] >= -bound && in[i] <= bound;
                 const REAL ratio = s / denominator;
                 out[i] = inside ? at.y0[i] + at.h[i] * (s * t * t + d0 * a) / denominator : in[i];
-                log_det[i] = inside ? LOG(ratio * ratio * slope) : 0;
+                log_det[i] = inside ? logarithm(ratio * ratio * slope) : 0;
             }
             memcpy(y + here, out, count * sizeof(REAL));
             memcpy(log_determinant + here, log_det, count * sizeof(REAL));
@@ -164,7 +229,7 @@ void NAME(inverse)(long rows, long events, int bins, double bound_, double edge,
                 const int inside = in[i] >= -bound && in[i] <= bound;
                 const REAL ratio = s / denominator;
                 out[i] = inside ? at.x0[i] + t * at.w[i] : in[i];
-                log_det[i] = inside ? -LOG(ratio * ratio * slope) : 0;
+                log_det[i] = inside ? -logarithm(ratio * ratio * slope) : 0;
             }
             memcpy(x + here, out, count * sizeof(REAL));
             memcpy(log_determinant + here, log_det, count * sizeof(REAL));
@@ -227,8 +292,8 @@ void NAME(backward)(long rows, long events, int bins, double bound_, double edge
                 gy0[i] = y_;
                 gx[i] = inside ? by_t / w : gy[i];
                 /* softplus' = the logistic function; at both ends the derivative is fixed, and no parameter moves it */
-                g0[i] = by_d0 / (1 + EXP(-at.raw0[i]));
-                g1[i] = by_d1 / (1 + EXP(-at.raw1[i]));
+                g0[i] = by_d0 / (1 + exponential(-at.raw0[i]));
+                g1[i] = by_d1 / (1 + exponential(-at.raw1[i]));
             }
             memcpy(by_x + here, gx, count * sizeof(REAL));
             REAL *result = by_parameters + there;

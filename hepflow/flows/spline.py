@@ -8,16 +8,16 @@ which it, or its gradient, would be NaN.
 from __future__ import annotations
 
 import math
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hepflow.flows import native
+from hepflow.flows import native, portable
+from hepflow.flows.portable import MIN_BIN, MIN_DERIVATIVE
 
-MIN_BIN = 1e-3
-MIN_DERIVATIVE = 1e-3
 # softplus(EDGE) + MIN_DERIVATIVE = 1: the spline joins the identity tails smoothly
 EDGE = math.log(math.expm1(1 - MIN_DERIVATIVE))
 
@@ -34,8 +34,8 @@ def spline_rows(
     parameters
         Unnormalised widths, heights and inner derivatives, shape ``(G, 3 K - 1, B)``.
     bound, inverse
-        As in `rational_quadratic_spline`, whose numbers these are. On a CPU they come from compiled code
-        (`native.py`), unless the inverse is to be differentiated.
+        As in `rational_quadratic_spline`, whose numbers these are but for rounding. On a CPU they come from compiled
+        code (`native.py`) or the same steps in torch (`portable.py`), unless the inverse is to be differentiated.
 
     Returns
     -------
@@ -43,40 +43,39 @@ def spline_rows(
         Both of shape ``(G, B)``.
     """
     bins = (parameters.shape[1] + 1) // 3
-    if native.available(inputs, bins):
+    if inputs.device.type == "cpu" and inputs.dtype in native.PRECISIONS and bins <= native.MAX_BINS:
+        given = inputs.contiguous(), parameters.contiguous()
+        found: tuple[Tensor, Tensor]
         if not inverse:
-            given = inputs.contiguous(), parameters.contiguous()
-            found: tuple[Tensor, Tensor] = _CompiledForward.apply(*given, bound)  # type: ignore[no-untyped-call]
+            found = _Forward.apply(*given, bound)  # type: ignore[no-untyped-call]
             return found
         if not (torch.is_grad_enabled() and (inputs.requires_grad or parameters.requires_grad)):
-            return _compiled("inverse", inputs.contiguous(), parameters.contiguous(), bound)
+            found = _kernel().inverse(*given, bound, EDGE)
+            return found
     widths, heights, derivatives = torch.split(parameters.movedim(1, -1), [bins, bins, bins - 1], dim=-1)
     return rational_quadratic_spline(inputs, widths, heights, derivatives, bound=bound, inverse=inverse)
 
 
-def _compiled(function: str, inputs: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
-    outputs, log_determinant = torch.empty_like(inputs), torch.empty_like(inputs)
-    native.call(function, bound, EDGE, inputs, parameters, outputs, log_determinant)
-    return outputs, log_determinant
+def _kernel() -> ModuleType:
+    """Return the module that has the kernels; both give the same bits."""
+    return portable if native.library() is None else native
 
 
-class _CompiledForward(torch.autograd.Function):
-    """The compiled spline, and its derivatives, which compute anew what the forward pass knew: no memory is held."""
+class _Forward(torch.autograd.Function):
+    """The spline, and its derivatives, which compute anew what the forward pass knew: no memory is held."""
 
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, parameters: Tensor, bound: float) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(inputs, parameters)
         ctx.bound = bound
-        return _compiled("forward", inputs, parameters, bound)
+        found: tuple[Tensor, Tensor] = _kernel().forward(inputs, parameters, bound, EDGE)
+        return found
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_outputs: Tensor, by_log_determinant: Tensor) -> tuple[Tensor, Tensor, None]:
-        inputs, parameters = ctx.saved_tensors
-        by_inputs, by_parameters = torch.empty_like(inputs), torch.empty_like(parameters)
         given = by_outputs.contiguous(), by_log_determinant.contiguous()
-        native.call("backward", ctx.bound, EDGE, inputs, parameters, *given, by_inputs, by_parameters)
-        return by_inputs, by_parameters, None
+        return *_kernel().backward(*ctx.saved_tensors, *given, ctx.bound, EDGE), None
 
 
 def rational_quadratic_spline(

@@ -30,7 +30,7 @@ class Reproduction:
     files
         Input files that have changed since, with what is different about them.
     versions
-        Package -> version then and now, where they differ.
+        Package -> version then and now, where they differ; and what else the last bits depend on.
     out
         The folder of the new run.
     """
@@ -88,9 +88,13 @@ def _elsewhere(path: Path, overrides: tuple[str, ...]) -> Config:
 
 
 def _versions(folder: Path) -> Mapping[str, str]:
-    """Return the versions of the last command that worked in a run folder."""
-    commands = read_provenance(folder).runs
-    return commands[-1].versions if commands else {}
+    """Return versions and arithmetic of the last command that made steps in a run folder."""
+    commands = [one for one in read_provenance(folder).runs if one.seconds_of_steps]
+    if not commands:
+        return {}
+    last = commands[-1]
+    told = ("processor", "vector_instructions", "threads")
+    return {**last.versions, **{name: str(last.machine[name]) for name in told if name in last.machine}}
 
 
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:
