@@ -45,7 +45,10 @@ def show_citation(context: click.Context, _parameter: click.Parameter, wanted: b
 @click.command("env", epilog=console.example("hepflow env"))
 @console.as_json
 def environment(as_json: bool) -> None:
-    """Show versions and machine, and what the last bits of results depend on."""
+    """Show versions and machine, for a bug report.
+
+    The last bits of results depend on vector instructions and threads.
+    """
     from hepflow.flows import native
 
     spline = "portable (no C compiler, or HEPFLOW_NATIVE=0)" if native.library() is None else "compiled"
