@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import logging
 import multiprocessing
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from hepflow.engine.logs import logging_to, without_bars
 from hepflow.errors import ConfigError, InputError
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+LOOPBACK = "127.0.0.1:8787"  # of the dashboard, unless told otherwise; another port where that is taken
 T = TypeVar("T")
 log = logging.getLogger("hepflow.engine")
 
@@ -113,7 +115,8 @@ def open_pool(chosen: Chosen, modules: Iterable[str] = ()) -> Iterator[Executor 
                 raise
     else:
         with _client(chosen, tuple(modules)) as client:
-            log.info("Dask: %d worker(s); dashboard %s", len(client.nthreads()), client.dashboard_link)
+            at = client.scheduler_info()["address"], client.dashboard_link
+            log.info("Dask: %d worker(s); scheduler %s, dashboard %s", len(client.nthreads()), *at)
             yield DaskWorkers(client)
 
 
@@ -244,12 +247,30 @@ def _load(modules: tuple[str, ...]) -> None:
         importlib.import_module(module)
 
 
+def _guarded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options for a cluster that talks over the network: with certificates of its own, if they do not say.
+
+    Whoever reaches a scheduler without them can have its workers run code.
+    """
+    found = {"scheduler_options": {"dashboard_address": LOOPBACK}, **options}
+    if "security" in options or "protocol" in options:
+        return found
+    if importlib.util.find_spec("cryptography") is None:
+        log.warning(
+            "executor: scheduler and workers talk over the network without TLS, and whoever reaches them can run "
+            "code as you; pip install cryptography, or give `options: {security: ...}`"
+        )
+        return found
+    return {**found, "security": True}
+
+
 def _cluster(chosen: Dask, distributed: Any) -> Any:
     """Return a cluster on this machine, or one whose workers are jobs of a batch farm."""
     if chosen.cluster == "local":
         workers = chosen.workers or max(1, (os.cpu_count() or 1) // chosen.threads)
+        options = {"dashboard_address": LOOPBACK, **chosen.options}
         return distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, memory_limit=chosen.memory, **chosen.options
+            n_workers=workers, threads_per_worker=1, memory_limit=chosen.memory, **options
         )
     try:
         dask_jobqueue: Any = importlib.import_module("dask_jobqueue")
@@ -263,7 +284,7 @@ def _cluster(chosen: Dask, distributed: Any) -> Any:
         "1",
         *chosen.options.get("worker_extra_args", ()),
     ]  # one step, on all cores of the job
-    options = {**chosen.options, "worker_extra_args": extra}
+    options = {**_guarded(chosen.options), "worker_extra_args": extra}
     try:
         cluster = getattr(dask_jobqueue, kind[chosen.cluster])(
             cores=chosen.threads, processes=1, memory=chosen.memory, **options

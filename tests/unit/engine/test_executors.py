@@ -52,6 +52,36 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path):
         assert pool.submit(kill_a_worker, tmp_path / "pid").result(timeout=120) == "survived"
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_dask_on_this_machine_listens_on_the_loopback_alone(caplog):
+    psutil = pytest.importorskip("psutil")
+    before = {one.laddr for one in listening(psutil)}
+    with caplog.at_level("INFO", "hepflow"), open_pool(Dask(workers=1)):
+        opened = [one.laddr for one in listening(psutil) if one.laddr not in before]
+    assert {ip for ip, _ in opened} == {"127.0.0.1"}
+    said = next(message for message in caplog.messages if message.startswith("Dask:"))
+    assert {int(port) for port in re.findall(r":(\d+)", said)} <= {port for _, port in opened}
+
+
+def listening(psutil):
+    """Return the sockets of this process on which it waits for others."""
+    sockets = psutil.Process().net_connections(kind="inet")
+    return [one for one in sockets if one.status == psutil.CONN_LISTEN]
+
+
+def test_a_cluster_of_jobs_has_certificates_where_it_can(monkeypatch, caplog):
+    monkeypatch.setattr(executors.importlib.util, "find_spec", lambda _: object())
+    guarded = executors._guarded({"queue": "short"})
+    loopback = {"scheduler_options": {"dashboard_address": "127.0.0.1:8787"}}
+    assert guarded == {"queue": "short", "security": True, **loopback}
+    assert executors._guarded({"security": "mine"}) == {"security": "mine", **loopback}
+    assert executors._guarded({"protocol": "tcp://"}) == {"protocol": "tcp://", **loopback}
+    assert not caplog.messages
+    monkeypatch.setattr(executors.importlib.util, "find_spec", lambda _: None)
+    assert "security" not in executors._guarded({})
+    assert "without TLS" in caplog.text
+
+
 def test_a_pool_whose_worker_is_killed_says_so(tmp_path):
     plan = Plan.of([Step("training", "a", f"{HERE}:numbers")])
     work = Work(plan, RunFolder(tmp_path / "run", {}))
