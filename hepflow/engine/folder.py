@@ -21,6 +21,7 @@ from hepflow.errors import InputError
 from hepflow.records import read_record, write_json
 
 RUN, STEP = "run.json", "step.json"
+EXPORT = "export"  # what is made of a finished run for others, unless they say where
 LAYOUT = 2  # of a run folder: raised where its steps are kept in another way
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them
 
@@ -192,6 +193,14 @@ class RunFolder:
                 made=now(),
             ),
         )
+
+    def forget_published(self) -> None:
+        """Remove what steps wrote for people to see, and exports of it."""
+        for record in self.records().values():
+            for file in record.files:
+                if PurePath(file).parts[0] != "stages":
+                    (self.path / file).unlink(missing_ok=True)
+        shutil.rmtree(self.path / EXPORT, ignore_errors=True)
 
     def forget_checkpoints(self) -> None:
         """Remove the trainings that were kept as they went, once all that needs them is done."""

@@ -77,10 +77,14 @@ class Command:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What ``provenance.json`` says: commands and unblindings, the oldest first."""
+    """What ``provenance.json`` says: commands and unblindings, the oldest first, and whether data are hidden now.
+
+    None where no command said so yet.
+    """
 
     runs: tuple[Command, ...] = ()
     unblinded: tuple[Unblinding, ...] = ()
+    blinded: bool | None = None
 
 
 def read_provenance(folder: Path) -> Provenance:
@@ -183,7 +187,7 @@ def command() -> tuple[str, ...]:
 
 
 def record_unblinding(folder: Path, by: str, config_hash: str) -> None:
-    """Append to ``provenance.json`` that the data of a run folder are looked at now.
+    """Append to ``provenance.json`` that the data of a run folder are looked at from now on.
 
     Parameters
     ----------
@@ -201,7 +205,18 @@ def record_unblinding(folder: Path, by: str, config_hash: str) -> None:
     """
     found = read_provenance(folder)
     entry = Unblinding(by, now(), config_hash)
-    _write(folder, replace(found, unblinded=(*found.unblinded, entry)))
+    _write(folder, replace(found, unblinded=(*found.unblinded, entry), blinded=False))
+
+
+def record_blinding(folder: Path) -> None:
+    """Note in ``provenance.json`` that the data of a run folder are hidden from now on.
+
+    Raises
+    ------
+    InputError
+        As for `read_provenance`.
+    """
+    _write(folder, replace(read_provenance(folder), blinded=True))
 
 
 def _write(folder: Path, found: Provenance) -> None:

@@ -24,6 +24,7 @@ from hepflow.engine.provenance import (
     REPORTING,
     UNFINISHED,
     read_provenance,
+    record_blinding,
     record_run,
     record_unblinding,
 )
@@ -179,17 +180,22 @@ class Study(ABC, Generic[C, R]):
         """
         self._known(until)
         hidden = config.blind and not unblind
-        if self.unblinds is not None and not (hidden or unblind) and self._hides(out):
-            raise ConfigError(
-                f"fit.blind: the results in {out} are blinded. `{self.unblinds}` shows the data, and "
-                "records who asked; or choose another --out"
-            )
+        asked = unblind
+        if not (hidden or unblind) and self._hides(out):
+            if self.unblinds is not None:
+                raise ConfigError(
+                    f"fit.blind: the results in {out} are blinded. `{self.unblinds}` shows the data, and "
+                    "records who asked; or choose another --out"
+                )
+            asked = True  # there is no other way to ask
         self.check(config)
-        who = (by or user_name()) if unblind else None  # before the hours that a run may take
+        who = (by or user_name()) if asked else None  # before the hours that a run may take
         folder = RunFolder(out, self.identity(config))
         with folder.locked(), logging_to(out), ExitStack() as stack:
             # jobs of a farm are submitted once, and only where something is left to do
             pool = cache(lambda: stack.enter_context(open_pool(config.runs_on, self.loads)))
+            if hidden:
+                self._hide(folder)
             blinding = Blinding(hidden, read_provenance(out).unblinded)
             if self.first:
                 reading = _Reading.of(self.plan(config, blinding), folder, self.first)
@@ -245,8 +251,25 @@ class Study(ABC, Generic[C, R]):
         if until is not None and until not in self.stages:
             raise ConfigError(f"until {until!r}: no such stage; {did_you_mean(until, self.stages)}")
 
-    def _hides(self, out: Path) -> bool:
+    def _hide(self, folder: RunFolder) -> None:
+        """Remember that data are hidden here; what shows them from before, exports among it, goes first."""
+        if read_provenance(folder.path).blinded:
+            return
+        if self._shows(folder.path):
+            folder.forget_published()
+        record_blinding(folder.path)
+
+    def _shows(self, out: Path) -> bool:
         try:
+            return not getattr(self.read(out), "blind", False)
+        except InputError:  # no record, or one that cannot be read: it may show anything
+            return (out / self.file).exists()
+
+    def _hides(self, out: Path) -> bool:
+        known = read_provenance(out).blinded
+        if known is not None:
+            return known
+        try:  # a folder of before
             return bool(getattr(self.read(out), "blind", False))
         except InputError:  # no run has got as far as showing anything
             return False

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from hepflow.atomic import write_text
+from hepflow.engine.folder import EXPORT
 from hepflow.errors import ConfigError, InputError
 from hepflow.export.hepdata import run_tables
 from hepflow.export.histograms import run_histograms, write_root, write_uhi
@@ -88,7 +89,7 @@ def export_run(run: str | Path, out: str | Path | None = None, only: Sequence[st
     if unknown:
         raise ConfigError(f"no part {unknown[0]!r} of a run to export; expected some of {', '.join(PARTS)}")
     source = _Source(run, _results(run), asked=only is not None)
-    folder = Path(os.path.realpath(run / "export" if out is None else out))
+    folder = Path(os.path.realpath(run / EXPORT if out is None else out))
     _check_replaceable(folder)
     fresh = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:

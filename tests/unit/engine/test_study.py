@@ -117,8 +117,10 @@ def test_hidden_data_are_shown_to_whom_asks_and_that_is_kept(out):
     seen = STUDY.run(blind, out, unblind=True, by="Emmy")
     assert not seen.blind
     assert [one.by for one in seen.unblinded] == ["Emmy"]
+    (out / "export").mkdir()
     again = STUDY.run(blind, out)
     assert again.blind
+    assert not (out / "export").exists()
     assert again.unblinded == seen.unblinded == read_provenance(out).unblinded
 
 

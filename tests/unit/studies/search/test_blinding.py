@@ -166,6 +166,37 @@ def test_a_blinded_run_is_not_unblinded_in_silence(folder, configure):
     assert len(STUDY.run(configure(), folder, until="fit").unblinded) == 1
 
 
+@pytest.mark.parametrize("lost", ["removed", "edited", "never written"])
+def test_a_folder_knows_that_it_is_blinded_whatever_became_of_its_results(folder, configure, tmp_path, lost):
+    path = folder / "results.json"
+    if lost == "removed":
+        path.unlink()
+    elif lost == "edited":
+        path.write_text(path.read_text("utf-8").replace('"blind": true', '"blind": false'), "utf-8")
+    else:
+        folder = tmp_path / "interrupted"
+        STUDY.run(configure(BLIND), folder, until="scores")
+    with pytest.raises(ConfigError, match="are blinded"):
+        STUDY.run(configure("fit.blind=false"), folder, until="fit")
+
+
+def test_what_shows_the_data_goes_before_a_run_is_blinded_again(folder, configure, monkeypatch):
+    STUDY.run(configure(BLIND), folder, until="fit", unblind=True, by="Emmy")
+    shown = [folder / "results.json", *(folder / "workspaces").iterdir()]
+    export = folder / "export"
+    export.mkdir()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("hepflow.engine.study._carry_out", stop)
+    with pytest.raises(KeyboardInterrupt):
+        STUDY.run(configure(BLIND), folder, until="fit")
+    assert not [path for path in (*shown, export) if path.exists()]
+    monkeypatch.undo()
+    assert STUDY.run(configure(BLIND), folder, until="fit").blind
+
+
 def test_a_provenance_that_cannot_be_read_is_not_written_over(folder, configure):
     for text in ("{", "[1]", '{"unblinded": [{"by": "Emmy"}]}', '{"unblinded": 3}'):
         (folder / "provenance.json").write_text(text)
