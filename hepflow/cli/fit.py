@@ -53,9 +53,9 @@ def fit(
     if Path(target).is_dir():
         files = {"--workspace-out": workspace_out, "--plot": figure, "--figures": figures}
         refuse_options(f"{target} is a finished run, which `hepflow plot` draws", files)
-        from hepflow.results import Results
+        from hepflow.studies.known import study
 
-        results = Results.from_json(Path(target) / "results.json")
+        results = study("search").read(Path(target))
         if as_json:
             console.print_json(results.to_dict())
         else:

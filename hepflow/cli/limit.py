@@ -193,9 +193,9 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
         click.echo(limits_text([one[1:] for one in limits]))
     console.raise_problems(problems)
     if (folder / "results.json").exists():
-        from hepflow.results import Results
+        from hepflow.studies.known import study
 
-        results = Results.from_json(folder / "results.json")
+        results = study("search").read(folder)
         console.raise_failed([verdict.name for verdict in results.failed])
 
 

@@ -71,6 +71,7 @@ def _status_text(found: Status) -> str:
     for one in found.steps:
         told = f"{one.seconds:9.1f} s  {one.made}" if one.seconds is not None else one.why
         lines.append(f"{one.step:<{width}}  {one.state}  {told}")
+    lines += [f"changed since it was written: {file}" for file in found.changed]
     return "\n".join(lines or ["nothing was done yet"])
 
 

@@ -221,6 +221,26 @@ class RunFolder:
                 left.unlink(missing_ok=True)
 
 
+def check_as_written(path: Path) -> None:
+    """Refuse a file in a run folder that is not as the step that made it wrote it; one that no step made is taken.
+
+    Raises
+    ------
+    InputError
+        If somebody changed it.
+    """
+    folder = path.parent
+    if not (folder / RUN).is_file():
+        return  # a record by itself, without its run
+    for record in RunFolder(folder, None).records().values():
+        written = record.files.get(path.name)
+        if written is not None and written != digest(path):
+            raise InputError(
+                f"{path}: changed since it was written (its hash is another than the one recorded); the command that "
+                "made it writes it anew. To read it as it is, copy it into a folder of its own"
+            )
+
+
 def _owner(marker: Path) -> Owner:
     try:
         return read_record(marker, Owner)

@@ -37,12 +37,15 @@ class Status:
         ``running``, ``done``, ``unfinished``, ``interrupted``, ``killed``, or ``failed: ...`` with the error.
     holder
         Who works in the folder now; None where nobody does.
+    changed
+        Files of finished steps that are not as they were written.
     """
 
     steps: tuple[StepStatus, ...]
     last: Command | None
     outcome: str
     holder: str | None
+    changed: tuple[str, ...] = ()
 
 
 def status(out: Path) -> Status:
@@ -69,4 +72,5 @@ def status(out: Path) -> Status:
     outcome = "not begun" if last is None else last.outcome
     if outcome in (RUNNING, REPORTING):
         outcome = RUNNING if working is not None else "killed"
-    return Status((*done, *left), last, outcome, working)
+    changed = (file for file in map(folder.damaged, records) if file is not None)
+    return Status((*done, *left), last, outcome, working, tuple(changed))

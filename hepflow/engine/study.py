@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 from hepflow.atomic import write_text
 from hepflow.engine.execute import carry_out, todo
 from hepflow.engine.executors import Chosen, as_worker, open_pool
-from hepflow.engine.folder import RunFolder
+from hepflow.engine.folder import RunFolder, check_as_written
 from hepflow.engine.job import find
 from hepflow.engine.logs import logging_to
 from hepflow.engine.plan import HELPERS, Failing, Plan
@@ -142,8 +142,9 @@ class Study(ABC, Generic[C, R]):
         Raises
         ------
         InputError
-            If there is none, or it cannot be read.
+            If there is none, it cannot be read, or it was changed since it was written.
         """
+        check_as_written(out / self.file)
         found: type[R] = find(self.record)
         return found.from_json(out / self.file)
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 from hepflow.atomic import write_text
-from hepflow.engine.folder import EXPORT
+from hepflow.engine.folder import EXPORT, check_as_written
 from hepflow.errors import ConfigError, InputError
 from hepflow.export.hepdata import run_tables
 from hepflow.export.histograms import run_histograms, write_root, write_uhi
@@ -236,6 +236,7 @@ def _results(run: Path) -> Results:
     path = run / "results.json"
     if not path.is_file():
         raise InputError(f"{run}: no results.json there; expected the folder of a finished `hepflow run`")
+    check_as_written(path)
     try:
         results = Results.from_json(path)
         for cut in (results.inclusive, *results.cuts):

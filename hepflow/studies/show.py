@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hepflow.engine.folder import check_as_written
 from hepflow.engine.job import find
 from hepflow.errors import InputError
 from hepflow.plots.figure import save_all
@@ -78,5 +79,6 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
     study = study_of(folder)
     if "report.html" not in study.beside:
         raise InputError(f"{folder}: `{study.command}` has no report; {study.file} holds what it found")
+    check_as_written(folder / study.file)
     page = find(f"{study.room}.page:page")(folder)
     return write_page(page, folder / "report.html" if out is None else Path(out))

@@ -7,7 +7,6 @@ import h5py
 import numpy as np
 import pytest
 
-from hepflow.engine.folder import STEP, digest
 from hepflow.errors import ConfigError, InputError
 from hepflow.results import Results
 from hepflow.storage import load_sample, save_sample
@@ -41,14 +40,15 @@ def written(folder):
     return {**files, "results.json": json.dumps(content)}
 
 
-def rescore(folder, change):
+def rescore(folder, change, believe):
     """Give the data of the signal region other scores, after all trainings."""
     with h5py.File(folder / "stages" / "scores" / "scores.h5", "r+") as file:
         file["data"][...] = change(file["data"][...])
     believe(folder, "scores")
+    forget_fits(folder)
 
 
-def relabel(folder, windows):
+def relabel(folder, windows, believe):
     """Call signal background in the data of the signal region, and the other way round."""
     path = folder / "stages" / "features" / "data.h5"
     data = load_sample(path)
@@ -57,14 +57,11 @@ def relabel(folder, windows):
     data.label[inside] = 1 - data.label[inside]
     save_sample(data, path)
     believe(folder, "features")
+    forget_fits(folder)
 
 
-def believe(folder, step):
-    """Make the run take the files of a step for those that it wrote, and do anew what comes after the scores."""
-    path = folder / "stages" / step / STEP
-    record = json.loads(path.read_text("utf-8"))
-    record["files"] = {file: digest(folder / file) for file in record["files"]}
-    path.write_text(json.dumps(record), "utf-8")
+def forget_fits(folder):
+    """Have done anew what comes after the scores."""
     for after in ("fit", "results"):
         shutil.rmtree(folder / "stages" / after, ignore_errors=True)
 
@@ -78,26 +75,28 @@ CHANGES = {
 
 @pytest.mark.parametrize("background", ["template", "dijet"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_data_of_the_signal_region_change_nothing(folder, configure, toy, forbid, change, background):
+def test_the_data_of_the_signal_region_change_nothing(
+    folder, configure, toy, forbid, believe, change, background
+):
     settings = (BLIND, f"fit.background={background}")
     forbid("features", "background", "scores")
     STUDY.run(configure(*settings), folder, until="fit")
     before = written(folder)
-    rescore(folder, CHANGES[change])
-    relabel(folder, toy.windows)
+    rescore(folder, CHANGES[change], believe)
+    relabel(folder, toy.windows, believe)
     STUDY.run(configure(*settings), folder, until="fit")
     assert written(folder) == before
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_same_change_shows_once_unblinded(folder, configure, toy, change):
+def test_the_same_change_shows_once_unblinded(folder, configure, toy, believe, change):
     """What the test above would see, were anything let through."""
     seen = []
     for _ in range(2):
         found = STUDY.run(configure(BLIND), folder, until="fit", unblind=True, by="Emmy")
         seen.append((found.cuts, found.scores, found.truth, found.counts, found.closure))
-        rescore(folder, CHANGES[change])
-        relabel(folder, toy.windows)
+        rescore(folder, CHANGES[change], believe)
+        relabel(folder, toy.windows, believe)
     assert all(one != other for one, other in zip(*seen, strict=True))
 
 

@@ -171,7 +171,7 @@ def test_crafted_results(change, folder, capsys):
         assert "results.json: " in capsys.readouterr().err
 
 
-def test_html_in_what_a_run_says_of_itself(folder):
+def test_html_in_what_a_run_says_of_itself(folder, believe):
     bad = "<script>alert(1)</script>"
     path = folder / "results.json"
     content = json.loads(path.read_text("utf-8"))
@@ -182,6 +182,9 @@ def test_html_in_what_a_run_says_of_itself(folder):
         "versions": {bad: bad},
     }
     path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(InputError, match=r"results\.json: changed since it was written"):
+        write_report(folder)
+    believe(folder, "results")
     assert bad not in write_report(folder).read_text("utf-8")
 
 

@@ -111,12 +111,16 @@ def test_it_is_done_again_with_as_many_threads(
     assert [config.executor.threads for config in made] == [threads]
 
 
-def test_what_came_out_differently_is_told(folder, tmp_path):
+def test_what_came_out_differently_is_told(folder, tmp_path, believe):
     path = folder / "results.json"
     content = json.loads(path.read_text("utf-8"))
     was = content["cuts"][0]["n_obs"]
     content["cuts"][0]["n_obs"] = was + 1
     path.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(InputError, match=r"results\.json: changed since it was written"):
+        reproduce(folder, tmp_path / "again")
+    assert status(folder).changed == ("results.json",)
+    believe(folder, "results")
     path = folder / "provenance.json"
     content = json.loads(path.read_text("utf-8"))
     content["runs"][-1]["versions"]["torch"] = "1.0"
