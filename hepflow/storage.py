@@ -166,13 +166,13 @@ def _write_parquet(path: Path, arrays: Arrays, about: str) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table(arrays).replace_schema_metadata({"hepflow": about})
-    pq.write_table(table, path, row_group_size=ROWS)
+    pq.write_table(table, path, row_group_size=ROWS, write_page_checksum=True)
 
 
 def _read_parquet(path: Path) -> tuple[Arrays, str | None]:
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    table = pq.ParquetFile(path, page_checksum_verification=True).read()
     about = (table.schema.metadata or {}).get(b"hepflow")
     return {name: table[name].to_numpy() for name in table.column_names}, about and about.decode()
 

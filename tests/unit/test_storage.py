@@ -220,3 +220,25 @@ def test_a_large_sample_is_read_in_chunks(tmp_path):
         sizes = [len(chunk.events) for chunk in read(tmp_path / f"s{suffix}", "hepflow", chunk=250_000)]
         assert sum(sizes) == 600_000
         assert max(sizes) <= 250_000
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".parquet", ".root"])
+def test_a_flipped_byte_is_never_read_as_another_number(toy, tmp_path, suffix):
+    sample = toy.background(2000, seed=1)
+    path = tmp_path / f"sample{suffix}"
+    save_sample(sample, path)
+    content = path.read_bytes()
+    other = 0
+    for place in np.linspace(0, len(content) - 1, 70, dtype=int):
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        try:
+            found = load_sample(path)
+        except InputError:
+            continue
+        other += not all(
+            np.array_equal(getattr(found, column), getattr(sample, column))
+            for column in ("mass", "features", "weight", "label")
+        )
+    assert other == 0
