@@ -42,11 +42,14 @@ class Feature:
         Function of (J1, J2), the lighter and the heavier jet, each a mapping of jet field to array (N,).
     taus
         N-subjettiness that it needs besides the four-momentum, the denominator last.
+    signed
+        Whether files that hold it may have it with either sign.
     """
 
     label: str
     value: Callable[[Jet, Jet], FloatArray]
     taus: tuple[str, ...] = ()
+    signed: bool = False
 
 
 def delta_r(first: Jet, second: Jet) -> FloatArray:
@@ -88,7 +91,7 @@ FEATURES: dict[str, Feature] = {
     "m_jj": Feature(r"$m_{jj}$ [GeV]", dijet_mass),
     "m_J1": Feature(r"$m_{J_1}$ [GeV]", _of(1, "mass")),
     "m_J2": Feature(r"$m_{J_2}$ [GeV]", _of(2, "mass")),
-    "dm_J": Feature(r"$\Delta m_J$ [GeV]", lambda j1, j2: j2["mass"] - j1["mass"]),
+    "dm_J": Feature(r"$\Delta m_J$ [GeV]", lambda j1, j2: j2["mass"] - j1["mass"], signed=True),
     "tau21_J1": _ratio(1, "tau2", "tau1"),
     "tau21_J2": _ratio(2, "tau2", "tau1"),
     "tau32_J1": _ratio(1, "tau3", "tau2"),
@@ -123,8 +126,9 @@ def features(
         Mass m_jj and the features, GeV. Its cutflow begins with ``("events read", n)``, ends with
         ``("events kept", n)`` and has between them every event dropped, each under one cause: fewer than two
         jets (of pT > 0); tau1 = 0 or negative N-subjettiness, where a ratio was asked for; negative jet mass;
-        NaN or infinite value. Files that were skipped stand before all that, and in `Sample.skipped`; where
-        sources were joined, so does what each of those with a name contributed.
+        NaN or infinite value; of files that hold features, those that are negative and cannot be. Files that were
+        skipped stand before all that, and in `Sample.skipped`; where sources were joined, so does what each of those
+        with a name contributed.
 
     Raises
     ------
@@ -218,9 +222,18 @@ def _copied(chunk: Chunk, names: tuple[str, ...]) -> tuple[Rows, Cutflow]:
     rows["features"] = np.empty((len(rows["mass"]), len(names)))
     for index, name in enumerate(names):
         rows["features"][:, index] = _numpy(chunk, name)
-    good = _finite(rows)
-    bad = len(good) - int(np.count_nonzero(good))
-    return (_take(rows, good), ((f"dropped: {NOT_FINITE}", bad),)) if bad else (rows, ())
+    columns = {"m_jj": rows["mass"], **dict(zip(names, rows["features"].T, strict=True))}
+    bad = {NOT_FINITE: ~_finite(rows)} | {
+        f"negative {name}": values < 0
+        for name, values in columns.items()
+        if name in FEATURES and not FEATURES[name].signed
+    }
+    good, dropped = np.ones(len(rows["mass"]), dtype=bool), []
+    for cause, which in bad.items():
+        count = int(np.count_nonzero(which & good))
+        dropped += [(f"dropped: {cause}", count)] if count else []
+        good &= ~which
+    return rows if good.all() else _take(rows, good), tuple(dropped)
 
 
 def _computed(chunk: Chunk, names: tuple[str, ...], source: Source, check: bool) -> tuple[Rows, Cutflow]:

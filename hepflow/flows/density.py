@@ -23,6 +23,7 @@ from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.preprocess import PREPROCESSINGS, Bijection, Standardise, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
+from hepflow.outliers import outliers
 from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan, train
@@ -304,8 +305,12 @@ class FoldDensities:
 def _train(
     densities: Sequence[Density], samples: Sequence[Sample], seed: int, checkpoint: Path | None
 ) -> None:
-    """Train densities of one recipe, each on its own sample, all flows side by side."""
+    """Train densities of one recipe, each on its own sample, all flows side by side.
+
+    Outliers are left out: one would stretch the bounds of all.
+    """
     recipe = densities[0]
+    samples = [sample.select(~outliers(sample)) for sample in samples]
     prepared = [density._prepare(sample) for density, sample in zip(densities, samples, strict=True)]
     x, m = (torch.cat(column) for column in zip(*prepared, strict=True))
     weight = np.concatenate([sample.weight for sample in samples])

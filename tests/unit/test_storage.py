@@ -37,7 +37,7 @@ def make(events=5, names=("m_J1", "dm_J"), label=True):
     random = np.random.default_rng(1)
     return Sample(
         mass=random.uniform(2e3, 5e3, events),
-        features=random.normal(size=(events, len(names))),
+        features=random.exponential(size=(events, len(names))),
         names=names,
         weight=random.normal(size=events),
         label=random.integers(0, 2, events) if label else None,
@@ -242,3 +242,16 @@ def test_a_flipped_byte_is_never_read_as_another_number(toy, tmp_path, suffix):
             for column in ("mass", "features", "weight", "label")
         )
     assert other == 0
+
+
+def test_features_that_cannot_be_negative_are_dropped_and_counted(tmp_path):
+    sample = make(names=("tau21_J1", "dm_J"), events=50)
+    sample.features[:, 1] *= -1
+    sample.features[3, 0] = -5.0
+    sample.mass[4] = -1.0
+    save_sample(sample, tmp_path / "features.h5")
+    found = features(read(tmp_path / "features.h5", format="hepflow"), ("tau21_J1", "dm_J"))
+    assert ("dropped: negative tau21_J1", 1) in found.cutflow
+    assert ("dropped: negative m_jj", 1) in found.cutflow
+    assert len(found) == 48
+    assert (found.features[:, 1] < 0).all()  # a difference may be

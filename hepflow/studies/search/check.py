@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hepflow import outliers
 from hepflow.config import Config
 from hepflow.features import features, fields_for
 from hepflow.studies.analysis.inputs import effects_of, open_input
@@ -31,6 +32,7 @@ def check(config: Config) -> list[str]:
         lines.append(f"  reads {', '.join(columns)}")
         sample = samples[name] = features(source, config.features)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
+        lines += [f"  warning: {one}" for one in outliers.sentences(sample)]
         if (sample.weight != 1).any():
             lines.append(f"  weights add up to {sample.weight.sum():,.6g} events")
         windows = config.regions.windows

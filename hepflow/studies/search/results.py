@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hepflow import outliers
 from hepflow.engine.job import Job, published
 from hepflow.engine.unblinding import Unblinding
 from hepflow.features import LABELS
@@ -112,6 +113,7 @@ def summarise(
         },
         timing=dict(timing),
         warnings=(
+            *(f"data, {one}" for one in outliers.sentences(data)),
             *_warnings(settings["tries_simulation"], selections),
             *_problems(hunts, selections),
         ),
