@@ -61,7 +61,7 @@ class Sample:
     Raises
     ------
     ConfigError
-        If the shapes disagree.
+        If the shapes disagree, or a mass is NaN or infinite.
 
     Examples
     --------
@@ -111,6 +111,13 @@ class Sample:
         for what, column in (("weight", weight), ("label", label)):
             if column is not None and column.shape != mass.shape:
                 raise ConfigError(f"Sample: expected {what} of shape {mass.shape}; got {column.shape}")
+        lost = np.flatnonzero(~np.isfinite(mass))
+        if len(lost):
+            raise ConfigError(
+                f"Sample: the mass of event {lost[0]} is {mass[lost[0]]}, and {len(lost):,} of {len(mass):,} are NaN "
+                "or infinite: such an event stands in no region and would be lost in silence. Leave it out first: "
+                "numpy.isfinite(mass) tells which"
+            )
         for name, value in zip(
             ("mass", "features", "weight", "label", "names"),
             (mass, features, weight, label, names),

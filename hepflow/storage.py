@@ -126,15 +126,18 @@ def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
             f"{expected}. Write it anew"
         )
     table = [arrays[name] for name in names]
-    return Sample(
-        mass=arrays["m_jj"],
-        features=np.stack(table, axis=1) if table else np.empty((lengths["m_jj"], 0)),
-        names=tuple(names),
-        weight=arrays["weight"],
-        label=arrays.get("label"),
-        cutflow=cutflow,
-        skipped=skipped,
-    )
+    try:
+        return Sample(
+            mass=arrays["m_jj"],
+            features=np.stack(table, axis=1) if table else np.empty((lengths["m_jj"], 0)),
+            names=tuple(names),
+            weight=arrays["weight"],
+            label=arrays.get("label"),
+            cutflow=cutflow,
+            skipped=skipped,
+        )
+    except ConfigError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def _kind(path: str | Path) -> str:

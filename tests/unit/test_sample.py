@@ -34,6 +34,8 @@ def test_defaults_and_types():
         (([[1.0]], [[1.0]], ("a",)), r"got \(1, 1\) and \(1, 1\)"),
         (([1.0], [[1.0]], ("a",), [1.0, 2.0]), r"expected weight of shape \(1,\); got \(2,\)"),
         (([1.0], [[1.0]], ("a",), [1.0], [0, 1]), r"expected label of shape \(1,\); got \(2,\)"),
+        (([1.0, np.nan], [[1.0], [1.0]], ("a",)), r"mass of event 1 is nan, and 1 of 2 are NaN or infinite"),
+        (([np.inf, np.nan], [[1.0], [1.0]], ("a",)), r"mass of event 0 is inf, and 2 of 2 are NaN"),
     ],
 )
 def test_shapes_must_agree(arguments, message):

@@ -74,10 +74,20 @@ def test_skipped_files_are_kept(tmp_path, suffix):
 @given(st.integers(0, 40), st.integers(0, 3), st.data())
 def test_round_trip_of_any_numbers(tmp_path, events, width, data):
     numbers = data.draw(npst.arrays(np.float64, (events, width + 2)))
-    sample = Sample(numbers[:, 0], numbers[:, 2:], tuple(f"f{i}" for i in range(width)), numbers[:, 1])
+    masses = np.nan_to_num(numbers[:, 0])
+    sample = Sample(masses, numbers[:, 2:], tuple(f"f{i}" for i in range(width)), numbers[:, 1])
     for suffix in SUFFIXES:
         save_sample(sample, tmp_path / f"s{suffix}")
         assert_same(load_sample(tmp_path / f"s{suffix}"), sample)
+
+
+def test_a_mass_that_is_no_number_is_named(tmp_path):
+    path = tmp_path / "s.h5"
+    save_sample(make(), path)
+    with h5py.File(path, "r+") as file:
+        file["m_jj"][1] = np.nan
+    with pytest.raises(InputError, match=r"s\.h5: Sample: the mass of event 1 is nan"):
+        load_sample(path)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
