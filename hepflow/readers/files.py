@@ -12,7 +12,7 @@ import fsspec
 
 from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
 from hepflow.readers.damage import DamagedFileError
-from hepflow.readers.remote import PatientFile, retried
+from hepflow.readers.remote import PatientFile, retried, whole_if_needed
 
 MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
 SUFFIX = {
@@ -71,13 +71,19 @@ def is_url(file: str) -> bool:
 @contextmanager
 def opened(file: str) -> Iterator[Any]:
     """Give what libraries read bytes from: a local path as it is, a URL as an open file."""
-    if not is_url(file):
-        yield file
+    found = at_hand(file)
+    if not is_url(found):
+        yield found
         return
     with (
         fsspec.open(file, "rb") if "::" in file else PatientFile(file) as stream
     ):  # a chain has its own cache
         yield stream
+
+
+def at_hand(file: str) -> str:
+    """Return what to open for a path or URL: a copy of it where its server can only send the whole."""
+    return whole_if_needed(file) if is_url(file) and "::" not in file else file
 
 
 def container(file: str) -> str:

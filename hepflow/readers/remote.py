@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import logging
+import shutil
+import tempfile
 import time
 from asyncio import sleep as pause
 from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
+import fsspec.asyn
 from fsspec.spec import AbstractBufferedFile
 from uproot.source.fsspec import FSSpecSource
 
@@ -87,6 +94,47 @@ def retried(url: str, call: Callable[[], Result]) -> Result:
             return call()
         except Exception as error:
             time.sleep(attempts.failed(error))
+
+
+def whole_if_needed(url: str) -> str:
+    """Return what to open: the URL, or, where its server sends no parts of files, the path of a copy of the whole.
+
+    The copy is made once, and goes with this process.
+    """
+    return url if _sends_parts(url) else _copy(url)
+
+
+@cache
+def _sends_parts(url: str) -> bool:
+    """Tell whether a server sends what is asked for of a file, as all but some of the web do."""
+    system, path = fsspec.core.url_to_fs(url)
+    if "http" not in system.protocol:
+        return True
+    return bool(retried(url, lambda: fsspec.asyn.sync(system.loop, _ask_for_a_part, system, path)))
+
+
+async def _ask_for_a_part(system: Any, path: str) -> bool:
+    session = await system.set_session()
+    options = {**system.kwargs, "headers": {**system.kwargs.get("headers", {}), "Range": "bytes=0-0"}}
+    async with session.get(system.encode_url(path), **options) as answer:
+        if answer.status == HTTPStatus.NOT_FOUND:
+            raise FileNotFoundError(path)
+        answer.raise_for_status()
+        parts = answer.status == HTTPStatus.PARTIAL_CONTENT
+        if parts:  # else it is the whole file
+            await answer.read()
+        return bool(parts)
+
+
+@cache
+def _copy(url: str) -> str:
+    folder = tempfile.mkdtemp(prefix="hepflow-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    system, path = fsspec.core.url_to_fs(url)
+    local = Path(folder) / "whole"
+    log.warning("%s: its server sends no parts of files; the whole is copied to %s", url, local)
+    retried(url, lambda: system.get_file(path, str(local)))
+    return str(local)
 
 
 class PatientFile(AbstractBufferedFile):  # type: ignore[misc]

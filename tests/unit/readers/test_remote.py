@@ -42,7 +42,7 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             return
         contents = path.read_bytes()
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        asked = self.server.parts and re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first, last = 0, len(contents) - 1
         if asked:
             first, last = int(asked[1]), min(int(asked[2] or last), last)
@@ -50,7 +50,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(206 if asked else 200)
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(contents)}")
-        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Accept-Ranges", "bytes" if self.server.parts else "none")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if with_body and failure == "drop":
@@ -72,6 +72,7 @@ def server(tmp_path):
     served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.daemon_threads = True
     served.folder, served.failures, served.requests, served.lock = tmp_path, [], 0, threading.Lock()
+    served.parts = True
     served.url = f"http://127.0.0.1:{served.server_address[1]}"
     thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -122,6 +123,22 @@ def test_failures_while_the_chunks_are_read(server, tree_file, pauses):
     assert events + sum(len(chunk.events) for chunk in chunks) == 500
     assert not server.failures
     assert pauses
+
+
+@pytest.mark.parametrize("failures", [[], [503, "drop"]])
+def test_servers_without_parts_of_files(server, tree_file, hdf5_file, pauses, failures, caplog):
+    """What can only be had whole is copied once."""
+    server.parts = False
+    for path, options in ((tree_file, {"format": "nanoaod"}), (hdf5_file, {"format": "lhco"})):
+        server.failures = list(failures)
+        sample = features(read(f"{server.url}/{path.name}", chunk=300, **options), ["m_J1"])
+        assert np.array_equal(sample.mass, features(read(path, **options), ["m_J1"]).mass)
+        assert server.failures == []
+        copied = [record.message for record in caplog.records if "sends no parts of files" in record.message]
+        assert [message.partition(": its")[0] for message in copied][-1] == f"{server.url}/{path.name}"
+    assert len(copied) == 2
+    with pytest.raises(InputError, match=r"absent\.root: cannot be read as ROOT \(FileNotFoundError"):
+        read(f"{server.url}/absent.root", "nanoaod")
 
 
 @pytest.mark.parametrize("failures", [[], ["drop", 502]])
