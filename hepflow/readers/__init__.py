@@ -23,7 +23,7 @@ from hepflow.readers.parquet import open_parquet, parquet_text
 from hepflow.readers.particles import ParticleJets
 from hepflow.readers.remote import RemoteError
 from hepflow.readers.root import open_root, root_text
-from hepflow.readers.schemas import SCHEMAS, Layout, Schema, custom_layout, find_schema
+from hepflow.readers.schemas import JET_FIELDS, SCHEMAS, Layout, Schema, custom_layout, find_schema
 from hepflow.readers.source import Chunk, Source, SourceFile
 from hepflow.readers.table import Table, events_per_chunk
 from hepflow.sample import Cutflow, SkippedFile
@@ -91,8 +91,9 @@ def read(
     ConfigError
         If the arguments make no sense: an unknown format or unit, a selection that is no expression.
     InputError
-        If files are missing, damaged or of another kind, or lack the tree or a branch (all that do so are named,
-        each with the cause); if one is given twice, a server cannot be reached, or there is no event at all.
+        If files are missing, damaged, not supported or of another kind, or lack the tree or a branch (all that do
+        so are named, each with the cause); if one is given twice, a server cannot be reached, or there is no event
+        at all.
 
     Examples
     --------
@@ -138,8 +139,8 @@ def read(
         generated = weights
         if isinstance(normalisation.generated, str):
             name = normalisation.generated
-            generated = need_column(name, table.names, file, "generated") if name else None
-        return table, EventFile(
+            generated = need_column(name, table, "generated") if name else None
+        own = EventFile(
             table=replace(table, cutflow=cutflow),
             jets=jets,
             features=features,
@@ -150,6 +151,8 @@ def read(
             selection=condition,
             names=selection_columns(condition, jets, table),
         )
+        table.refuse(own.columns(JET_FIELDS[:4] if jets else None))
+        return table, own
 
     found, skipped = _each(files, open_one, skip_bad_files)
     filled = [own for _, own in found if own]
@@ -181,7 +184,7 @@ def _each(
     """Open every file; those that cannot be read come in one error, or, with `skip`, the damaged ones beside."""
     found: list[Opened] = []
     bad: list[SkippedFile] = []
-    only_damage = True
+    kinds: set[type[InputError]] = set()
     for file in files:
         try:
             found.append(open_one(file))
@@ -189,13 +192,10 @@ def _each(
             raise  # a server that is away is not asked a thousand times
         except InputError as error:
             bad.append(damaged(file, error))
-            only_damage &= isinstance(error, DamagedFileError)
-    if bad and not (skip and only_damage and found):
-        raise (
-            DamagedFileError(report(bad, len(files)))
-            if only_damage
-            else InputError(report(bad, len(files), OTHERS))
-        )
+            kinds.add(type(error))
+    if bad and not (skip and kinds == {DamagedFileError} and found):
+        kind = kinds.pop() if len(kinds) == 1 else InputError
+        raise kind(report(bad, len(files), *([] if kind is DamagedFileError else [OTHERS])))
     for one in bad:
         log.warning("%s: skipped: %s", one.file, one.cause)
     return found, tuple(bad)
@@ -245,12 +245,12 @@ def _contents(
         features, cutflow = stored_features(text(table.file, "hepflow"), table)
         return None, features, cutflow
     if format == "lhco-raw":
-        need_column(PARTICLES, table.names, table.file, "2100 unnamed columns: 700 x (pT, eta, phi)")
+        need_column(PARTICLES, table, "2100 unnamed columns: 700 x (pT, eta, phi)")
         return ParticleJets(), {}, ()
     for quantity, branch in branches.items():
         for name in [branch] if isinstance(branch, str) else list(branch):  # type: ignore[call-overload]
-            need_column(name, table.names, table.file, f"branches: {quantity}")
-    return find_jets(schema.layouts, table.names, schema.unit, table.file), {}, ()
+            need_column(name, table, f"branches: {quantity}")
+    return find_jets(schema.layouts, table, schema.unit), {}, ()
 
 
 def _common_fields(parts: list[EventFile]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from tqdm import tqdm
 
+from hepflow.errors import InputError
 from hepflow.readers.damage import DamagedFileError, damaged
 from hepflow.readers.events import READ
 from hepflow.readers.growing import GrowingColumns, Rows
@@ -106,6 +107,11 @@ def _read(
             cutflows.append((*chunk.cutflow, *dropped))
             sum_of_weights += chunk.sum_of_weights
             advance(dict(chunk.cutflow)[READ])
+    except MemoryError as error:
+        raise InputError(
+            f"{part.file}: its {len(part.entries):,} events find no room in memory ({error}). Read it on a larger "
+            "machine; or, if it should hold fewer, compare it with the original"
+        ) from error
     except DamagedFileError as error:
         return Collected(part.file, 0, damage=damaged(part.file, error, part.num_events))
     return Collected(part.file, len(part.entries), columns.rows(), add_cutflows(cutflows), sum_of_weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import InputError, did_you_mean
+from hepflow.readers.table import Table
 
 Array = NDArray[Any]
 
@@ -42,18 +43,17 @@ class Column:
         return array[..., self.element]
 
 
-def find_column(name: str, names: Collection[str]) -> Column | None:
+def find_column(name: str, table: Table) -> Column | None:
     """Return the column called `name`, or the element that ``name[2]`` stands for; None if there is none."""
-    name = name if name in names else name.rsplit("/", 1)[-1]  # a branch by its path in the tree
-    if name in names:
-        return Column(name)
+    whole = table.spelled(name)
+    if whole is not None:
+        return Column(whole)
     element = re.fullmatch(r"(.+)\[(\d+)\]", name)
-    if element and element[1] in names:
-        return Column(element[1], int(element[2]))
-    return None
+    array = table.spelled(element[1]) if element else None
+    return Column(array, int(element[2])) if element and array is not None else None
 
 
-def need_column(name: str, names: Collection[str], file: str, why: str) -> Column:
+def need_column(name: str, table: Table, why: str) -> Column:
     """Return the column called `name`.
 
     Raises
@@ -61,10 +61,21 @@ def need_column(name: str, names: Collection[str], file: str, why: str) -> Colum
     InputError
         If there is none; it names the nearest.
     """
-    column = find_column(name, names)
+    column = find_column(name, table)
     if column is None:
-        raise InputError(f"{file}: no branch or column {name!r} ({why}); {did_you_mean(name, names)}")
+        raise InputError(f"{table.file}: no branch or column {name!r} ({why}); {nearest(name, table)}")
     return column
+
+
+def nearest(name: str, table: Table) -> str:
+    """Return a sentence that names the columns nearest to one that is not there, those of other paths first."""
+    known = [*table.names, *table.aliases]
+    ends = dict.fromkeys(
+        entry for entry in known if re.split(r"[./:]", entry)[-1] == re.split(r"[./:]", name)[-1]
+    )
+    same = list(ends)[:3]
+    hint = f"there is {' and '.join(map(repr, same))}" if same else did_you_mean(name, table.names)
+    return f"{hint} ({table.note})" if table.note else hint
 
 
 def jagged(offsets: Array, columns: Mapping[str, Array]) -> ak.Array:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+
+from uproot.deserialization import DeserializationError
 
 from hepflow.errors import HepflowError, InputError
 from hepflow.sample import SkippedFile
@@ -14,28 +18,73 @@ ADVICE = (
     "skip_bad_files=True"
 )
 
+AWAY = (FileNotFoundError, PermissionError)  # and what servers answer, which has a `status`
+CONTRADICTIONS = (
+    *(ValueError, LookupError, OSError, EOFError, RuntimeError, AssertionError),
+    *(struct.error, zlib.error, DeserializationError),
+)
+DECOMPRESSION = "DecompressionError"  # of cramjam, which uproot brings
+LIMITS = (NotImplementedError,)  # which is a RuntimeError
+SAID = (
+    "is not registered",
+    "does not have support",
+    "ot implemented",
+    "nsupported",
+    "ot supported",
+    "ncrypted",
+    "uproot.dynamic.Unknown",
+)
+
 
 class DamagedFileError(InputError):
     """A file that nothing asked of it could make readable; one that lacks a branch, say, is none."""
 
 
+class UnsupportedError(InputError):
+    """A file that may be whole and holds what is not read here: it is never skipped."""
+
+
+def unsupported(file: str, what: str, instead: str) -> UnsupportedError:
+    """Return the error of what cannot be read though nothing says that it is damaged."""
+    return UnsupportedError(f"{file}: not supported: {what}; {instead}")
+
+
 @contextmanager
 def reading(file: str, what: str) -> Iterator[None]:
-    """Turn whatever a file library raises into a `DamagedFileError` that names the file."""
+    """Turn whatever a file library raises into an error that names the file.
+
+    Raises
+    ------
+    DamagedFileError
+        Where the contents contradict themselves, as they do in a damaged file, or where nothing can be had of it.
+    UnsupportedError
+        Of everything else: a library that does not know a layout is no sign of damage.
+    InputError
+        If memory does not suffice, which a wrong number in a damaged file may ask for, too.
+    """
     try:
         yield
-    except (HepflowError, MemoryError):
+    except HepflowError:
         raise
+    except MemoryError as error:
+        raise InputError(
+            f"{file}: there is no memory for what it asks for ({error}). Read smaller chunks, or, if it should need "
+            "less, compare the file with the original"
+        ) from error
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
-        away = isinstance(error, FileNotFoundError | PermissionError)
-        advice = (
-            "Check its address, and that you may read it"
-            if away
-            else "The file may be truncated or damaged: compare its size with the original, and copy it anew"
-        )
-        raise DamagedFileError(
-            f"{file}: cannot be read as {what} ({type(error).__name__}: {reason}). {advice}"
+        said = f"{file}: cannot be read as {what} ({type(error).__name__}: {reason})."
+        if isinstance(error, AWAY) or isinstance(getattr(error, "status", None), int):
+            raise DamagedFileError(f"{said} Check its address, and that you may read it") from error
+        limited = isinstance(error, LIMITS) or any(words in reason for words in SAID)
+        contradictory = isinstance(error, CONTRADICTIONS) or type(error).__name__ == DECOMPRESSION
+        if contradictory and not limited:
+            raise DamagedFileError(
+                f"{said} The file may be truncated or damaged: compare its size with the original, and copy it anew"
+            ) from error
+        raise UnsupportedError(
+            f"{said} It holds what is not supported here, or is damaged in a way that looks like that: write it anew "
+            "with plain columns, or take it out of the list"
         ) from error
 
 

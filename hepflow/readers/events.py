@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import InputError, did_you_mean
-from hepflow.readers.columns import Column, flat_numbers, need_column
+from hepflow.readers.columns import Column, find_column, flat_numbers, need_column
 from hepflow.readers.expressions import Selection
 from hepflow.readers.normalisation import exact_sum
 from hepflow.readers.source import Chunk
@@ -71,6 +71,7 @@ class EventFile:
     ) -> Iterator[Chunk]:
         """Read the events ``start`` to ``stop`` chunk by chunk, no more than these jet fields or features need."""
         wanted, fields, columns = self._needed(only)
+        self.table.refuse(columns)
         before = self.table.cutflow if start == 0 else ()
         for arrays in self.table.stream(columns, size, start, stop):
             try:
@@ -169,7 +170,7 @@ def selection_columns(selection: Selection | None, jets: Jets | None, table: Tab
     """
     own = {f"jets.{field}": None for field in jets.fields} if jets else {}
     bare = {re.sub(r"(\[\d*\])+$", "", name): name for name in table.names}  # Tau for the branch Tau[5]
-    known: dict[str, str | None] = {**bare, **{name: name for name in table.names}, **own}
+    known: dict[str, str | None] = {**table.aliases, **bare, **{name: name for name in table.names}, **own}
     names = list(selection.names) if selection else []
     for name in names:
         if name not in known:
@@ -182,8 +183,8 @@ def selection_columns(selection: Selection | None, jets: Jets | None, table: Tab
 def optional_column(name: str | None, default: str | None, table: Table, why: str) -> Column | None:
     """Return the column called `name`, which must exist, or else `default` where the file has it."""
     if name is not None:
-        return need_column(name, table.names, table.file, why)
-    return Column(default) if default in table.names and default is not None else None
+        return need_column(name, table, why)
+    return find_column(default, table) if default is not None else None
 
 
 def stored_features(text: str | None, table: Table) -> tuple[dict[str, str], Cutflow]:
@@ -204,7 +205,7 @@ def stored_features(text: str | None, table: Table) -> tuple[dict[str, str], Cut
             "that names its origin, such as 'nanoaod' or 'lhco'"
         ) from error
     for column in features.values():
-        need_column(column, table.names, table.file, "a feature")
+        need_column(column, table, "a feature")
     kept = dict(cutflow).get(READ, 0) - sum(n for cause, n in cutflow if cause.startswith("dropped"))
     whole = bool(cutflow) and cutflow[-1] == ("events kept", table.num_events) and kept == table.num_events
     # A cutflow that does not end in these events (a window was cut, signal injected) would not add up.

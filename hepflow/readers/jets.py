@@ -10,9 +10,10 @@ from difflib import SequenceMatcher
 import awkward as ak
 import numpy as np
 
-from hepflow.errors import InputError, did_you_mean
-from hepflow.readers.columns import Array, Column, find_column, flat_lists, flat_numbers, jagged
+from hepflow.errors import InputError
+from hepflow.readers.columns import Array, Column, find_column, flat_lists, flat_numbers, jagged, nearest
 from hepflow.readers.schemas import JET_FIELDS, MOMENTUM, Layout, missing_momentum
+from hepflow.readers.table import Table
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ class JetColumns:
         return offsets, values
 
 
-def find_jets(layouts: Sequence[Layout], names: Collection[str], unit: str, file: str) -> JetColumns:
-    """Return where a file with columns `names` keeps its jets, by the first of the layouts that fits.
+def find_jets(layouts: Sequence[Layout], table: Table, unit: str) -> JetColumns:
+    """Return where a file keeps its jets, by the first of the layouts that fits.
 
     N-subjettiness may be absent.
 
@@ -120,7 +121,7 @@ def find_jets(layouts: Sequence[Layout], names: Collection[str], unit: str, file
         columns: dict[str, tuple[Column, ...]] = {}
         for quantity, branch in layout.items():
             wanted = (branch,) if isinstance(branch, str) else branch
-            found = [find_column(name, names) for name in wanted]
+            found = [find_column(name, table) for name in wanted]
             if all(column is not None for column in found):
                 columns[quantity] = tuple(column for column in found if column is not None)
         if not missing_momentum(columns):
@@ -129,10 +130,10 @@ def find_jets(layouts: Sequence[Layout], names: Collection[str], unit: str, file
         branch
         for quantity, branches in layouts[0].items()
         for branch in ([branches] if isinstance(branches, str) else branches)
-        if quantity in MOMENTUM and find_column(branch, names) is None
+        if quantity in MOMENTUM and find_column(branch, table) is None
     ]
-    hint = _other_collections(layouts[0], names) or did_you_mean(absent[0], names)
-    raise InputError(f"{file}: no branch or column {', '.join(map(repr, absent))}; {hint}")
+    hint = _other_collections(layouts[0], table.names) or nearest(absent[0], table)
+    raise InputError(f"{table.file}: no branch or column {', '.join(map(repr, absent))}; {hint}")
 
 
 def _other_collections(layout: Layout, names: Collection[str]) -> str:

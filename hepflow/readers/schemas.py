@@ -30,7 +30,7 @@ class Schema:
         serve is taken; none for files that hold no jets as such (``lhco-raw`` particles, ``hepflow``
         features).
     tree
-        TTree or RNTuple in ROOT files; None takes the only one.
+        TTree or RNTuple in ROOT files, the first that is there; without one, the only one.
     unit
         GeV or MeV, of momenta and masses in the file.
     label
@@ -40,7 +40,7 @@ class Schema:
     about: str
     containers: tuple[str, ...]
     layouts: tuple[Layout, ...] = ()
-    tree: str | None = None
+    tree: tuple[str, ...] = ()
     unit: str = "GeV"
     label: str | None = None
 
@@ -53,7 +53,7 @@ _PLAIN = {field: field for field in JET_FIELDS}
 _FATJET = (_prefixed("FatJet_", **_PLAIN), _prefixed("FatJet.", **_PLAIN))
 
 SCHEMAS: dict[str, Schema] = {
-    "nanoaod": Schema("CMS NanoAOD, TTree or RNTuple: FatJet_*", ("ROOT",), _FATJET, tree="Events"),
+    "nanoaod": Schema("CMS NanoAOD, TTree or RNTuple: FatJet_*", ("ROOT",), _FATJET, tree=("Events",)),
     "physlite": Schema(
         "ATLAS PHYSLITE: AnalysisLargeRJetsAuxDyn.*, in MeV",
         ("ROOT",),
@@ -64,7 +64,7 @@ SCHEMAS: dict[str, Schema] = {
                 **{f"tau{n}": f"Tau{n}_wta" for n in (1, 2, 3)},
             ),
         ),
-        tree="CollectionTree",
+        tree=("CollectionTree", "EventData"),
         unit="MeV",
     ),
     "delphes": Schema(
@@ -77,7 +77,7 @@ SCHEMAS: dict[str, Schema] = {
                 **{f"tau{n}": f"Tau[5][{n - 1}]" for n in (1, 2, 3)},
             ),
         ),
-        tree="Delphes",
+        tree=("Delphes",),
     ),
     "treemaker": Schema(
         "TreeMaker: JetsAK8 with energy, JetsAK8_NsubjettinessTau*",
@@ -90,7 +90,7 @@ SCHEMAS: dict[str, Schema] = {
                 **{f"tau{n}": f"_NsubjettinessTau{n}" for n in (1, 2, 3)},
             ),
         ),
-        tree="PreSelection",
+        tree=("PreSelection",),
     ),
     "lhco": Schema(
         "LHC Olympics features: pxj1 pyj1 pzj1 mj1 tau1j1 ..., label",
@@ -107,7 +107,7 @@ SCHEMAS: dict[str, Schema] = {
     "lhco-raw": Schema("LHC Olympics events: 700 x (pT, eta, phi), label", ("HDF5",), label="label"),
     "parquet": Schema("Parquet with list columns FatJet_* or a record column FatJet", ("Parquet",), _FATJET),
     "hepflow": Schema(
-        "features written by hepflow", ("HDF5", "Parquet", "ROOT"), tree="sample", label="label"
+        "features written by hepflow", ("HDF5", "Parquet", "ROOT"), tree=("sample",), label="label"
     ),
     "custom": Schema("columns named by `branches`", ("ROOT", "Parquet", "HDF5")),
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import awkward as ak
 
 from hepflow.errors import ConfigError
+from hepflow.readers.damage import UnsupportedError
 from hepflow.sample import Cutflow
 
 Columns = dict[str, ak.Array]
@@ -23,6 +24,11 @@ class Table:
         Path or URL, and the number of rows.
     names
         Columns that can be asked for.
+    aliases
+        Other spellings of them, such as the path of a branch in its tree.
+    refused
+        Columns that are there and cannot be read, or not be read right, and why: one that holds fewer entries than
+        there are events, for instance.
     stream
         Takes column names, a chunk size, in events or as memory (``"64 MB"``), the first event and the one after the
         last; yields the columns.
@@ -30,6 +36,8 @@ class Table:
         What happened to the events before they came into this file (format ``hepflow``).
     blocks
         As of a `SourceFile`.
+    note
+        What else is to be said where a column is missing.
     """
 
     file: str
@@ -38,6 +46,19 @@ class Table:
     stream: Callable[[Sequence[str], int | str, int, int], Iterator[Columns]]
     cutflow: Cutflow = ()
     blocks: tuple[int, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def spelled(self, name: str) -> str | None:
+        """Return the column that is called so, by whatever spelling; None if there is none."""
+        return name if name in self.names else self.aliases.get(name)
+
+    def refuse(self, columns: Sequence[str]) -> None:
+        """Raise an `UnsupportedError` if one of these columns is `refused`: before a long job, as nothing is read."""
+        for name in columns:
+            if name in self.refused:
+                raise UnsupportedError(f"{self.file}: {name!r} {self.refused[name]}")
 
 
 def events_per_chunk(chunk: int | str, bytes_per_event: float) -> int:

@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import uproot
 
 from hepflow.config.reference import DEMONSTRATION, Start
 from hepflow.errors import HepflowError, InputError
 from hepflow.features import FEATURES, features
 from hepflow.readers import SCHEMAS, Source, read
-from hepflow.readers.damage import reading
 from hepflow.readers.files import container, find_files, is_url
 from hepflow.readers.hdf5 import open_hdf5
 from hepflow.readers.parquet import open_parquet
-from hepflow.readers.root import TREES, open_root
+from hepflow.readers.root import open_root, root_trees
 from hepflow.sample import FloatArray, Sample
 
 WANTED = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
@@ -99,7 +97,7 @@ def recognise(path: str) -> Recognised:
     """
     first = find_files(path)[0]
     kind = container(first)
-    trees = _trees(first) if kind == "ROOT" else []
+    trees = root_trees(first) if kind == "ROOT" else []
     columns = {tree: _columns(first, kind, tree) for tree in (trees if len(trees) > 1 else [None])}
     fitting = [name for name, schema in SCHEMAS.items() if kind in schema.containers and name != "custom"]
     for tree in dict.fromkeys([None, *columns]):
@@ -118,11 +116,6 @@ def recognise(path: str) -> Recognised:
         f"{first}: no format fits, and there are no columns such as FatJet_pt, FatJet_eta, FatJet_phi, FatJet_mass. "
         f"It holds {shown or 'no column'}. Run `hepflow init` without --data, and name the columns in `branches`"
     )
-
-
-def _trees(file: str) -> list[str]:
-    with reading(file, "ROOT"), uproot.open({file: None}) as folder:
-        return [name for name, kind in folder.classnames(cycle=False).items() if kind in TREES]
 
 
 def _columns(file: str, kind: str, tree: str | None) -> tuple[str, ...]:

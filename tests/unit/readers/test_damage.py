@@ -1,14 +1,24 @@
 """Damaged files among many: all found, each with its cause; skipped only when asked for, and then whole."""
 
+import zlib
+
 import h5py
 import numpy as np
+import pyarrow as pa
 import pytest
 import uproot
 
 from hepflow.errors import InputError
 from hepflow.features import features
 from hepflow.readers import read
-from hepflow.readers.damage import in_cutflow, report
+from hepflow.readers.damage import (
+    DamagedFileError,
+    UnsupportedError,
+    in_cutflow,
+    reading,
+    report,
+    unsupported,
+)
 from hepflow.sample import SkippedFile
 
 FILES = 12
@@ -107,6 +117,45 @@ def test_nothing_is_skipped_for_what_was_asked_of_it(tmp_path, toy, write_tree, 
         read([tree_file, other, tmp_path / "text.root"], "nanoaod", weight="genWeight", skip_bad_files=True)
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (zlib.error("incorrect data check"), DamagedFileError),
+        (ValueError("buffer is too small"), DamagedFileError),
+        (OSError("Can't read data (inflate() failed)"), DamagedFileError),
+        (FileNotFoundError("gone"), DamagedFileError),
+        (OSError("Can't read data (required filter 'x' is not registered)"), UnsupportedError),
+        (OSError("this Blosc library does not have support for the 'lz4' compressor"), UnsupportedError),
+        (NotImplementedError("memberwise serialization"), UnsupportedError),
+        (pa.ArrowNotImplementedError("Support for codec 'brotli' not built"), UnsupportedError),
+        (TypeError("unsupported dtype: dtype('>f8')"), UnsupportedError),
+        (AttributeError("no such thing"), UnsupportedError),
+        (ImportError("install xxhash"), UnsupportedError),
+        (OSError("Parquet file is encrypted"), UnsupportedError),
+        (MemoryError("1 EiB"), InputError),
+    ],
+)
+def test_limits_are_told_from_damage(error, kind):
+    with pytest.raises(InputError, match=r"^e\.root: ") as caught, reading("e.root", "ROOT"):
+        raise error
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_what_is_not_supported_is_never_skipped(tmp_path, monkeypatch, at_once):
+    for name in "ab":
+        write_lhco(tmp_path / f"{name}.h5")
+    target = "open_hdf5" if at_once else "hdf5._pick"
+    source = None if at_once else read(tmp_path / "*.h5", "lhco", skip_bad_files=True)
+
+    def fail(*given):
+        raise unsupported("a.h5", "this layout", "write it anew")
+
+    monkeypatch.setattr(f"hepflow.readers.{target}", fail)
+    with pytest.raises(UnsupportedError, match="not supported: this layout; write it anew"):
+        features(source or read(tmp_path / "*.h5", "lhco", skip_bad_files=True))
+
+
 def test_not_all_files_can_be_skipped(tmp_path):
     for name in "ab":
         (tmp_path / f"{name}.root").write_bytes(b"")
@@ -142,7 +191,6 @@ def write_lhco(path):
             file["events"] = columns
             file["events"].attrs["columns"] = names
     else:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         pq.write_table(pa.table(dict(zip(names, columns.T, strict=True))), path)
