@@ -1,11 +1,13 @@
-"""HDF5 files as tables: pandas' "fixed" layout, a dataset with named columns, or a dataset per column."""
+"""HDF5 files as tables: pandas frames, datasets with named or with compound columns, or a dataset per column."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
@@ -15,17 +17,15 @@ import numpy as np
 from hepflow.errors import InputError, did_you_mean
 from hepflow.readers.damage import reading
 from hepflow.readers.files import opened
+from hepflow.readers.filters import check_filters
+from hepflow.readers.frames import PARTICLES, Place, frame_places, is_frame, text
 from hepflow.readers.table import Columns, Table, events_per_chunk
 
-PARTICLES = "particles"
+__all__ = ["PARTICLES", "hdf5_text", "open_hdf5"]
 
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a column stands: a dataset, and its column or columns there (None: the dataset is the column)."""
-
-    dataset: str
-    column: int | slice | None = None
+VALID = "valid"  # of padded lists, where tools of ATLAS say which entries are there
+log = logging.getLogger("hepflow.readers")
+Places = Mapping[str, Place]
 
 
 def open_hdf5(file: str, key: str | None = None) -> Table:
@@ -39,18 +39,25 @@ def open_hdf5(file: str, key: str | None = None) -> Table:
     file
         Path or URL.
     key
-        The group of a pandas frame, or the dataset or group of the columns; None takes the only one.
+        The group of a pandas frame, or the dataset or group of the columns, such as ``data/events``; None takes the
+        only one.
 
     Raises
     ------
     InputError
-        If the file is truncated or no HDF5 file, or holds no table that is understood.
+        If the file is truncated or no HDF5 file, holds no table that is understood, or several.
+    UnsupportedError
+        If it is compressed with what cannot be undone here, or keeps its columns as pickles.
     """
     with _opened(file) as handle:
         places, events = _columns(file, handle, key)
-        for name in {place.dataset for place in places.values()}:
-            _rows(handle[name], 0, 1)  # fails here and now where the compression is unknown
-    return Table(file, events, tuple(places), partial(_stream, file, places))
+        datasets = {place.dataset: handle[place.dataset] for place in places.values()}
+        for dataset in datasets.values():
+            check_filters(file, dataset)
+            _warn_of_unwritten(file, dataset)
+        absent = {name: reason for name, dataset in datasets.items() if (reason := _absent(file, dataset))}
+        refused = {name: absent[place.dataset] for name, place in places.items() if place.dataset in absent}
+        return Table(file, events, tuple(places), partial(_stream, file, places), refused=refused)
 
 
 def hdf5_text(file: str, name: str) -> str | None:
@@ -65,116 +72,159 @@ def _opened(file: str) -> Iterator[Any]:
         yield handle
 
 
-def _columns(file: str, handle: Any, key: str | None) -> tuple[dict[str, _Place], int]:
-    frames = [
-        name for name, group in handle.items() if _text(group.attrs.get("pandas_type")).startswith("frame")
+def _columns(file: str, handle: Any, key: str | None) -> tuple[Places, int]:
+    """Return where the columns stand, and the number of events."""
+    found = handle
+    if key is not None and key.strip("/"):
+        if key.strip("/") not in handle:
+            raise InputError(f"{file}: no key {key!r} in it; {did_you_mean(key.strip('/'), _paths(handle))}")
+        found = handle[key.strip("/")]
+    if isinstance(found, h5py.Dataset):
+        return _table(file, found)
+    nodes = [found] if is_frame(found) else list(_walk(found))
+    tables = [node for node in nodes if is_frame(node)] or [
+        node for node in nodes if isinstance(node, h5py.Dataset) and "columns" in node.attrs
     ]
-    tables = [
-        name for name, data in handle.items() if isinstance(data, h5py.Dataset) and "columns" in data.attrs
-    ]
-    if key is not None and key.strip("/") not in handle:
-        raise InputError(f"{file}: no key {key!r} in it; {did_you_mean(key, handle)}")
-    chosen = [key.strip("/")] if key is not None else frames or tables
-    if len(chosen) > 1:
+    compound = [node for node in nodes if isinstance(node, h5py.Dataset) and node.dtype.names and node.ndim]
+    if len(tables) == 1:
+        return _table(file, tables[0])
+    groups = {node.parent.name for node in nodes if isinstance(node, h5py.Dataset) and 0 < node.ndim < 3}
+    if not tables and len(groups) == 1:
+        places, lengths = _datasets(handle[groups.pop()])
+        if places and len(lengths) == 1:
+            return places, lengths.pop()
+    if not tables and len(compound) == 1:
+        return _table(file, compound[0])
+    several = tables or compound
+    if several:
+        listed = ", ".join(repr(str(node.name).strip("/")) for node in several)
+        raise InputError(f"{file}: holds several tables ({listed}); say which, with tree=")
+    there = ", ".join(f"{node.name.strip('/')} {getattr(node, 'shape', '(group)')}" for node in nodes[:10])
+    raise InputError(
+        f"{file}: holds no table of events; expected a pandas frame, a compound dataset, one with an attribute "
+        f"'columns', or datasets of equal length, one a column; it holds {there or 'nothing'}"
+    )
+
+
+def _walk(group: Any) -> Iterator[Any]:
+    """Yield what stands in a group and the groups in it, but for what stands in a frame, and links to nowhere."""
+    for name in group:
+        link = group.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            continue
+        node = group[name]
+        yield node
+        if isinstance(node, h5py.Group) and not is_frame(node):
+            yield from _walk(node)
+
+
+def _paths(group: Any) -> list[str]:
+    return [str(node.name).strip("/") for node in _walk(group)]
+
+
+def _table(file: str, node: Any) -> tuple[Places, int]:
+    """Return the columns of a node that is a table itself."""
+    if is_frame(node):
+        return frame_places(file, node)
+    if node.dtype.names and node.ndim:
+        return {name: Place(node.name, member=name) for name in _members(node)}, len(node)
+    if "columns" not in node.attrs:
         raise InputError(
-            f"{file}: holds several tables ({', '.join(map(repr, chosen))}); say which, with tree="
+            f"{file}: dataset {node.name!r} has shape {node.shape} and no attribute 'columns' with a name for each "
+            "column; name the group of datasets that each are a column, or write it with names"
         )
-    if chosen and chosen[0] in frames:
-        return _pandas(file, handle[chosen[0]])
-    if chosen and isinstance(handle[chosen[0]], h5py.Dataset):
-        return _named(file, handle[chosen[0]])
-    group = handle[chosen[0]] if chosen else handle
-    names = [name for name, data in group.items() if isinstance(data, h5py.Dataset) and data.ndim == 1]
-    lengths = {len(group[name]) for name in names}
-    if not names or len(lengths) > 1:
-        there = ", ".join(
-            f"{name} {getattr(data, 'shape', '(group)')}" for name, data in list(handle.items())[:10]
-        )
+    names = [text(name) for name in node.attrs["columns"]]
+    if node.ndim != 2 or node.shape[1] != len(names):
         raise InputError(
-            f"{file}: holds no table of events; expected a pandas frame (format 'fixed'), a dataset "
-            f"with an attribute "
-            f"'columns', or one-dimensional datasets of equal length; it holds {there or 'nothing'}"
-        )
-    return {
-        name: _Place(group[name].name) for name in names if group[name].dtype.kind in "biuf"
-    }, lengths.pop()
-
-
-def _pandas(file: str, frame: Any) -> tuple[dict[str, _Place], int]:
-    """Return the columns of a frame that pandas wrote with format ``fixed``, in one block or several."""
-    if "axis0" not in frame:
-        raise InputError(
-            f"{file}: key {frame.name!r} is a pandas 'table'; write it anew with to_hdf(format='fixed')"
-        )
-    events = len(frame["axis1"])
-    unnamed = frame["axis0"].dtype.kind in "iu"
-    places: dict[str, _Place] = {}
-    for block in range(int(frame.attrs.get("nblocks", 0))):
-        items, values = frame[f"block{block}_items"], frame[f"block{block}_values"]
-        if values.dtype.kind not in "biuf":
-            continue  # a block of Python objects: pickled, and pickles are not opened
-        if values.shape != (events, len(items)):
-            raise InputError(
-                f"{file}: block {block} of {frame.name!r} has shape {values.shape}; expected "
-                f"{(events, len(items))}"
-            )
-        for index, item in enumerate(_rows(items)):
-            places[_text(item)] = _Place(values.name, index)
-    if unnamed and len(places) in (2100, 2101):
-        return _raw(places), events
-    return places, events
-
-
-def _raw(places: dict[str, _Place]) -> dict[str, _Place]:
-    raw = {PARTICLES: _Place(places["0"].dataset, slice(0, 2100))}
-    return raw if len(places) == 2100 else {**raw, "label": places["2100"]}
-
-
-def _named(file: str, dataset: Any) -> tuple[dict[str, _Place], int]:
-    names = [_text(name) for name in dataset.attrs.get("columns", [])]
-    if dataset.ndim != 2 or dataset.shape[1] != len(names):
-        raise InputError(
-            f"{file}: dataset {dataset.name!r} has shape {dataset.shape} and {len(names)} names in its "
-            f"attribute "
+            f"{file}: dataset {node.name!r} has shape {node.shape} and {len(names)} names in its attribute "
             "'columns'; expected (events, columns) and a name for each column"
         )
-    return {name: _Place(dataset.name, index) for index, name in enumerate(names)}, dataset.shape[0]
+    return {name: Place(node.name, index) for index, name in enumerate(names)}, node.shape[0]
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+def _datasets(group: Any) -> tuple[Places, set[int]]:
+    """Return the datasets of a group as columns, those of a compound one as ``dataset.member``, and their lengths."""
+    places: dict[str, Place] = {}
+    lengths: set[int] = set()
+    datasets = {name: node for name, node in group.items() if isinstance(node, h5py.Dataset) and node.ndim}
+    for name, node in datasets.items():
+        lengths.add(len(node))
+        if node.dtype.names:
+            prefix = "" if len(datasets) == 1 else f"{name}."
+            places |= {f"{prefix}{member}": Place(node.name, member=member) for member in _members(node)}
+        elif node.dtype.kind in "biuf" and node.ndim < 3:
+            places[name] = Place(node.name)
+    return places, lengths
 
 
-def _rows(dataset: Any, start: int = 0, stop: int | None = None) -> Any:
-    """Return ``dataset[start:stop]``, also where the compression is none of those that HDF5 brings itself."""
-    properties = dataset.id.get_create_plist()
-    filters = {
-        code: _text(name) for code, _, _, name in map(properties.get_filter, range(properties.get_nfilters()))
-    }
-    if not all(map(h5py.h5z.filter_avail, filters)):
-        import hdf5plugin  # noqa: F401  (makes Blosc known, which pandas writes, and others)
-    missing = [name for code, name in filters.items() if not h5py.h5z.filter_avail(code)]
-    if missing:
-        raise InputError(
-            f"{dataset.file.filename}: dataset {dataset.name!r} is compressed with {', '.join(missing)}, which "
-            "neither HDF5 nor hdf5plugin can undo; write it anew with gzip or Blosc"
+def _members(dataset: Any) -> list[str]:
+    """Return the members of a compound dataset that are numbers."""
+    return [name for name in dataset.dtype.names if dataset.dtype[name].base.kind in "biuf"]
+
+
+def _warn_of_unwritten(file: str, dataset: Any) -> None:
+    """Say that some events were never written: HDF5 gives its fill value for them."""
+    if not dataset.chunks or dataset.is_virtual or not dataset.size:
+        return
+    pairs = zip(dataset.shape, dataset.chunks, strict=True)
+    missing = math.prod(-(-size // chunk) for size, chunk in pairs) - dataset.id.get_num_chunks()
+    if missing > 0:
+        log.warning(
+            "%s: %d chunks of %s were never written; what should stand there reads as %s",
+            file,
+            missing,
+            dataset.name,
+            dataset.fillvalue,
         )
-    return dataset[start:stop]
+
+
+def _absent(file: str, dataset: Any) -> str | None:
+    """Return why the values of a dataset, which may stand in other files, are not there."""
+    elsewhere = [name for name, _, _ in dataset.external or ()]
+    elsewhere += [source.file_name for source in dataset.virtual_sources()] if dataset.is_virtual else []
+    for name in dict.fromkeys(elsewhere):
+        if name != "." and not any(path.exists() for path in (Path(name), Path(file).parent / name)):
+            return f"stands in another file, {name!r}, which is not there; put it where it was"
+    return None
 
 
 def _stream(
-    file: str, places: dict[str, _Place], columns: Sequence[str], chunk: int | str, start: int, stop: int
+    file: str, places: Places, columns: Sequence[str], chunk: int | str, start: int, stop: int
 ) -> Iterator[Columns]:
     with _opened(file) as handle:
         data = {places[name].dataset: handle[places[name].dataset] for name in columns}
+        for dataset in data.values():
+            check_filters(file, dataset)  # in a worker, anew
+        members = {name: _read_members(dataset, places, columns) for name, dataset in data.items()}
         # Rows lie side by side in the file, so that whole rows are read and the columns then picked.
         per_event = sum(dataset.dtype.itemsize * np.prod(dataset.shape[1:]) for dataset in data.values())
         step = events_per_chunk(chunk, float(per_event))
         for first in range(start, stop, step):
-            rows = {name: _rows(dataset, first, min(first + step, stop)) for name, dataset in data.items()}
-            yield {name: ak.from_numpy(_pick(rows, places[name])) for name in columns}
+            last = min(first + step, stop)
+            rows = {
+                name: dataset.fields(members[name])[first:last] if members[name] else dataset[first:last]
+                for name, dataset in data.items()
+            }
+            yield {name: _pick(rows[places[name].dataset], places[name]) for name in columns}
 
 
-def _pick(rows: dict[str, Any], place: _Place) -> Any:
-    table = rows[place.dataset]
-    return table if place.column is None else np.ascontiguousarray(table[:, place.column])
+def _read_members(dataset: Any, places: Places, columns: Sequence[str]) -> list[str]:
+    """Return the members of a compound dataset that are read; none for any other dataset."""
+    if not dataset.dtype.names:
+        return []
+    own = [place.member for place in (places[name] for name in columns) if place.dataset == dataset.name]
+    valid = [VALID] if dataset.ndim > 1 and VALID in dataset.dtype.names else []
+    return list(dict.fromkeys([name for name in own if name] + valid))
+
+
+def _pick(rows: Any, place: Place) -> ak.Array:
+    """Return one column of what was read, in the byte order and the numbers of this machine."""
+    values = rows if place.member is None else rows[place.member]
+    values = values if place.column is None else values[:, place.column]
+    if values.dtype.kind == "f":  # float16 is widened, and what is longer than a double shortened
+        values = values.astype(f"f{min(max(values.dtype.itemsize, 4), 8)}", copy=False)
+    array = ak.from_numpy(np.ascontiguousarray(values.astype(values.dtype.newbyteorder("="), copy=False)))
+    padded = place.member is not None and values.ndim == 2 and rows.ndim == 2
+    if padded and VALID in rows.dtype.names and rows.dtype[VALID].kind == "b":
+        return ak.from_regular(array)[ak.from_regular(ak.from_numpy(rows[VALID]))]
+    return array

@@ -12,6 +12,7 @@ import pytest
 from hepflow.errors import InputError
 from hepflow.features import features
 from hepflow.readers import read
+from hepflow.readers.damage import UnsupportedError
 from hepflow.readers.hdf5 import PARTICLES, open_hdf5
 
 CODECS = ("blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd")
@@ -87,7 +88,9 @@ def test_filter_that_is_not_known(tmp_path, table):
         data = file.create_dataset("events", table.shape, np.float64, chunks=table.shape, **options)
         data.attrs["columns"] = NAMES
         data.id.write_direct_chunk((0, 0), table.tobytes())
-    with pytest.raises(InputError, match=r"e.h5: dataset '/events' is compressed with .* neither HDF5 nor"):
+    with pytest.raises(
+        UnsupportedError, match=r"e.h5: not supported: dataset '/events' is compressed with .* neither"
+    ):
         read(path, "lhco")
 
 
