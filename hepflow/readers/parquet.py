@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -29,7 +30,13 @@ def open_parquet(file: str) -> Table:
     with _opened(file) as parquet:
         names = tuple(_leaves(parquet))
         events = parquet.metadata.num_rows
-        return Table(file, events, names, partial(_stream, file), blocks=tuple(_groups(parquet)[:-1]))
+        times = Counter(parquet.schema_arrow.names)
+        twice = (
+            "stands in the file more than once; which is meant cannot be told. Write it anew with one of them"
+        )
+        refused = {name: twice for name in names if times[name] > 1}
+        blocks = tuple(_groups(parquet)[:-1])
+        return Table(file, events, names, partial(_stream, file), blocks=blocks, refused=refused)
 
 
 def parquet_text(file: str, name: str) -> str | None:
@@ -75,8 +82,28 @@ def _stream(file: str, columns: Sequence[str], chunk: int | str, start: int, sto
             own = batch[max(start - row, 0) : max(stop - row, 0)]
             row += len(batch)
             if len(own):
-                arrays = ak.from_arrow(pa.Table.from_batches([own]))
+                arrays = ak.from_arrow(_with_floats(pa.Table.from_batches([own])))
                 yield {name: _walk(arrays, name) for name in columns}
+
+
+def _with_floats(table: Any) -> Any:
+    """Return the columns with doubles in the place of decimals, of which awkward knows nothing."""
+    own = table.schema
+    schema = pa.schema([field.with_type(_float(field.type)) for field in own])
+    return table if schema == own else table.cast(schema)
+
+
+def _float(kind: Any) -> Any:
+    """Return an Arrow type with doubles in the place of decimals, in lists and records, too."""
+    if pa.types.is_decimal(kind):
+        return pa.float64()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_float(field.type)) for field in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_float(kind.value_type), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_float(kind.value_type))
+    return pa.list_(_float(kind.value_type)) if pa.types.is_list(kind) else kind
 
 
 def _bytes_per_event(parquet: Any, paths: set[str]) -> float:

@@ -1,5 +1,7 @@
 """Parquet: list columns, records, flat columns, missing values."""
 
+from decimal import Decimal
+
 import awkward as ak
 import numpy as np
 import pyarrow as pa
@@ -71,6 +73,39 @@ def test_flat_lhco_columns(tmp_path):
     sample = features(read(tmp_path / "e.parquet", "lhco"))
     assert len(sample) == 3
     assert list(sample.label) == [1, 1, 1]
+
+
+def test_decimals(tmp_path, tree_file, toy):
+    """Decimals, alone, in lists and in records, are the numbers that they are."""
+    lists = {name: ak.to_list(np.round(toy[name], 4)) for name in toy if name.startswith("FatJet_")}
+    exact = [[Decimal(str(number)) for number in event] for event in lists["FatJet_mass"]]
+    weights = [Decimal(number) / 7 for number in range(500)]
+    columns = {name: pa.array(column) for name, column in lists.items()}
+    plain = pa.table(columns | {"w": pa.array([round(float(weight), 10) for weight in weights])})
+    columns["FatJet_mass"] = pa.array(exact, pa.list_(pa.decimal128(12, 4)))
+    columns["w"] = pa.array([round(weight, 10) for weight in weights], pa.decimal256(50, 10))
+    record = pa.table({"FatJet": pa.array([[{"m": one} for one in event] for event in exact])})
+    pq.write_table(plain, tmp_path / "plain.parquet")
+    pq.write_table(pa.table(columns).append_column("FatJet", record["FatJet"]), tmp_path / "e.parquet")
+    expected = features(read(tmp_path / "plain.parquet", "parquet", weight="w", selection="w < 50"))
+    for branches in (None, {"mass": "FatJet.m"}):
+        sample = features(
+            read(
+                tmp_path / "e.parquet", "parquet", weight="w", selection="w < 50", branches=branches, chunk=70
+            )
+        )
+        assert sample.cutflow == expected.cutflow
+        assert np.allclose(sample.features, expected.features, rtol=1e-13, atol=1e-13)
+        assert np.allclose(sample.weight, expected.weight, rtol=1e-15)
+
+
+def test_a_name_that_stands_twice(tmp_path):
+    names = ["FatJet_pt", "FatJet_eta", "FatJet_phi", "FatJet_mass", "w", "w"]
+    table = pa.Table.from_arrays([pa.array([[1.0]])] * 4 + [pa.array([1.0])] * 2, names)
+    pq.write_table(table, tmp_path / "e.parquet")
+    assert read(tmp_path / "e.parquet", "parquet").num_events == 1
+    with pytest.raises(InputError, match=r"e\.parquet: 'w' stands in the file more than once"):
+        read(tmp_path / "e.parquet", "parquet", weight="w")
 
 
 def test_truncated_file(tmp_path, toy):
