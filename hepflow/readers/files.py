@@ -9,12 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import h5py
 
 from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
-from hepflow.readers.damage import DamagedFileError
+from hepflow.readers.damage import DamagedFileError, unsupported
 from hepflow.readers.remote import PatientFile, retried, whole_if_needed
 
 MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
+OTHERS = {
+    b"\x1f\x8b": "a file packed with gzip",
+    b"BZh": "a file packed with bzip2",
+    b"\xfd7zX": "a file packed with xz",
+    b"\x28\xb5\x2f\xfd": "a file packed with zstd",
+    b"PK\x03\x04": "a zip archive, such as NumPy's .npz",
+    b"\x93NUM": "an array of NumPy",
+    b"ARRO": "a Feather file",
+    b"ORC": "an ORC file",
+}
 SUFFIX = {
     ".root": "ROOT",
     ".h5": "HDF5",
@@ -108,6 +119,11 @@ def container(file: str) -> str:
         ) from error
     if start in MAGIC:
         return MAGIC[start]
+    if h5py.is_hdf5(file):  # behind a block of something else
+        return "HDF5"
+    for first, kind in OTHERS.items():
+        if start.startswith(first):
+            raise unsupported(file, kind, "unpack it, or write it as ROOT, HDF5 or Parquet")
     expected = f"a {SUFFIX[suffix]} file" if suffix in SUFFIX else "a ROOT, HDF5 or Parquet file"
     found = f"begins with {start!r}" if start else "is empty"
     raise DamagedFileError(f"{file}: expected {expected}, but it {found}; check how it was written or copied")

@@ -1,5 +1,8 @@
 """Damaged files among many: all found, each with its cause; skipped only when asked for, and then whole."""
 
+import bz2
+import gzip
+import lzma
 import zlib
 
 import h5py
@@ -139,6 +142,15 @@ def test_limits_are_told_from_damage(error, kind):
     with pytest.raises(InputError, match=r"^e\.root: ") as caught, reading("e.root", "ROOT"):
         raise error
     assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_files_are_none_that_are_damaged(tmp_path, tree_file, pack):
+    (tmp_path / "packed.root").write_bytes(pack(tree_file.read_bytes()))
+    with pytest.raises(
+        UnsupportedError, match=r"packed\.root: not supported: a file packed with \w+; unpack it"
+    ):
+        read([tmp_path / "packed.root"], "nanoaod", skip_bad_files=True)
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -250,6 +250,20 @@ def test_more_events_than_there_is_memory_for(tmp_path):
         features(read(tmp_path / "e.h5", "lhco"), ["m_J1"])
 
 
+def test_a_block_before_the_superblock(tmp_path, same, table):
+    """As MATLAB writes one."""
+
+    def write(file):
+        path = Path(file.filename)
+        file.close()
+        with h5py.File(path, "w", userblock_size=512) as anew:
+            frame(anew, table)
+        with path.open("r+b") as block:
+            block.write(b"MATLAB 7.3 MAT-file")
+
+    same(write)
+
+
 def test_values_that_stand_in_files_that_are_gone(tmp_path, same, table):
     def outside(file):
         file.create_dataset(
