@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,18 @@ class Spectrum:
         Independent of each other.
     statistical
         Errors that are independent from bin to bin, shape ``(B,)``, in events.
+    constraint
+        How the fit takes these: "poisson", as of a template of few events, or "gaussian", as of errors that were
+        given with a template (`shapesys` and `staterror` of HistFactory).
     sidebands_in_fit
         True after a cut: the sidebands join the fit and share one free factor with the signal region, so that what
         the template misses there is measured. False where `expected` was itself fitted to these sidebands, which
         must not be counted twice.
     blind
         True where `observed` holds no data of the signal region: see `blinded`.
+    exposure
+        Counts for an event that a smooth function or a signal stands for, shape ``(B,)``: of a weighted spectrum,
+        whose `observed` are effective counts. None where all bins have one weight.
 
     Examples
     --------
@@ -68,6 +74,8 @@ class Spectrum:
     statistical: FloatArray = field(default_factory=lambda: np.zeros(0))
     sidebands_in_fit: bool = False
     blind: bool = False
+    exposure: FloatArray | None = None
+    constraint: Literal["poisson", "gaussian"] = "poisson"
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1

@@ -19,7 +19,7 @@ _SIGNS: dict[type[ast.cmpop], str] = {
 
 
 def missing_brackets(comparison: ast.Compare, source: str) -> str | None:
-    """Return how a comparison is written with the brackets that it misses, and as Python reads it; None if it has them.
+    """Return a comparison with the brackets that it misses, and as Python reads it; None if it has them.
 
     Parameters
     ----------
