@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
+from hepflow.text import with_error
 
 if TYPE_CHECKING:
     import hist
@@ -167,13 +168,62 @@ class Spectrum:
         factor = observed / expected
         return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
 
-    def to_hist(self) -> hist.Hist[Any]:
-        """Return the data as a `hist.Hist` with one axis ``m_jj``; NaN where they are blinded."""
+    def to_hist(self, what: Literal["data", "expected"] = "data") -> hist.Hist[Any]:
+        """Return data or expectation as a `hist.Hist` with one axis ``m_jj``.
+
+        Data are NaN where they are blinded. The expectation is that of `corrected`, with its full variance in a
+        storage of weights; correlations from bin to bin are lost in it.
+
+        Raises
+        ------
+        ConfigError
+            If it is to be of something else.
+        """
         import hist
 
-        histogram = hist.Hist(
-            hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False),
-            storage=hist.storage.Double(),
-        )
-        histogram[...] = self.data
+        if what not in ("data", "expected"):
+            raise ConfigError(f'Spectrum.to_hist({what!r}): expected "data" or "expected"')
+        axis = hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False)
+        storage: Any = hist.storage.Double()
+        contents = self.data
+        if what == "expected":
+            expected, error = self.corrected()
+            storage, contents = hist.storage.Weight(), np.stack([expected, error**2], axis=1)
+        histogram = hist.Hist(axis, storage=storage)
+        histogram[...] = contents
         return histogram
+
+    # The data as the Universal Histogram Interface has them (https://uhi.readthedocs.io), for what draws histograms.
+    kind = "COUNT"
+
+    @property
+    def axes(self) -> Any:
+        """The one axis, of m_jj in GeV."""
+        return self.to_hist().axes
+
+    def values(self, flow: bool = False) -> FloatArray:
+        """Return the data events per bin, shape ``(B,)``, NaN where blinded; no bins stand beside these."""
+        return self.data
+
+    def variances(self, flow: bool = False) -> FloatArray:
+        """Return their variances: the events themselves, shape ``(B,)``."""
+        return self.data
+
+    def counts(self) -> FloatArray:
+        """Return the data events per bin, as `values` does."""
+        return self.data
+
+    def __repr__(self) -> str:
+        expected, error = self.expected_in_signal() if self.expected.any() else (0.0, 0.0)
+        observed = "blinded" if self.blind else f"{self.observed[self.in_signal].sum():.6g}"
+        low, high = self.windows.signal
+        return (
+            f"Spectrum({len(self.observed)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV; signal region {low:g}-"
+            f"{high:g} GeV: observed {observed}, expected {with_error(expected, error)})"
+        )
+
+    def _to_uhi_(self) -> dict[str, Any]:
+        return self.to_hist()._to_uhi_()
+
+    def _repr_html_(self) -> str:
+        return f"{self.to_hist()._repr_html_()}<br>{self!r}"

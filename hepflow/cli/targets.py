@@ -24,11 +24,12 @@ def read_target(name: str, *, errors: bool = False) -> Target:
     InputError
         If there is neither.
     """
-    from hepflow.stats.encoding import read_text
+    from hepflow.stats.encoding import decoded, read_text
     from hepflow.stats.spectra import is_workspace, parse_json, read_spectrum
 
     if name == STANDARD_INPUT:
-        return parse_json(sys.stdin.read(), "standard input")
+        raw = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+        return parse_json(decoded(raw, "standard input"), "standard input")
     if is_workspace(name):
         return parse_json(read_text(name), name)
     return read_spectrum(name, errors=errors)

@@ -59,9 +59,7 @@ def parse_csv(text: str, where: str, *, errors: bool = False) -> Bins:
         With the line and the column that is missing or makes no sense.
     """
     rows = _rows(text, where)
-    header = (
-        [_plain(cell) for cell in rows.pop(0)[1]] if rows and not any(map(_is_number, rows[0][1])) else []
-    )
+    header = rows.pop(0)[1] if rows and not any(map(_is_number, rows[0][1])) else []
     columns = _columns(header, errors, where)
     width = len(header) or 3
     bins: list[list[float]] = []
@@ -101,10 +99,11 @@ def _rows(text: str, where: str) -> list[Row]:
     return rows
 
 
-def _columns(header: list[str], errors: bool, where: str) -> dict[str, int]:
+def _columns(names: list[str], errors: bool, where: str) -> dict[str, int]:
     """Return where low, high and count stand, and with `errors` an error."""
-    if not header:
+    if not names:
         return dict(zip(_WANTED, range(3), strict=True))
+    header = [_plain(name) for name in names]
     found = {name: [i for i, column in enumerate(header) if column == name] for name in _WANTED}
     if not found["count"]:
         found["count"] = [i for i, column in enumerate(header) if column in _COUNTS]
@@ -115,14 +114,14 @@ def _columns(header: list[str], errors: bool, where: str) -> dict[str, int]:
         if len(places) != 1:
             what = "no column" if not places else f"{len(places)} columns that may be the"
             raise InputError(
-                f"{where}: {what} {name} among {', '.join(column or '(no name)' for column in header)}; expected a "
+                f"{where}: {what} {name} among {', '.join(one or '(no name)' for one in names)}; expected a "
                 "header with low, high and count, each once"
             )
     columns = {name: places[0] for name, places in found.items()}
     places = [i for i, column in enumerate(header) if column in _ERRORS]
     if errors and len(places) > 1:
         raise InputError(
-            f"{where}: {len(places)} columns of errors, {', '.join(header[i] for i in places)}; expected one, error"
+            f"{where}: {len(places)} columns of errors, {', '.join(names[i] for i in places)}; expected one, error"
         )
     return columns | ({"error": places[0]} if errors and places else {})
 
@@ -140,13 +139,14 @@ def _check_bin(bins: list[list[float]], number: int, where: str) -> None:
     low, high, *contents = bins[-1]
     if not np.all(np.isfinite([low, high])):
         raise InputError(
-            f"{where}, line {number}: bin {low:g} to {high:g}; expected finite edges (leave bins of under- and overflow "
-            "out)"
+            f"{where}, line {number}: bin {low:g} to {high:g}; expected finite edges (leave bins of under- and "
+            "overflow out)"
         )
     for what, value in zip(("{} events", "error {}"), contents, strict=False):
         if not 0 <= value < np.inf:
             raise InputError(
-                f"{where}, line {number}: {what.format(value)} in bin {low:g}-{high:g}; expected a number, zero or more"
+                f"{where}, line {number}: {what.format(value)} in bin {low:g}-{high:g}; expected a number, zero or "
+                "more"
             )
     if not low < high:
         raise InputError(

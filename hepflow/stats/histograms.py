@@ -27,6 +27,7 @@ def from_hist(histogram: Any, where: str = "histogram") -> Bins:
     import hist
 
     try:
+        histogram = histogram.to_hist() if hasattr(histogram, "to_hist") else histogram  # of uproot, of ours
         histogram = histogram if isinstance(histogram, hist.Hist) else hist.Hist(histogram)
     except Exception as error:  # of what others wrote, there is no list of what may be wrong
         raise InputError(f"{where}: not a histogram that hist can read ({_first_line(error)})") from error
@@ -70,7 +71,7 @@ def from_json(content: Any, where: str) -> Bins:
         )
     storage = content["storage"]
     try:
-        histogram = hist.Hist(content)
+        histogram: Any = hist.Hist(content)
         written = (
             None if histogram.kind != "COUNT" else np.asarray(storage["values"], dtype=np.float64).ravel()
         )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
 from hepflow.spectrum import Spectrum
 from hepflow.stats.signal import SignalTemplate, counting_signal
+from hepflow.stats.spectra import workspace_of
 
 Workspace = dict[str, Any]
 IndexArray = NDArray[np.intp]
@@ -124,8 +126,10 @@ def channel_bins(spectrum: Spectrum) -> dict[str, list[IndexArray]]:
     return bins
 
 
-def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:
+def open_workspace(spec: Mapping[str, Any] | str | Path) -> tuple[pyhf.Model, list[float]]:
     """Return the pyhf model of a workspace's first measurement, and its data (main, then auxiliary).
+
+    `spec` is the workspace, or the path of its JSON file.
 
     Raises
     ------
@@ -135,6 +139,7 @@ def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:
         If a shapefactor floats every bin of a channel that alone holds it: the signal could never be told
         from it.
     """
+    spec = workspace_of(spec)
     version = spec.get("version", pyhf.schema.version)
     if version != pyhf.schema.version:
         raise InputError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,28 @@ def parse_json(text: str, where: str) -> dict[str, Any] | Bins:
     """
     content = _json(text, where)
     return dict(content) if _is_workspace(content) else from_json(content, where)
+
+
+def workspace_of(spec: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
+    """Return a pyhf workspace as it is, or that of a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file holds none.
+    ConfigError
+        If it is neither a mapping nor a path.
+    """
+    if isinstance(spec, str | Path):
+        content = _json(read_text(spec), spec)
+        if not _is_workspace(content):
+            raise InputError(f"{spec}: not a pyhf workspace, which has {', '.join(_WORKSPACE)}")
+        return dict(content)
+    if not isinstance(spec, Mapping):
+        raise ConfigError(
+            f"a workspace as {type(spec).__name__}: expected a pyhf workspace as a dict, or the path of its JSON"
+        )
+    return spec
 
 
 def is_workspace(path: str | Path) -> bool:
