@@ -120,7 +120,9 @@ def from_root(path: Path, name: str) -> Bins:
             if int(histogram.all_members.get("@fBits", 0)) & _AVERAGE:
                 raise InputError(f"{where}: its bins hold averages (kIsAverage); a spectrum holds events")
             histogram = histogram.to_hist()
-    except (OSError, ValueError, KeyError, uproot.DeserializationError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # as above
         raise InputError(f"{path}: not a ROOT file that uproot can read ({_first_line(error)})") from error
     return from_hist(histogram, where)
 

@@ -133,6 +133,41 @@ def test_profiles_and_averages_of_root_are_refused(tmp_path):
     assert read_spectrum(f"{path}:h;1").counts.tolist() == COUNTS.tolist()
     with pytest.raises(InputError, match="'p' is a TProfile; "):
         read_spectrum(f"{path}:p")
+    with uproot.recreate(path, compression=None) as file:
+        file["mjj"] = filled(COUNTS)
+    assert read_spectrum(path).counts.tolist() == COUNTS.tolist()
+    raw = path.read_bytes()
+    average = raw.replace(b"\x03\x00\x00\x08\x03mjj", b"\x03\x04\x00\x08\x03mjj")  # TH1::kIsAverage
+    assert average != raw
+    path.write_bytes(average)
+    with pytest.raises(InputError, match="mjj: its bins hold averages"):
+        read_spectrum(path)
+
+
+@pytest.fixture(scope="module")
+def in_root(tmp_path_factory):
+    """Return the bytes of a ROOT file with events of weight 5."""
+    path = tmp_path_factory.mktemp("good") / "mjj.root"
+    with uproot.recreate(path) as file:
+        file["mjj"] = filled(5 * COUNTS, 25 * COUNTS)
+    return path.read_bytes()
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.floats(0, 1), st.integers(1, 255), st.booleans())
+def test_corrupted_root_files_are_read_right_or_refused(tmp_path_factory, in_root, where, bits, cut):
+    path = tmp_path_factory.mktemp("corrupted") / "mjj.root"
+    raw = in_root
+    at = int(where * (len(raw) - 1))
+    path.write_bytes(raw[:at] if cut else raw[:at] + bytes([raw[at] ^ bits]) + raw[at + 1 :])
+    try:
+        bins = read_spectrum(path)
+    except InputError as refused:
+        assert str(path) in str(refused)  # noqa: PT017
+        return
+    np.testing.assert_array_equal(bins.edges, EDGES)
+    np.testing.assert_array_equal(bins.values, 5 * COUNTS)
+    np.testing.assert_array_equal(bins.counts, COUNTS)
 
 
 @pytest.mark.parametrize(
