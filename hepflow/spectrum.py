@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
-from hepflow.text import with_error
 
 if TYPE_CHECKING:
     import hist
@@ -214,12 +213,11 @@ class Spectrum:
         return self.data
 
     def __repr__(self) -> str:
-        expected, error = self.expected_in_signal() if self.expected.any() else (0.0, 0.0)
         observed = "blinded" if self.blind else f"{self.observed[self.in_signal].sum():.6g}"
         low, high = self.windows.signal
         return (
             f"Spectrum({len(self.observed)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV; signal region {low:g}-"
-            f"{high:g} GeV: observed {observed}, expected {with_error(expected, error)})"
+            f"{high:g} GeV: observed {observed}, expected {self.expected[self.in_signal].sum():.6g} before the fit)"
         )
 
     def _to_uhi_(self) -> dict[str, Any]:

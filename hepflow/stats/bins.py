@@ -92,6 +92,11 @@ class Bins:
     def __iter__(self) -> Iterator[FloatArray]:
         yield from (self.edges, self.counts)
 
+    def __repr__(self) -> str:
+        what = "{:.6g} events" if self.variances is None else "weights that add up to {:.6g}"
+        span = f"{len(self.values)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV"
+        return f"Bins({span}, {what.format(np.sum(self.values))})"
+
     def __len__(self) -> int:
         return 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,10 +16,13 @@ from hepflow.stats.csv_spectra import parse_csv
 from hepflow.stats.encoding import decoded, read_text
 from hepflow.stats.histograms import events, from_hist, from_json, from_root
 
+if TYPE_CHECKING:
+    import hist
+
 _WORKSPACE = ("channels", "measurements", "observations")
 
 
-def read_spectrum(path: str | Path, *, errors: bool = False) -> Bins:
+def read_spectrum(path: str | Path | hist.Hist[Any], *, errors: bool = False) -> Bins:
     r"""Read the bins of a spectrum.
 
     Parameters
@@ -27,7 +30,8 @@ def read_spectrum(path: str | Path, *, errors: bool = False) -> Bins:
     path
         ``.csv`` or ``.txt``: one bin a row, columns low, high and count (GeV), with or without a header;
         further columns need a header that names these three. ``.json``: one histogram as `uhi.io.json` writes
-        it. ``.root``: a TH1, by ``file.root:name`` where the file holds several.
+        it. ``.root``: a TH1, by ``file.root:name`` where the file holds several. A `hist.Hist`, or what else speaks
+        UHI, is taken as it is.
     errors
         Read the column ``error`` of a CSV file, too, as of a template or a simulated signal. Data need none.
 
@@ -55,6 +59,8 @@ def read_spectrum(path: str | Path, *, errors: bool = False) -> Bins:
     >>> edges, counts
     (array([2000., 2500., 3000.]), array([410., 130.]))
     """
+    if not isinstance(path, str | Path):
+        return as_bins(path)
     file, _, name = str(path).partition(".root:")
     where = Path(f"{file}.root" if name else str(path))
     if where.suffix.lower() not in _READERS:

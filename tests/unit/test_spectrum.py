@@ -165,6 +165,6 @@ def test_what_draws_histograms_draws_a_spectrum(spectrum):
 
 def test_repr_fits_a_line():
     where = "Spectrum(10 bins, 2500-4500 GeV; signal region 3300-3700 GeV: observed"
-    assert repr(make()) == f"{where} 18, expected 20)"
-    assert repr(make().blinded()).startswith(f"{where} blinded, expected 20")
+    assert repr(make()) == f"{where} 18, expected 20 before the fit)"
+    assert repr(make().blinded()) == f"{where} blinded, expected 20 before the fit)"
     assert "<svg" in make()._repr_html_()

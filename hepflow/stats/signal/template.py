@@ -114,6 +114,10 @@ class SignalTemplate:
         weight = float(np.sum(self.statistical**2) / np.sum(self.counts))
         return float(np.sqrt(self.efficiency * max(1.0 - self.efficiency, 0.0) * weight / self.generated))
 
+    def __repr__(self) -> str:
+        varied = f", varied by {', '.join(self.variations)}" if self.variations else ""
+        return f"SignalTemplate({self.name!r}, {len(self.counts)} bins, {np.sum(self.counts):.6g} events{varied})"
+
     def scaled(self, factor: ArrayLike) -> SignalTemplate:
         """Return the template with its counts, errors and variations times a factor, one or one for each bin (B,)."""
         scale = np.asarray(factor, dtype=np.float64)

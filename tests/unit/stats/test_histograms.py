@@ -61,6 +61,17 @@ def test_weighted_events_count_as_often_as_they_are_worth(read, weight):
     assert bins.exposure is None
 
 
+def test_histograms_in_memory_are_read_like_files():
+    bins = read_spectrum(filled(5 * COUNTS, 25 * COUNTS))
+    edges, counts = bins
+    np.testing.assert_array_equal(edges, EDGES)
+    np.testing.assert_array_equal(counts, COUNTS)
+    assert repr(bins) == "Bins(4 bins, 2000-3000 GeV, weights that add up to 4355)"
+    assert repr(Bins(EDGES, COUNTS)) == "Bins(4 bins, 2000-3000 GeV, 871 events)"
+    assert len(bins) == 2
+    assert bins[1] is bins.counts
+
+
 def test_weights_that_differ_from_bin_to_bin(read):
     weights = np.array([10.0, 10.0, 1.0, 1.0])
     bins = read(filled(weights * COUNTS, weights**2 * COUNTS))
