@@ -53,7 +53,7 @@ def read_bins(name: str, *, errors: bool = False) -> Bins:
 
 def note_weights(bins: Bins) -> None:
     """Say of a weighted spectrum that its effective events are tested."""
-    if bins.weight != 1.0:
+    if bins.exposure is not None or abs(bins.weight - 1.0) > 1e-6:
         logging.getLogger("hepflow.cli").warning(
             "%s is weighted: numbers of events and signal strengths count its effective events, (sum w)^2 / sum w^2, "
             "of mean weight %.4g",

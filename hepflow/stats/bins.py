@@ -110,14 +110,14 @@ class Bins:
         Raises
         ------
         InputError
-            If a value or its variance is zero and the other is not.
+            If a bin with events has no variance.
         """
         if self.variances is None:
             return self.values
         self._check(
-            (self.variances == 0) != (self.values == 0),
+            (self.variances == 0) & (self.values > 0),
             "{value} events with variance {variance}",
-            "both above zero, or both zero (where weights cancel, join bins)",
+            "one above zero",
         )
         filled = self.values > 0
         worth = np.divide(self.values**2, self.variances, out=np.zeros_like(self.values), where=filled)
@@ -134,7 +134,8 @@ class Bins:
         """What one of the `counts` stands for in values, on average over the bins: one of plain counts."""
         if self.variances is None or not np.any(self.values):
             return 1.0
-        return float(np.sum(self.variances) / np.sum(self.values))
+        filled = self.values > 0
+        return float(np.sum(self.variances[filled]) / np.sum(self.values))
 
     @cached_property
     def exposure(self) -> FloatArray | None:
