@@ -52,8 +52,8 @@ def hunt_spectrum(
         Bin edges, shape ``(B + 1,)``, GeV, with every border of `windows` among them.
     counts
         Events per bin, shape ``(B,)``. Left out, `edges` is a `hist.Hist`, or the `Bins` that `read_spectrum`
-        returns; weighted ones are tested in their effective counts (see `Bins`), and a signal strength that counts
-        events counts these.
+        returns; weighted ones are tested in their effective counts (see `Bins`). A signal is in these, too: one in
+        the unit of the spectrum is ``signal.scaled(1 / bins.weight)``.
     windows
         Signal region and sidebands.
     background
