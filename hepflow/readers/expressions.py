@@ -213,8 +213,8 @@ class Selection:
                 return result
             case ast.BinOp(left=left, op=operation, right=right):
                 sides = self._value(left, columns), self._value(right, columns)
-                if isinstance(operation, ast.BitAnd | ast.BitOr) and all(map(_is_truth, sides)):
-                    return _kleene(isinstance(operation, ast.BitOr))(*sides)
+                if isinstance(operation, ast.BitAnd | ast.BitOr) and _joins_truths(*sides):
+                    return _kleene(isinstance(operation, ast.BitOr))(*map(_truth, sides))
                 return _BINARY[type(operation)](*sides)
             case ast.UnaryOp(op=unary, operand=operand):
                 return _UNARY[type(unary)](self._value(operand, columns))
@@ -277,6 +277,13 @@ def _is_truth(value: Any) -> bool:
             return False
         layout = layout.content
     return isinstance(layout, ak.contents.EmptyArray) or layout.dtype == np.bool_
+
+
+def _joins_truths(left: Any, right: Any) -> bool:
+    """Return whether ``&`` and ``|`` join truth values, as where one of two columns has them; else they join bits."""
+    sides = (left, right)
+    columns = all(isinstance(side, ak.Array) for side in sides)
+    return any(map(_is_truth, sides)) if columns else all(map(_is_truth, sides))
 
 
 def _truth(value: Any) -> Any:

@@ -196,6 +196,9 @@ def passes_narrow(text):
         ("big > 3", [0, 0, 0, 1]),
         ("big * 1.0 > 3", [0, 0, 0, 1]),
         ("u8 & 256", [0, 0, 0, 0]),
+        ("b & u8", [0, 0, 1, 1]),  # a truth value and a number are no bits: 1 & 2 is not false
+        ("(u16 > 1) & u16", [0, 1, 1, 1]),
+        ("(x < 0) | u8", [0, 1, 1, 1]),
         ("(big & 1) == 1", [0, 1, 0, 0]),
     ],
 )
