@@ -148,6 +148,11 @@ def features(
     >>> signal.cutflow[-1]
     ('events kept', 8000)
     """
+    if not isinstance(source, Source):
+        raise ConfigError(
+            f"features of {source!r}: expected what hepflow.read returns, as in hepflow.features(hepflow.read(path, "
+            'format="nanoaod"), names)'
+        )
     names = tuple([names] if isinstance(names, str) else names)
     return join_features(source, names, collect_features(source, names, progress=progress))
 

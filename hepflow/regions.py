@@ -40,7 +40,12 @@ class Windows:
     signal: Window
     sidebands: tuple[Window, ...]
 
-    def __init__(self, signal: Sequence[float], sidebands: Sequence[Sequence[float]]) -> None:
+    def __init__(self, signal: Sequence[float] = (), sidebands: Sequence[Sequence[float]] = ()) -> None:
+        if any(np.ndim(band) == 0 for band in sidebands):
+            raise ConfigError(
+                f"sidebands {sidebands}: expected pairs [low, high] in GeV, one below and one above the signal "
+                "region, such as sidebands=[(2500, 3300), (3700, 5000)]"
+            )
         object.__setattr__(self, "signal", _window("signal region", signal))
         bands = sorted(_window("sideband", band) for band in sidebands)
         object.__setattr__(self, "sidebands", tuple(bands))
@@ -204,9 +209,14 @@ def sliding(within: Window, width: float, step: float, sidebands: float) -> list
 
 
 def _window(what: str, value: Sequence[float]) -> Window:
-    if len(value) != 2 or not all(np.isfinite(value)) or not 0 <= value[0] < value[1]:
-        raise ConfigError(f"{what} {list(value)}: expected [low, high] in GeV with 0 <= low < high")
-    return float(value[0]), float(value[1])
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not 0 <= low < high < np.inf:
+        shown = list(value) if isinstance(value, Sequence) else value
+        raise ConfigError(f"{what} {shown}: expected [low, high] in GeV with 0 <= low < high")
+    return low, high
 
 
 def _text(window: Window) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,18 @@ class Spectrum:
         Independent of each other.
     statistical
         Errors that are independent from bin to bin, shape ``(B,)``, in events.
+    constraint
+        How the fit takes these: "poisson", as of a template of few events, or "gaussian", as of errors that were
+        given with a template (`shapesys` and `staterror` of HistFactory).
     sidebands_in_fit
         True after a cut: the sidebands join the fit and share one free factor with the signal region, so that what
         the template misses there is measured. False where `expected` was itself fitted to these sidebands, which
         must not be counted twice.
     blind
         True where `observed` holds no data of the signal region: see `blinded`.
+    exposure
+        Counts for an event that a smooth function or a signal stands for, shape ``(B,)``: of a weighted spectrum,
+        whose `observed` are effective counts. None where all bins have one weight.
 
     Examples
     --------
@@ -68,6 +74,8 @@ class Spectrum:
     statistical: FloatArray = field(default_factory=lambda: np.zeros(0))
     sidebands_in_fit: bool = False
     blind: bool = False
+    exposure: FloatArray | None = None
+    constraint: Literal["poisson", "gaussian"] = "poisson"
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
@@ -159,13 +167,61 @@ class Spectrum:
         factor = observed / expected
         return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
 
-    def to_hist(self) -> hist.Hist[Any]:
-        """Return the data as a `hist.Hist` with one axis ``m_jj``; NaN where they are blinded."""
+    def to_hist(self, what: Literal["data", "expected"] = "data") -> hist.Hist[Any]:
+        """Return data or expectation as a `hist.Hist` with one axis ``m_jj``.
+
+        Data are NaN where they are blinded. The expectation is that of `corrected`, with its full variance in a
+        storage of weights; correlations from bin to bin are lost in it.
+
+        Raises
+        ------
+        ConfigError
+            If it is to be of something else.
+        """
         import hist
 
-        histogram = hist.Hist(
-            hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False),
-            storage=hist.storage.Double(),
-        )
-        histogram[...] = self.data
+        if what not in ("data", "expected"):
+            raise ConfigError(f'Spectrum.to_hist({what!r}): expected "data" or "expected"')
+        axis = hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False)
+        storage: Any = hist.storage.Double()
+        contents = self.data
+        if what == "expected":
+            expected, error = self.corrected()
+            storage, contents = hist.storage.Weight(), np.stack([expected, error**2], axis=1)
+        histogram = hist.Hist(axis, storage=storage)
+        histogram[...] = contents
         return histogram
+
+    # The data as the Universal Histogram Interface has them (https://uhi.readthedocs.io), for what draws histograms.
+    kind = "COUNT"
+
+    @property
+    def axes(self) -> Any:
+        """The one axis, of m_jj in GeV."""
+        return self.to_hist().axes
+
+    def values(self, flow: bool = False) -> FloatArray:
+        """Return the data events per bin, shape ``(B,)``, NaN where blinded; no bins stand beside these."""
+        return self.data
+
+    def variances(self, flow: bool = False) -> FloatArray:
+        """Return their variances: the events themselves, shape ``(B,)``."""
+        return self.data
+
+    def counts(self) -> FloatArray:
+        """Return the data events per bin, as `values` does."""
+        return self.data
+
+    def __repr__(self) -> str:
+        observed = "blinded" if self.blind else f"{self.observed[self.in_signal].sum():.6g}"
+        low, high = self.windows.signal
+        return (
+            f"Spectrum({len(self.observed)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV; signal region {low:g}-"
+            f"{high:g} GeV: observed {observed}, expected {self.expected[self.in_signal].sum():.6g} before the fit)"
+        )
+
+    def _to_uhi_(self) -> dict[str, Any]:
+        return self.to_hist()._to_uhi_()
+
+    def _repr_html_(self) -> str:
+        return f"{self.to_hist()._repr_html_()}<br>{self!r}"

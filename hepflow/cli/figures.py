@@ -54,7 +54,8 @@ def fit_figures(hunt: BumpHunt, profile: Profile, *, toys: int | None, seed: int
     if hunt.spectrum is not None and hunt.smooth is not None:
         edges, counts, fit = hunt.spectrum.edges, hunt.spectrum.data, hunt.smooth
         drawings["f_test"] = lambda: plots.f_test(fit)
-        drawings["smooth_fit"] = lambda: plots.smooth_fits(edges, counts, [fit])
+        exposure = 1.0 if hunt.spectrum.exposure is None else hunt.spectrum.exposure
+        drawings["smooth_fit"] = lambda: plots.smooth_fits(edges, counts, [fit], exposure=exposure)
     drawings |= {
         "pulls": lambda: plots.pulls(stats.pulls(profile), right=right),
         "impacts": lambda: plots.impacts(stats.impacts(profile), right=right),
@@ -92,10 +93,11 @@ def scan_figures(
     from hepflow import plots
 
     smooth, overall = scan.background(), found.global_significance
+    exposure = 1.0 if scan.exposure is None else scan.exposure
     drawings: dict[str, Callable[[], Figure]] = {
         "p_values": lambda: plots.p_scan(found),
         "f_test": lambda: plots.f_test(smooth),
-        "smooth_fit": lambda: plots.smooth_fits(scan.edges, scan.counts, [smooth]),
+        "smooth_fit": lambda: plots.smooth_fits(scan.edges, scan.counts, [smooth], exposure=exposure),
     }
     if overall is not None:
         drawings["global_toys"] = partial(plots.global_toys, overall)

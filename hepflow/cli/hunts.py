@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hepflow.cli.options import FUNCTIONS
-from hepflow.cli.targets import read_bins, read_target, refuse_options
+from hepflow.cli.targets import note_weights, read_bins, read_target, refuse_options
 from hepflow.errors import ConfigError
 
 if TYPE_CHECKING:
     from hepflow.regions import Windows
     from hepflow.sample import FloatArray
     from hepflow.stats import BumpHunt, Profile
-    from hepflow.stats.spectra import Bins
 
 Window = tuple[float, float]
 
@@ -55,12 +54,11 @@ def hunt(
             f"{target} is a pyhf workspace, which holds its own regions, background and signal", given
         )
         return hunt_workspace(content, **inference)
-    edges, counts = content
+    note_weights(content)
     return hunt_spectrum(
-        edges,
-        counts,
-        _windows(target, edges, signal_region, sidebands),
-        background if template is None else _template(template, target, content),
+        content,
+        windows=_windows(target, content.edges, signal_region, sidebands),
+        background=background if template is None else read_bins(template, errors=True),
         signal_mass=signal_mass,
         signal_width=signal_width,
         sqrt_s=sqrt_s,
@@ -80,7 +78,7 @@ def likelihood(hunt: BumpHunt, fit_range: str) -> Profile:
         and hunt.spectrum is not None
         and hunt.signal is not None
     ):
-        model = SmoothModel(hunt.smooth, hunt.spectrum.edges, hunt.signal)
+        model = SmoothModel(hunt.smooth, hunt.spectrum.edges, hunt.signal, exposure=hunt.spectrum.exposure)
         return Profile(model, hunt.spectrum.observed)
     return Profile(*open_workspace(hunt.workspace))
 
@@ -98,17 +96,3 @@ def _windows(target: str, edges: FloatArray, signal: Window | None, sidebands: t
             "--signal-region LOW HIGH further inside"
         )
     return Windows(signal, sidebands or ((low, signal[0]), (signal[1], high)))
-
-
-def _template(template: str, target: str, spectrum: Bins) -> FloatArray:
-    edges, expected = read_bins(template)
-    if len(edges) != len(spectrum[0]) or abs(edges - spectrum[0]).max() > 1e-6 * edges[-1]:
-        raise ConfigError(
-            f"{template} and {target} have different bins ({_binning(edges)}, and {_binning(spectrum[0])}); give the "
-            "template in the spectrum's"
-        )
-    return expected
-
-
-def _binning(edges: FloatArray) -> str:
-    return f"{len(edges) - 1} from {edges[0]:g} to {edges[-1]:g} GeV"

@@ -16,7 +16,7 @@ from hepflow.cli.fit_text import limit_text, limits_text, scan_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.scans import mass_scan
 from hepflow.cli.studies import carry_out
-from hepflow.cli.targets import read_bins, refuse_options
+from hepflow.cli.targets import note_weights, read_bins, refuse_options
 from hepflow.errors import ConfigError, FitError, InputError
 
 if TYPE_CHECKING:
@@ -205,7 +205,9 @@ def _against_mass(
     from hepflow.export.records import record
 
     smooth = {"function": chosen["background"], "sqrt_s": chosen["sqrt_s"], "max_shape": chosen["max_shape"]}
-    scan = mass_scan(read_bins(target), **scanned, **smooth)
+    bins = read_bins(target)
+    note_weights(bins)
+    scan = mass_scan(bins, **scanned, **smooth)
     found = scan.run(**{name: chosen[name] for name in ("calculator", "toys", "seed", "level")})
     if as_json:
         console.print_json(record(found))

@@ -15,7 +15,7 @@ from hepflow.cli import console, options
 from hepflow.cli.figures import scan_figures, write_figures
 from hepflow.cli.fit_text import bias_text, f_test_lines, scan_text
 from hepflow.cli.scans import mass_scan
-from hepflow.cli.targets import read_bins
+from hepflow.cli.targets import note_weights, read_bins
 from hepflow.errors import FitError
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def scan(
     if toys:
         check_toys(toys)
     bins, problems = read_bins(spectrum), []
+    note_weights(bins)
     scanned = mass_scan(bins, **chosen)
     smooth = scanned.background()
     if not smooth.adequate:
@@ -135,8 +136,8 @@ def _bumphunter(scan: MassScan, seed: int) -> BumpHunterResult:
     from hepflow.stats import SmoothToys, bumphunter
 
     smooth = scan.background()
-    expected = smooth.expected(scan.edges)
-    fits = SmoothToys(scan.edges, expected, smooth, max_shape=scan.max_shape)
+    expected = scan.expected(smooth)
+    fits = SmoothToys(scan.edges, expected, smooth, max_shape=scan.max_shape, exposure=scan.exposure)
     return bumphunter(scan.edges, scan.counts, expected, refit=fits.expected, seed=seed)
 
 

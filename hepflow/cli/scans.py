@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from hepflow.stats import MassScan, SignalMorph
-    from hepflow.stats.spectra import Bins
+    from hepflow.stats.bins import Bins
 
 
 def mass_scan(
@@ -32,14 +32,18 @@ def mass_scan(
     from hepflow.smooth import function_of
     from hepflow.stats import MassScan, gaussian_family, scan_masses
 
-    grid = scan_masses(*spectrum, width) if masses is None else options.grid("--masses", masses)
-    morph = _simulated(signals) if signals else None
+    grid = (
+        scan_masses(spectrum.edges, spectrum.counts, width)
+        if masses is None
+        else options.grid("--masses", masses)
+    )
+    morph = _simulated(signals, spectrum.weight) if signals else None
     if morph is not None and masses is None:
         grid = grid[(grid >= morph.points[0].mass) & (grid <= morph.points[-1].mass)]
     return MassScan(
-        *spectrum,
-        grid,
-        gaussian_family(width) if morph is None else morph.at,
+        spectrum,
+        masses=grid,
+        signal=gaussian_family(width) if morph is None else morph.at,
         function=function_of(function),
         sqrt_s=sqrt_s,
         max_shape=max_shape,
@@ -49,8 +53,8 @@ def mass_scan(
     )
 
 
-def _simulated(signals: tuple[str, ...]) -> SignalMorph:
-    """Return the signals between simulated ones, each given as MASS=FILE."""
+def _simulated(signals: tuple[str, ...], weight: float) -> SignalMorph:
+    """Return the signals between simulated ones, each given as MASS=FILE, in events of a weight of the data."""
     from hepflow.stats import MassPoint, SignalMorph
 
     points = []
@@ -64,5 +68,5 @@ def _simulated(signals: tuple[str, ...]) -> SignalMorph:
             raise click.BadParameter(
                 f"{text!r}: expected MASS=FILE, such as 3000=signal_3000.csv", param_hint="--signal"
             )
-        points.append(MassPoint.of_histogram(value, *read_bins(file)))
+        points.append(MassPoint.of_histogram(value, read_bins(file, errors=True).scaled(1 / weight)))
     return SignalMorph(points)

@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hepflow.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
-    from hepflow.stats.spectra import Bins
+    from hepflow.stats.bins import Bins
 
 STANDARD_INPUT = "-"
 Target: TypeAlias = "dict[str, Any] | Bins"
 
 
-def read_target(name: str) -> Target:
-    """Return a pyhf workspace, or the edges and counts of a spectrum; ``-`` reads JSON of either from standard input.
+def read_target(name: str, *, errors: bool = False) -> Target:
+    """Return a pyhf workspace, or the bins of a spectrum; ``-`` reads JSON of either from standard input.
 
     Raises
     ------
     InputError
         If there is neither.
     """
+    from hepflow.stats.encoding import decoded, read_text
     from hepflow.stats.spectra import is_workspace, parse_json, read_spectrum
 
     if name == STANDARD_INPUT:
-        return parse_json(sys.stdin.read(), "standard input")
+        raw = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+        return parse_json(decoded(raw, "standard input"), "standard input")
     if is_workspace(name):
-        return parse_json(Path(name).read_text(encoding="utf-8"), name)
-    return read_spectrum(name)
+        return parse_json(read_text(name), name)
+    return read_spectrum(name, errors=errors)
 
 
-def read_bins(name: str) -> Bins:
-    """Return the edges and counts of a spectrum; ``-`` reads it from standard input.
+def read_bins(name: str, *, errors: bool = False) -> Bins:
+    """Return the bins of a spectrum, with `errors` also those of a CSV file; ``-`` reads it from standard input.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    found = read_target(name)
+    found = read_target(name, errors=errors)
     if isinstance(found, dict):
         raise InputError(
             f"{name} is a pyhf workspace; expected an m_jj spectrum (CSV, hist JSON or ROOT TH1)"
         )
     return found
+
+
+def note_weights(bins: Bins) -> None:
+    """Say of a weighted spectrum that its effective events are tested."""
+    if bins.exposure is not None or abs(bins.weight - 1.0) > 1e-6:
+        logging.getLogger("hepflow.cli").warning(
+            "%s is weighted: numbers of events and signal strengths count its effective events, (sum w)^2 / sum w^2, "
+            "of mean weight %.4g",
+            bins.where,
+            bins.weight,
+        )
 
 
 def refuse_options(what: str, given: Mapping[str, object]) -> None:

@@ -17,9 +17,11 @@ from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
 from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, SIGNAL, WIDTH, styled
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
+from hepflow.spectrum import Spectrum
 
 if TYPE_CHECKING:
     from hepflow.answers import OtherAnswer
+    from hepflow.selection import Cut
     from hepflow.stats.bump_hunt import BumpHunt
 
 MASS = r"$m_{jj}$ [GeV]"
@@ -38,14 +40,14 @@ class _View:
     signal: FloatArray | None
     window: tuple[float, float] | None
     title: str
-    result: CutResult | BumpHunt
+    result: CutResult | BumpHunt | _Unfitted
     other: FloatArray | None = None  # what another background expects
     other_name: str = ""
 
 
 @styled
 def spectrum(
-    result: CutResult | BumpHunt,
+    result: CutResult | BumpHunt | Cut | Spectrum,
     *,
     regions: Mapping[str, Any] | None = None,
     label: str = "hepflow",
@@ -60,7 +62,7 @@ def spectrum(
     Parameters
     ----------
     result
-        A bump hunt, or a cut of `Results`.
+        A bump hunt, or a cut of `Results`; before any fit a cut, or its spectrum.
     regions
         ``signal`` is the window in GeV to shade, as in `Results.regions`; a bump hunt knows its own.
     label, right
@@ -69,9 +71,9 @@ def spectrum(
     Raises
     ------
     ConfigError
-        If it comes from a pyhf workspace, which holds no spectrum.
+        If it is nothing of this, or comes from a pyhf workspace, which holds no spectrum.
     """
-    view = _of_cut(result, regions) if isinstance(result, CutResult) else _of_hunt(result)
+    view = _of_cut(result, regions) if isinstance(result, CutResult) else _of_hunt(_hunted(result))
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (3.2, 1))
     signal, name = _signal(view)
@@ -109,7 +111,37 @@ def _other_name(other: OtherAnswer) -> str:
     return name if other.usable in (None, True) else f"{name} (not usable)"
 
 
-def _of_hunt(hunt: BumpHunt) -> _View:
+@dataclass(frozen=True, eq=False)
+class _Unfitted:
+    """What a spectrum says without a fit, under the names of a bump hunt."""
+
+    spectrum: Spectrum
+    n_obs: float | None
+    n_exp: float
+    n_exp_error: float
+    blind: bool
+    signal: None = None
+    z: float | None = None
+    z_expected: float | None = None
+    mu_hat: float | None = None
+    mu_hat_error: float | None = None
+
+
+def _hunted(result: Any) -> BumpHunt | _Unfitted:
+    if hasattr(result, "mu_hat"):
+        hunt: BumpHunt = result
+        return hunt
+    spectrum = result if isinstance(result, Spectrum) else getattr(result, "spectrum", None)
+    if not isinstance(spectrum, Spectrum):
+        raise ConfigError(
+            f"a figure of {type(result).__name__}: expected a BumpHunt (of hepflow.stats.bump_hunt), a cut, a "
+            "Spectrum, or a cut of Results"
+        )
+    observed = None if spectrum.blind else float(spectrum.observed[spectrum.in_signal].sum())
+    return _Unfitted(spectrum, observed, *spectrum.expected_in_signal(), spectrum.blind)
+
+
+def _of_hunt(hunt: BumpHunt | _Unfitted) -> _View:
     if hunt.spectrum is None:
         raise ConfigError(
             "this bump hunt comes from a pyhf workspace, which holds no m_jj spectrum; draw that of a spectrum"

@@ -33,6 +33,7 @@ def smooth_fits(
     counts: ArrayLike,
     fits: Sequence[SmoothFit],
     *,
+    exposure: ArrayLike = 1.0,
     label: str = "hepflow",
     right: str = "",
 ) -> Figure:
@@ -46,6 +47,8 @@ def smooth_fits(
         Bin edges (B + 1,) in GeV, and events per bin (B,); NaN where data are not shown.
     fits
         One or more fits of `hepflow.smooth.fit_smooth`.
+    exposure
+        Counts for an event of the functions, one or one for each bin (B,): that of the fits.
     label, right
         Text above the left and the right corner.
 
@@ -59,8 +62,9 @@ def smooth_fits(
         raise ConfigError("no smooth fit to draw: expected one or more")
     if edges.ndim != 1 or counts.shape != (len(edges) - 1,):
         raise ConfigError(f"expected edges (B + 1,) and counts (B,); got {edges.shape} and {counts.shape}")
-    expected = [fit.expected(edges) for fit in fits]
-    error = fits[0].error(edges)
+    exposure = np.asarray(exposure, dtype=np.float64)
+    expected = [exposure * fit.expected(edges) for fit in fits]
+    error = exposure * fits[0].error(edges)
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (2.6, 1))
     entries: dict[str, Any] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import awkward as ak
@@ -12,15 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.readers.arithmetic import absolute, compare, compute, negative
+from hepflow.readers.brackets import missing_brackets
 
 LONGEST = 2000
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    # Whole-number powers of plain numbers grow without bound; floats overflow instead.
-    return (float(base) if isinstance(base, int) else base) ** (
-        float(exponent) if isinstance(exponent, int) else exponent
-    )
 
 
 def _kleene(absorbing: bool) -> Callable[[Any, Any], Any]:
@@ -44,7 +40,7 @@ def _deltaphi(first: Any, second: Any) -> Any:
 
 
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
-    "abs": (np.abs, 1),
+    "abs": (absolute, 1),
     "sqrt": (np.sqrt, 1),
     "sum": (lambda x: ak.sum(x, axis=1), 1),
     "any": (lambda x: ak.any(x, axis=1), 1),
@@ -56,25 +52,25 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
     "deltaphi": (_deltaphi, 2),
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
+    ast.Add: partial(compute, "+"),
+    ast.Sub: partial(compute, "-"),
+    ast.Mult: partial(compute, "*"),
     ast.Div: operator.truediv,
-    ast.Mod: operator.mod,
-    ast.Pow: _power,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
+    ast.Mod: partial(compute, "%"),
+    ast.Pow: partial(compute, "**"),
+    ast.BitAnd: partial(compute, "&"),
+    ast.BitOr: partial(compute, "|"),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
+    ast.Lt: partial(compare, operator.lt),
+    ast.LtE: partial(compare, operator.le),
+    ast.Gt: partial(compare, operator.gt),
+    ast.GtE: partial(compare, operator.ge),
+    ast.Eq: partial(compare, operator.eq),
+    ast.NotEq: partial(compare, operator.ne),
 }
 _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
+    ast.USub: negative,
     ast.UAdd: operator.pos,
     ast.Invert: lambda value: ~_truth(value),
     ast.Not: lambda value: ~_truth(value),
@@ -88,7 +84,7 @@ class Selection:
     ``and or not`` or ``& | ~``, ``+ - * / % **``, the functions of `FUNCTIONS`, and indices whose first part
     is ``:`` (all events), such as ``FatJet_pt[:, 0]``. Where an event has no such entry a comparison is
     undecided, and an undecided event is dropped. ``sum any all num count min max`` run over the entries of
-    each event.
+    each event. Whole numbers are computed with 64 bits and a sign, whatever the file keeps them in.
 
     Parameters
     ----------
@@ -98,7 +94,7 @@ class Selection:
     Raises
     ------
     ConfigError
-        If the text is not such an expression.
+        If the text is not such an expression, or a comparison beside ``& | ~`` misses its brackets.
     """
 
     def __init__(self, text: str) -> None:
@@ -148,6 +144,8 @@ class Selection:
             case ast.UnaryOp(op=unary, operand=operand) if type(unary) in _UNARY:
                 children = [operand]
             case ast.Compare(left=left, ops=ops, comparators=rest) if all(type(op) in _COMPARE for op in ops):
+                if (written := missing_brackets(node, self.text.strip())) is not None:
+                    raise self._refuse(f"& | ~ bind before comparisons; write {written}")
                 children = [left, *rest]
             case ast.Subscript(value=value, slice=index):
                 _index(index, self._refuse)
@@ -183,9 +181,13 @@ class Selection:
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ArithmeticError) as error:
             types = ", ".join(f"{name}: {columns[name].type.content}" for name in self.names)
             reason = (str(error).strip().splitlines() or [""])[0]
+            hint = (
+                "sum, any, all, num, min, max need a list per event; & and | truth values or whole numbers"
+                if not isinstance(error, ArithmeticError)
+                else "Where numbers are that large, make them floats: 1.0 * NAME"
+            )
             raise InputError(
-                f"selection {self.text!r} cannot be evaluated on {types} ({reason}). "
-                "Comparisons beside & and | need brackets; sum, any, all, num, min, max need a list per event"
+                f"selection {self.text!r} cannot be evaluated on {types} ({reason}). {hint}"
             ) from error
         if not isinstance(result, ak.Array) or result.ndim != 1 or len(result) != events:
             kind = result.type.content if isinstance(result, ak.Array) else repr(result)
@@ -211,8 +213,8 @@ class Selection:
                 return result
             case ast.BinOp(left=left, op=operation, right=right):
                 sides = self._value(left, columns), self._value(right, columns)
-                if isinstance(operation, ast.BitAnd | ast.BitOr) and all(map(_is_truth, sides)):
-                    return _kleene(isinstance(operation, ast.BitOr))(*sides)
+                if isinstance(operation, ast.BitAnd | ast.BitOr) and _joins_truths(*sides):
+                    return _kleene(isinstance(operation, ast.BitOr))(*map(_truth, sides))
                 return _BINARY[type(operation)](*sides)
             case ast.UnaryOp(op=unary, operand=operand):
                 return _UNARY[type(unary)](self._value(operand, columns))
@@ -275,6 +277,13 @@ def _is_truth(value: Any) -> bool:
             return False
         layout = layout.content
     return isinstance(layout, ak.contents.EmptyArray) or layout.dtype == np.bool_
+
+
+def _joins_truths(left: Any, right: Any) -> bool:
+    """Return whether ``&`` and ``|`` join truth values, as where one of two columns has them; else they join bits."""
+    sides = (left, right)
+    columns = all(isinstance(side, ak.Array) for side in sides)
+    return any(map(_is_truth, sides)) if columns else all(map(_is_truth, sides))
 
 
 def _truth(value: Any) -> Any:

@@ -127,7 +127,7 @@ def inclusive(
 
 def cuts(
     scores: Scores,
-    background_efficiency: Sequence[float] = (0.1, 0.01, 0.001),
+    background_efficiency: float | Sequence[float] = (0.1, 0.01, 0.001),
     bin_width: float = BIN_WIDTH,
     validation: Sequence[Validation] = (),
     simulation: Validation | None = None,
@@ -147,7 +147,7 @@ def cuts(
     scores
         From `hepflow.selection.score`.
     background_efficiency
-        Shares of the template to keep.
+        Shares of the template to keep; one alone makes a list of one cut.
     bin_width
         Of the spectra, GeV.
     validation
@@ -178,9 +178,8 @@ def cuts(
     >>> bool(loose.spectrum.observed.sum() > tight.spectrum.observed.sum())
     True
     """
-    return [
-        _cut(scores, efficiency, bin_width, validation, simulation) for efficiency in background_efficiency
-    ]
+    efficiencies = np.atleast_1d(np.asarray(background_efficiency, dtype=np.float64)).tolist()
+    return [_cut(scores, efficiency, bin_width, validation, simulation) for efficiency in efficiencies]
 
 
 def _cut(

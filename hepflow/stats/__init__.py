@@ -2,6 +2,7 @@
 
 from hepflow.stats.behind_cut import SmoothBehindCut, smooth_behind_cut
 from hepflow.stats.bias import BiasTest, bias_test
+from hepflow.stats.bins import Bins
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt
 from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
 from hepflow.stats.diagnostics import (
@@ -58,6 +59,7 @@ from hepflow.stats.window_trials import WindowTrials, trials_of_windows
 
 __all__ = [
     "BiasTest",
+    "Bins",
     "BumpHunt",
     "BumpHunterResult",
     "CLs",

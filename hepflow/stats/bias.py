@@ -136,7 +136,14 @@ def bias_test(
     fits, left_out = {}, []
     for function in alternatives:
         try:
-            fit = fit_smooth(scan.edges, scan.counts, everywhere, sqrt_s=scan.sqrt_s, function=function)
+            fit = fit_smooth(
+                scan.edges,
+                scan.counts,
+                everywhere,
+                sqrt_s=scan.sqrt_s,
+                function=function,
+                exposure=scan.exposure,
+            )
         except FitError:
             left_out.append(function.name)
             continue
@@ -154,7 +161,7 @@ def bias_test(
     spurious, pull, pull_error = np.empty(shape), np.empty(shape), np.empty(shape)
     with tqdm(total=spurious.size, desc="bias", leave=False, disable=None) as bar:
         for row, fit in enumerate(fits.values()):
-            mean = fit.expected(scan.edges)
+            mean = scan.expected(fit)
             for column in range(len(scan.masses)):
                 spurious[row, column] = _strengths(scan, column, mean, mean[None], f_test)[0][0]
                 shifted = mean + strengths[column] * scan.signals[column].counts
@@ -181,7 +188,13 @@ def _strengths(
     """Return best-fit signal strengths of spectra (T, B) at one mass, and their errors, both ``(T,)``."""
     bins = scan.bins(float(scan.masses[index]))
     fits = SmoothToys(
-        scan.edges, expected, scan.background(bins), bins, max_shape=scan.max_shape, f_test=f_test
+        scan.edges,
+        expected,
+        scan.background(bins),
+        bins,
+        max_shape=scan.max_shape,
+        f_test=f_test,
+        exposure=scan.exposure,
     )
     strength, error = np.empty(len(counts)), np.empty(len(counts))
     for group in fits.fit(counts):

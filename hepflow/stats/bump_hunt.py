@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hepflow.errors import ConfigError
 from hepflow.smooth import SmoothFit
 from hepflow.spectrum import Spectrum
 from hepflow.stats.calculators import Calculator
@@ -14,8 +15,11 @@ from hepflow.stats.fit import expected_significance
 from hepflow.stats.inference import infer
 from hepflow.stats.model import Workspace, open_workspace, workspace
 from hepflow.stats.profile import Profile
-from hepflow.stats.signal import SignalTemplate, counting_signal
+from hepflow.stats.signal import SignalTemplate, counting_signal, with_samples
 from hepflow.text import with_error
+
+if TYPE_CHECKING:
+    from hepflow.selection import Cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +114,7 @@ class BumpHunt:
 
 
 def bump_hunt(
-    spectrum: Spectrum,
+    spectrum: Spectrum | Cut,
     signal: SignalTemplate | None = None,
     *,
     level: float = 0.95,
@@ -124,8 +128,8 @@ def bump_hunt(
     Parameters
     ----------
     spectrum
-        Observed and expected events with their errors. Of a blinded one (`Spectrum.blinded`) the result holds
-        what is expected and nothing else.
+        Observed and expected events with their errors, or a cut, whose signal then is the default. Of a blinded one
+        (`Spectrum.blinded`) the result holds what is expected and nothing else.
     signal
         Signal at strength one; None counts events in the signal region, the strength being their number.
     level
@@ -137,7 +141,8 @@ def bump_hunt(
     Raises
     ------
     InputError, ConfigError
-        If spectrum and signal do not make a model: see `hepflow.stats.model.workspace`.
+        If spectrum and signal do not make a model: see `hepflow.stats.model.workspace`. A histogram, which holds no
+        expectation, is for `hunt_spectrum`.
     FitError
         If a fit does not converge. Where no limit exists, `problems` says so.
 
@@ -156,6 +161,7 @@ def bump_hunt(
     >>> print(f"fewer than {hunt.mu_up_obs:.0f}, {hunt.mu_up_exp[2]:.0f} expected")
     fewer than 50, 21 expected
     """
+    spectrum, signal = _of_cut(spectrum, signal)
     template = counting_signal(spectrum) if signal is None else signal
     spec = workspace(spectrum, template)
     n_exp, n_exp_error = spectrum.expected_in_signal()
@@ -174,6 +180,23 @@ def bump_hunt(
         signal=template,
         **numbers_of(profile, spectrum.blind, level, calculator, toys, seed, limits),
     )
+
+
+def _of_cut(spectrum: Any, signal: SignalTemplate | None) -> tuple[Spectrum, SignalTemplate | None]:
+    """Return what is given, or the spectrum of a cut and, where none is given, its signal with what varies it."""
+    if isinstance(spectrum, Spectrum):
+        return spectrum, signal
+    if not isinstance(getattr(spectrum, "spectrum", None), Spectrum):
+        raise ConfigError(
+            f"bump_hunt of {type(spectrum).__name__}: expected a hepflow.Spectrum, which holds an expected "
+            "background, or a cut. Of a histogram, hepflow.stats.hunt_spectrum(histogram, windows=...) fits one"
+        )
+    cut, edges = spectrum, spectrum.spectrum.edges
+    if signal is None and cut.signal is not None and cut.signal_passes:
+        signal = SignalTemplate.of(cut.signal, edges)
+        for name, (up, down) in cut.variations.items():
+            signal = with_samples(signal, edges, name, up, down)
+    return cut.spectrum, signal
 
 
 def numbers_of(

@@ -8,6 +8,7 @@ and which reaches significances that no toys do.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,15 +178,15 @@ def toy_scans(
     rng = np.random.default_rng(seed)
     chosen = range(len(scan.masses)) if masses is None else np.flatnonzero(masses).tolist()
     whole = scan.background()
-    mean = whole.expected(scan.edges)
+    mean = scan.expected(whole)
+    toy_fits = partial(
+        SmoothToys, scan.edges, mean, whole, max_shape=scan.max_shape, f_test=f_test, exposure=scan.exposure
+    )
     windows: dict[bytes, tuple[NDArray[np.bool_], list[int]]] = {}
     for i in chosen:
         bins = scan.bins(float(scan.masses[i]))
         windows.setdefault(bins.tobytes(), (bins, []))[1].append(i)
-    fits = [
-        (SmoothToys(scan.edges, mean, whole, bins, max_shape=scan.max_shape, f_test=f_test), members)
-        for bins, members in windows.values()
-    ]
+    fits = [(toy_fits(bins), members) for bins, members in windows.values()]
     # one draw for all masses: what shifts a signal, or fakes one, changes little from one to the next
     constrained = 1 + max(len(signal.variations) for signal in scan.signals)
     z = np.zeros((toys, len(scan.masses)))

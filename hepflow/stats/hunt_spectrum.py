@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,18 +15,23 @@ from hepflow.regions import Windows
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth, function_of
 from hepflow.spectrum import Spectrum
+from hepflow.stats.bins import Bins
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, numbers_of
 from hepflow.stats.calculators import Calculator
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalTemplate, counting_signal, gaussian_signal
 from hepflow.stats.smooth_model import SmoothModel
+from hepflow.stats.spectra import as_bins
+
+if TYPE_CHECKING:
+    import hist
 
 
 def hunt_spectrum(
-    edges: ArrayLike,
-    counts: ArrayLike,
-    windows: Windows,
-    background: str | ArrayLike = "dijet",
+    edges: ArrayLike | Bins | hist.Hist[Any],
+    counts: ArrayLike | None = None,
+    windows: Windows | None = None,
+    background: str | ArrayLike | Bins | hist.Hist[Any] = "dijet",
     signal: SignalTemplate | None = None,
     *,
     signal_mass: float | None = None,
@@ -45,13 +51,15 @@ def hunt_spectrum(
     edges
         Bin edges, shape ``(B + 1,)``, GeV, with every border of `windows` among them.
     counts
-        Events per bin, shape ``(B,)``.
+        Events per bin, shape ``(B,)``. Left out, `edges` is a `hist.Hist`, or the `Bins` that `read_spectrum`
+        returns; weighted ones are tested in their effective counts (see `Bins`). A signal is in these, too: one in
+        the unit of the spectrum is ``signal.scaled(1 / bins.weight)``.
     windows
         Signal region and sidebands.
     background
         The name of a smooth function ("dijet", "ua2" or "modified-exponential"), which is fitted to the sidebands (a
         warning tells where it does not describe them). An array (B,) is a template, of which the sidebands in the
-        fit measure the normalisation.
+        fit measure the normalisation; `Bins` or a `hist.Hist` in the same bins is one whose statistical errors count.
     signal, level, calculator, toys, seed
         As for `bump_hunt`.
     signal_mass, signal_width
@@ -81,16 +89,28 @@ def hunt_spectrum(
     >>> print(f"fewer than {hunt.mu_up_exp[2]:.0f} events expected")
     fewer than 33 events expected
     """
+    if windows is None:
+        raise ConfigError("hunt_spectrum needs windows=hepflow.Windows(signal, sidebands): the regions")
+    exposure = None
+    if counts is None:
+        bins = as_bins(edges)
+        (edges, counts), exposure = bins, bins.exposure
     edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     _check_borders(edges, windows)
     signal = _gaussian_or(signal, edges, signal_mass, signal_width)
+    if signal is not None and exposure is not None:
+        signal = signal.scaled(exposure)
     hunt = partial(bump_hunt, signal=signal, level=level, calculator=calculator, toys=toys, seed=seed)
     if not isinstance(background, str):
-        expected = np.asarray(background, dtype=np.float64)
-        return hunt(Spectrum(edges, counts, expected, windows, sidebands_in_fit=True))
+        scale = 1.0 if exposure is None else exposure
+        expected, errors = (scale * column for column in _template(background, edges))
+        spectrum = Spectrum(
+            edges, counts, expected, windows, {}, errors, sidebands_in_fit=True, exposure=exposure
+        )
+        return hunt(replace(spectrum, constraint="gaussian"))
     function = function_of(background)
     spectrum, smooth = smooth_spectrum(
-        edges, counts, windows, function=function, sqrt_s=sqrt_s, max_shape=max_shape
+        edges, counts, windows, function=function, sqrt_s=sqrt_s, max_shape=max_shape, exposure=exposure
     )
     result = replace(hunt(spectrum), smooth=smooth)
     if fit_range == "sidebands":
@@ -98,7 +118,7 @@ def hunt_spectrum(
     if fit_range != "all":
         raise ConfigError(f'fit_range {fit_range!r}: expected "sidebands" or "all"')
     template = counting_signal(spectrum) if signal is None else signal
-    profile = Profile(SmoothModel(smooth, edges, template), counts)
+    profile = Profile(SmoothModel(smooth, edges, template, exposure=exposure), counts)
     n_exp, n_exp_error = profile.background(spectrum.in_signal)
     numbers = numbers_of(profile, False, level, calculator, toys, seed)
     return replace(result, n_exp=n_exp, n_exp_error=n_exp_error, **numbers)
@@ -112,10 +132,12 @@ def smooth_spectrum(
     function: Function = DIJET,
     sqrt_s: float = SQRT_S,
     max_shape: int | None = None,
+    exposure: FloatArray | None = None,
 ) -> tuple[Spectrum, SmoothFit]:
     """Return a spectrum whose background is a smooth function fitted to its sidebands, and that fit.
 
-    The covariance of the fit becomes the modes of the spectrum. Parameters are those of `hunt_spectrum`.
+    The covariance of the fit becomes the modes of the spectrum. Parameters are those of `hunt_spectrum`, and
+    `exposure` that of `hepflow.smooth.fit_smooth`.
 
     Warns
     -----
@@ -124,7 +146,13 @@ def smooth_spectrum(
     """
     centres = 0.5 * (edges[1:] + edges[:-1])
     smooth = fit_smooth(
-        edges, counts, windows.in_sidebands(centres), sqrt_s=sqrt_s, max_shape=max_shape, function=function
+        edges,
+        counts,
+        windows.in_sidebands(centres),
+        sqrt_s=sqrt_s,
+        max_shape=max_shape,
+        function=function,
+        exposure=exposure,
     )
     if not smooth.adequate:
         warnings.warn(
@@ -133,8 +161,27 @@ def smooth_spectrum(
             "or start above the trigger's turn-on; the significance below is not to be trusted",
             stacklevel=3,
         )
-    modes = {f"{function.name}_{i}": shift for i, shift in enumerate(smooth.modes(edges))}
-    return Spectrum(edges, counts, smooth.expected(edges), windows, modes), smooth
+    scale = 1.0 if exposure is None else exposure
+    modes = {f"{function.name}_{i}": scale * shift for i, shift in enumerate(smooth.modes(edges))}
+    return Spectrum(edges, counts, scale * smooth.expected(edges), windows, modes, exposure=exposure), smooth
+
+
+def _template(background: Any, edges: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the events of a template in the bins of a spectrum and their errors, shapes ``(B,)``."""
+    if not (isinstance(background, Bins) or hasattr(background, "axes")):
+        expected = np.asarray(background, dtype=np.float64)
+        return expected, np.zeros_like(expected)
+    bins = as_bins(background)
+    if len(bins.edges) != len(edges) or np.max(np.abs(bins.edges - edges)) > 1e-6 * edges[-1]:
+        raise ConfigError(
+            f"{bins.where} and the spectrum have different bins ({_binning(bins.edges)}, and {_binning(edges)}); "
+            "give the template in the spectrum's"
+        )
+    return bins.values, bins.errors
+
+
+def _binning(edges: FloatArray) -> str:
+    return f"{len(edges) - 1} from {edges[0]:g} to {edges[-1]:g} GeV"
 
 
 def _check_borders(edges: FloatArray, windows: Windows) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,18 @@ from hepflow.stats.bump_hunt import BumpHunt, numbers_of
 from hepflow.stats.calculators import Calculator
 from hepflow.stats.model import BLINDED, open_workspace
 from hepflow.stats.profile import Profile
+from hepflow.stats.spectra import workspace_of
 
 
 def hunt_workspace(
-    spec: Mapping[str, Any],
+    spec: Mapping[str, Any] | str | Path,
     *,
     level: float = 0.95,
     calculator: Calculator = "auto",
     toys: int | None = None,
     seed: int = 0,
 ) -> BumpHunt:
-    """Run the same tests on a pyhf workspace (its first measurement).
+    """Run the same tests on a pyhf workspace (its first measurement), or the path of its JSON file.
 
     The signal strength is bounded below only by positive rates and not above, and pyhf's default bounds of
     other parameters are lifted. A workspace that was made of a blinded spectrum gives a blinded result.
@@ -35,6 +37,7 @@ def hunt_workspace(
     FitError
         If a fit does not converge or no limit exists.
     """
+    spec = workspace_of(spec)
     model, data = open_workspace(spec)
     profile = Profile(model, data)
     blind = spec["measurements"][0]["name"] == BLINDED

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hepflow.regions import Windows
+from hepflow.sample import FloatArray
 from hepflow.smooth import SmoothFit
 from hepflow.spectrum import Spectrum
 from hepflow.stats.model import Workspace, channel_samples, measurement
@@ -20,7 +21,11 @@ LOOSE = 10.0  # standard deviations of the fit in one of the constraint: it adds
 
 
 def linearised_workspace(
-    smooth: SmoothFit, edges: ArrayLike, counts: ArrayLike, signal: SignalTemplate
+    smooth: SmoothFit,
+    edges: ArrayLike,
+    counts: ArrayLike,
+    signal: SignalTemplate,
+    exposure: FloatArray | None = None,
 ) -> Workspace:
     """Return the workspace of a signal on a smooth background that is fitted along with it.
 
@@ -32,6 +37,8 @@ def linearised_workspace(
         Bin edges (B + 1,) in GeV and events per bin (B,), at least three bins.
     signal
         Signal at strength one in these bins.
+    exposure
+        Counts for an event of the function, shape ``(B,)``, as for `hepflow.smooth.fit_smooth`.
 
     Returns
     -------
@@ -42,8 +49,10 @@ def linearised_workspace(
     edges = np.asarray(edges, dtype=np.float64)
     low, high = float(edges[1]), float(edges[-2])
     windows = Windows((low, high), [(edges[0], low), (high, edges[-1])])  # for the bounds of mu alone
-    modes = {f"{smooth.function.name}_{k}": LOOSE * mode for k, mode in enumerate(smooth.modes(edges))}
-    spectrum = Spectrum(edges, np.asarray(counts, dtype=np.float64), smooth.expected(edges), windows, modes)
+    scale = 1.0 if exposure is None else exposure
+    modes = {f"{smooth.function.name}_{k}": LOOSE * scale * m for k, m in enumerate(smooth.modes(edges))}
+    expected = scale * smooth.expected(edges)
+    spectrum = Spectrum(edges, np.asarray(counts, dtype=np.float64), expected, windows, modes)
     groups = [np.array([i]) for i in range(len(edges) - 1)]
     return {
         "channels": [

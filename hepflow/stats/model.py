@@ -3,14 +3,16 @@
 Channel "signal_region" has one bin per bin of the signal region. Where the sidebands join the fit, channel
 "sidebands" has one bin per sideband, and the free factor "closure" scales the background of both channels.
 Errors of the background that move bins together are `histosys`, those of single bins `shapesys` (a Poisson
-constraint, right where few events made the template). A variation of the signal is `histosys`, or `normsys`
-where it scales every bin alike, under its own name in both channels.
+constraint, right where few events made the template) or `staterror` (a Gaussian one, of a template with errors).
+A variation of the signal is `histosys`, or `normsys` where it scales every bin alike, under its own name in both
+channels.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
 from hepflow.spectrum import Spectrum
 from hepflow.stats.signal import SignalTemplate, counting_signal
+from hepflow.stats.spectra import workspace_of
 
 Workspace = dict[str, Any]
 IndexArray = NDArray[np.intp]
@@ -123,8 +126,10 @@ def channel_bins(spectrum: Spectrum) -> dict[str, list[IndexArray]]:
     return bins
 
 
-def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:
+def open_workspace(spec: Mapping[str, Any] | str | Path) -> tuple[pyhf.Model, list[float]]:
     """Return the pyhf model of a workspace's first measurement, and its data (main, then auxiliary).
+
+    `spec` is the workspace, or the path of its JSON file.
 
     Raises
     ------
@@ -134,6 +139,7 @@ def open_workspace(spec: Mapping[str, Any]) -> tuple[pyhf.Model, list[float]]:
         If a shapefactor floats every bin of a channel that alone holds it: the signal could never be told
         from it.
     """
+    spec = workspace_of(spec)
     version = spec.get("version", pyhf.schema.version)
     if version != pyhf.schema.version:
         raise InputError(
@@ -217,7 +223,8 @@ def channel_samples(
         background.append({"name": name, "type": "histosys", "data": data})
     if spectrum.sidebands_in_fit:
         background.append({"name": "closure", "type": "normfactor", "data": None})
-    background += _statistical(f"background_{channel}", spectrum.statistical, groups)
+    kind = "staterror" if spectrum.constraint == "gaussian" else "shapesys"
+    background += _statistical(f"background_{channel}", spectrum.statistical, groups, kind)
     events: list[dict[str, Any]] = [{"name": "mu", "type": "normfactor", "data": None}]
     events += [_variation(signal, nuisance, groups) for nuisance in signal.variations]
     events += _statistical(f"signal_{channel}", signal.statistical, groups)
@@ -237,9 +244,11 @@ def _variation(signal: SignalTemplate, nuisance: str, groups: list[IndexArray]) 
     return {"name": nuisance, "type": "histosys", "data": data}
 
 
-def _statistical(name: str, errors: FloatArray, groups: list[IndexArray]) -> list[dict[str, Any]]:
+def _statistical(
+    name: str, errors: FloatArray, groups: list[IndexArray], kind: str = "shapesys"
+) -> list[dict[str, Any]]:
     summed = [float(np.sqrt(np.sum(errors[group] ** 2))) for group in groups]
-    return [{"name": f"{name}_bins", "type": "shapesys", "data": summed}] if any(summed) else []
+    return [{"name": f"{name}_bins", "type": kind, "data": summed}] if any(summed) else []
 
 
 def _sums(values: FloatArray, groups: list[IndexArray]) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from hepflow.errors import ConfigError, HepflowError
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
+from hepflow.stats.bins import Bins
 from hepflow.stats.calculators import Calculator, check_calculator
 from hepflow.stats.global_p import GlobalSignificance
 from hepflow.stats.inference import infer
@@ -22,7 +23,11 @@ from hepflow.stats.model import Workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalShape
 from hepflow.stats.smooth_model import SmoothModel
+from hepflow.stats.spectra import as_bins
 from hepflow.stats.toys import check_toys
+
+if TYPE_CHECKING:
+    import hist
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +92,8 @@ class MassScan:
     Parameters
     ----------
     edges, counts
-        Bin edges (B + 1,) in GeV and events per bin (B,).
+        Bin edges (B + 1,) in GeV and events per bin (B,); or as `edges` alone a `hist.Hist`, or the `Bins` that
+        `read_spectrum` returns, weighted ones in their effective counts.
     masses
         To test, GeV.
     signal
@@ -102,6 +108,9 @@ class MassScan:
         the `size` of a `bias_test`.
     unit
         What strength one stands for, in words.
+    exposure
+        Counts for an event of function and signal, shape ``(B,)``: the `Bins.exposure` of a weighted spectrum, which
+        `Bins` bring along. One by default.
 
     Raises
     ------
@@ -127,10 +136,10 @@ class MassScan:
 
     def __init__(
         self,
-        edges: ArrayLike,
-        counts: ArrayLike,
-        masses: ArrayLike,
-        signal: Callable[[float], SignalShape],
+        edges: ArrayLike | Bins | hist.Hist[Any],
+        counts: ArrayLike | None = None,
+        masses: ArrayLike = (),
+        signal: Callable[[float], SignalShape] | None = None,
         *,
         function: Function = DIJET,
         sqrt_s: float = SQRT_S,
@@ -138,8 +147,17 @@ class MassScan:
         half_range: float | None = None,
         spurious: ArrayLike = 0.0,
         unit: str = "signal events",
+        exposure: FloatArray | None = None,
     ) -> None:
+        if counts is None:
+            bins = as_bins(edges)
+            (edges, counts), exposure = bins, bins.exposure
+        if signal is None:
+            raise ConfigError(
+                "a scan needs a signal: a function from a mass to its shape, such as gaussian_family(0.03)"
+            )
         self.edges, self.counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
+        self.exposure = exposure
         self.masses = np.unique(np.asarray(masses, dtype=np.float64))
         if self.edges.ndim != 1 or self.counts.shape != (len(self.edges) - 1,):
             raise ConfigError(
@@ -156,7 +174,8 @@ class MassScan:
         self.function, self.sqrt_s, self.max_shape = function, sqrt_s, max_shape
         self.half_range, self.unit = half_range, unit
         self.spurious = _of_each_mass(spurious, len(self.masses))
-        self.signals = [signal(float(mass))(self.edges) for mass in self.masses]
+        signals = (signal(float(mass))(self.edges) for mass in self.masses)
+        self.signals = [one if exposure is None else one.scaled(exposure) for one in signals]
         self._fits: dict[bytes, SmoothFit] = {}
 
     def bins(self, mass: float) -> NDArray[np.bool_]:
@@ -178,8 +197,14 @@ class MassScan:
                 sqrt_s=self.sqrt_s,
                 max_shape=self.max_shape,
                 function=self.function,
+                exposure=self.exposure,
             )
         return self._fits[key]
+
+    def expected(self, smooth: SmoothFit) -> FloatArray:
+        """Return the counts that a fit of a function expects in each bin, shape ``(B,)``."""
+        expected = smooth.expected(self.edges)
+        return expected if self.exposure is None else self.exposure * expected
 
     def model(self, index: int, smooth: SmoothFit | None = None) -> SmoothModel:
         """Return the model of one of the masses, on its own background fit or on another."""
@@ -187,7 +212,7 @@ class MassScan:
         smooth = self.background(bins) if smooth is None else smooth
         signal = self.signals[index]
         events = float(self.spurious[index] * signal.counts.sum())
-        return SmoothModel(smooth, self.edges, signal, bins=bins, spurious=events)
+        return SmoothModel(smooth, self.edges, signal, bins=bins, spurious=events, exposure=self.exposure)
 
     def profile(self, index: int) -> Profile:
         """Return the profile likelihood of one of the masses on the data."""
@@ -207,7 +232,7 @@ class MassScan:
             raise ConfigError("workspaces of a scan need one background: leave half_range out")
         smooth = self.background(np.ones(len(self.counts), dtype=bool))
         return [
-            (float(mass), linearised_workspace(smooth, self.edges, self.counts, signal))
+            (float(mass), linearised_workspace(smooth, self.edges, self.counts, signal, self.exposure))
             for mass, signal in zip(self.masses, self.signals, strict=True)
         ]
 

@@ -34,6 +34,9 @@ class SmoothModel(Likelihood):
         Mask of the bins to fit, shape ``(B,)``; all by default. Data are those of these bins alone.
     spurious
         Events of signal (over all bins) that the function's choice may fake: one standard deviation.
+    exposure
+        Counts for an event of the function, shape ``(B,)``, as for `hepflow.smooth.fit_smooth`; the signal's counts
+        have it in them. One by default.
 
     Raises
     ------
@@ -54,6 +57,7 @@ class SmoothModel(Likelihood):
         *,
         bins: NDArray[np.bool_] | None = None,
         spurious: float = 0.0,
+        exposure: FloatArray | None = None,
     ) -> None:
         pairs = as_pairs(edges)
         kept = np.ones(len(pairs), dtype=bool) if bins is None else np.asarray(bins)
@@ -73,6 +77,8 @@ class SmoothModel(Likelihood):
                 "signal's mass"
             )
         integrals = BinIntegrals(pairs[kept], smooth.n_shape, smooth.sqrt_s, smooth.function)
+        if exposure is not None:
+            integrals.weights = exposure[kept, None] * integrals.weights
         self._integrals, self._basis = integrals, integrals.terms @ smooth.transform
         n_smooth, names = len(smooth.coefficients), list(signal.variations)
         shifts = np.array([[up[kept], down[kept]] for up, down in signal.variations.values()])

@@ -59,6 +59,9 @@ class SmoothToys:
         Most shape parameters that the F-test may take.
     f_test
         Whether each toy chooses its own order, as the data did.
+    exposure
+        Counts for an event of the function, shape ``(B,)``, as for `hepflow.smooth.fit_smooth`; `expected` has it in
+        it.
 
     Raises
     ------
@@ -87,8 +90,9 @@ class SmoothToys:
         *,
         max_shape: int | None = None,
         f_test: bool = True,
+        exposure: FloatArray | None = None,
     ) -> None:
-        self._pairs = as_pairs(edges)
+        self._pairs, self._exposure = as_pairs(edges), exposure
         self.bins = bins = np.ones(len(self._pairs), dtype=bool) if bins is None else bins
         function = smooth.function
         highest = function.highest if max_shape is None else max_shape
@@ -97,7 +101,7 @@ class SmoothToys:
         self.fits: dict[int, SmoothFit] = {}
         for n_shape in wanted:
             try:
-                found = maximise(pairs, mean, n_shape, smooth.sqrt_s, function)
+                found = maximise(pairs, mean, n_shape, smooth.sqrt_s, function, self._fitted_exposure())
             except FitError:
                 break
             self.fits[n_shape] = replace(
@@ -111,7 +115,9 @@ class SmoothToys:
         if not self.fits:
             raise FitError(f"no order of the {function.name} function fits the expectation of the toys")
         flat = SignalTemplate(np.ones(len(bins)))  # held at zero
-        self._models = {n: SmoothModel(fit, edges, flat, bins=bins) for n, fit in self.fits.items()}
+        self._models = {
+            n: SmoothModel(fit, edges, flat, bins=bins, exposure=exposure) for n, fit in self.fits.items()
+        }
 
     def fit(self, counts: FloatArray) -> Iterator[OrderGroup]:
         """Fit toys (T, B), and yield them by the order that each takes."""
@@ -149,14 +155,26 @@ class SmoothToys:
         for group in self.fit(counts):
             smooth = group.smooth
             integrals = BinIntegrals(self._pairs, smooth.n_shape, smooth.sqrt_s, smooth.function)
+            if self._exposure is not None:
+                integrals.weights = self._exposure[:, None] * integrals.weights
             found[group.rows] = integrals(integrals.terms @ smooth.transform, group.coefficients)[0]
         return found
+
+    def _fitted_exposure(self) -> FloatArray | None:
+        return None if self._exposure is None else self._exposure[self.bins]
 
     def _has_maximum(self, counts: FloatArray, n_shape: int) -> bool:
         """Return whether the fit to a spectrum, were it the data, would take this order."""
         smooth = self.fits[n_shape]
         try:
-            maximise(self._pairs[self.bins], counts, n_shape, smooth.sqrt_s, smooth.function)
+            maximise(
+                self._pairs[self.bins],
+                counts,
+                n_shape,
+                smooth.sqrt_s,
+                smooth.function,
+                self._fitted_exposure(),
+            )
         except FitError:
             return False
         return True

@@ -2,42 +2,50 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from hepflow.errors import InputError, did_you_mean
-from hepflow.sample import FloatArray
+from hepflow.errors import ConfigError, InputError
+from hepflow.stats.bins import Bins
+from hepflow.stats.csv_spectra import parse_csv
+from hepflow.stats.encoding import decoded, read_text
+from hepflow.stats.histograms import events, from_hist, from_json, from_root
 
-Bins = tuple[FloatArray, FloatArray]
+if TYPE_CHECKING:
+    import hist
 
-_COLUMNS = ("low", "high", "count")
 _WORKSPACE = ("channels", "measurements", "observations")
 
 
-def read_spectrum(path: str | Path) -> Bins:
-    r"""Read bin edges and counts.
+def read_spectrum(path: str | Path | hist.Hist[Any], *, errors: bool = False) -> Bins:
+    r"""Read the bins of a spectrum.
 
     Parameters
     ----------
     path
         ``.csv`` or ``.txt``: one bin a row, columns low, high and count (GeV), with or without a header;
         further columns need a header that names these three. ``.json``: one histogram as `uhi.io.json` writes
-        it. ``.root``: a TH1, by ``file.root:name`` where the file holds several.
+        it. ``.root``: a TH1, by ``file.root:name`` where the file holds several. A `hist.Hist`, or what else speaks
+        UHI, is taken as it is.
+    errors
+        Read the column ``error`` of a CSV file, too, as of a template or a simulated signal. Data need none.
 
     Returns
     -------
-    edges, counts
-        Shapes ``(B + 1,)`` and ``(B,)``; bins of under- and overflow are left out.
+    Bins
+        ``edges, counts = read_spectrum(path)`` takes edges (B + 1,) and counts (B,); bins of under- and overflow are
+        left out. Of weighted histograms the counts are effective ones (see `Bins`).
 
     Raises
     ------
     InputError
-        If the file cannot be read, bins leave a gap or overlap, or a count is negative or not finite.
+        If the file cannot be read, bins leave a gap or overlap, or a count is missing, negative or not finite; if the
+        histogram holds means, or densities that cannot be made events again.
 
     Examples
     --------
@@ -51,6 +59,8 @@ def read_spectrum(path: str | Path) -> Bins:
     >>> edges, counts
     (array([2000., 2500., 3000.]), array([410., 130.]))
     """
+    if not isinstance(path, str | Path):
+        return as_bins(path)
     file, _, name = str(path).partition(".root:")
     where = Path(f"{file}.root" if name else str(path))
     if where.suffix.lower() not in _READERS:
@@ -59,11 +69,37 @@ def read_spectrum(path: str | Path) -> Bins:
         )
     if not where.is_file():
         raise InputError(f"{where}: no such file")
-    return _checked(_READERS[where.suffix.lower()](where, name), where)
+    return _READERS[where.suffix.lower()](where, name, errors)
+
+
+def as_bins(edges: Any, counts: ArrayLike | None = None) -> Bins:
+    """Return bins as they are given: edges and counts, `Bins`, a `hist.Hist` or what else speaks UHI, a file.
+
+    Raises
+    ------
+    ConfigError
+        If it is nothing of this.
+    InputError
+        As `read_spectrum`.
+    """
+    if counts is not None:
+        return Bins(
+            np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64), where="spectrum"
+        )
+    if isinstance(edges, Bins):
+        return edges
+    if isinstance(edges, str | Path):
+        return read_spectrum(edges)
+    if hasattr(edges, "axes") and hasattr(edges, "values"):
+        return from_hist(edges)
+    raise ConfigError(
+        f"a spectrum as {type(edges).__name__}: expected edges and counts, a hist.Hist, the Bins that "
+        "hepflow.stats.read_spectrum returns, or a path"
+    )
 
 
 def parse_json(text: str, where: str) -> dict[str, Any] | Bins:
-    """Return what JSON holds: a pyhf workspace as it is, or edges and counts of a histogram as `read_spectrum` does.
+    """Return what JSON holds: a pyhf workspace as it is, or the bins of a histogram as `read_spectrum` does.
 
     Parameters
     ----------
@@ -78,27 +114,36 @@ def parse_json(text: str, where: str) -> dict[str, Any] | Bins:
         If it holds neither, or a count is negative or not finite.
     """
     content = _json(text, where)
-    return dict(content) if _is_workspace(content) else _checked(_histogram(content, where), where)
+    return dict(content) if _is_workspace(content) else from_json(content, where)
 
 
-def _checked(bins: Bins, where: str | Path) -> Bins:
-    edges, counts = bins
-    if len(counts) == 0:
-        raise InputError(f"{where}: no bin in it")
-    bad = np.flatnonzero(~np.isfinite(counts) | (counts < 0))
-    if len(bad):
-        low, high = edges[bad[0]], edges[bad[0] + 1]
-        raise InputError(
-            f"{where}: {counts[bad[0]]} events in bin {low:g}-{high:g}; expected a number, zero or more"
+def workspace_of(spec: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
+    """Return a pyhf workspace as it is, or that of a JSON file.
+
+    Raises
+    ------
+    InputError
+        If the file holds none.
+    ConfigError
+        If it is neither a mapping nor a path.
+    """
+    if isinstance(spec, str | Path):
+        content = _json(read_text(spec), spec)
+        if not _is_workspace(content):
+            raise InputError(f"{spec}: not a pyhf workspace, which has {', '.join(_WORKSPACE)}")
+        return dict(content)
+    if not isinstance(spec, Mapping):
+        raise ConfigError(
+            f"a workspace as {type(spec).__name__}: expected a pyhf workspace as a dict, or the path of its JSON"
         )
-    return edges, counts
+    return spec
 
 
 def is_workspace(path: str | Path) -> bool:
     """Return whether a file is a pyhf workspace: JSON with channels, observations and measurements."""
     try:
-        return _is_workspace(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return _is_workspace(json.loads(Path(path).read_bytes()))
+    except (OSError, ValueError, RecursionError):
         return False
 
 
@@ -106,111 +151,32 @@ def _is_workspace(content: Any) -> bool:
     return isinstance(content, dict) and content.keys() >= set(_WORKSPACE)
 
 
-def _read_csv(path: Path, _: str) -> Bins:
-    text = path.read_text(encoding="utf-8-sig")
-    delimiter = next((mark for mark in (",", ";", "\t") if mark in text), " ")
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    rows = [(reader.line_num, [cell.strip() for cell in row if cell.strip()]) for row in reader]
-    rows = [(number, row) for number, row in rows if row and not row[0].startswith("#")]
-    columns = [0, 1, 2]
-    if rows and not _is_number(rows[0][1][0]):
-        header = [cell.lower() for cell in rows.pop(0)[1]]
-        if set(_COLUMNS) <= set(header):
-            columns = [header.index(name) for name in _COLUMNS]
-        elif len(header) != 3:
-            raise InputError(f"{path}: columns {', '.join(header)}; expected low, high and count among them")
-    bins: list[list[float]] = []
-    for number, row in rows:
-        if len(row) <= max(columns) or not all(_is_number(row[i]) for i in columns):
-            raise InputError(
-                f"{path}, row {number}: {' '.join(row)!r}; expected numbers: low edge, high edge, count"
-            )
-        low, high, count = (float(row[i]) for i in columns)
-        if not low < high:
-            raise InputError(
-                f"{path}, row {number}: bin {low:g} to {high:g}; its high edge must lie above its low one"
-            )
-        if bins and not np.isclose(low, bins[-1][1], rtol=1e-9):
-            what = "leaves a gap to" if low > bins[-1][1] else "overlaps with"
-            raise InputError(
-                f"{path}, row {number}: bin {low:g}-{high:g} {what} the bin before, "
-                f"{bins[-1][0]:g}-{bins[-1][1]:g}; bins must touch and increase (write empty ones as rows "
-                "with count 0)"
-            )
-        bins.append([low, high, count])
-    table = np.array(bins, dtype=np.float64).reshape(-1, 3)
-    return np.append(table[:, 0], table[-1:, 1]), table[:, 2]
+def _read_csv(path: Path, _: str, errors: bool) -> Bins:
+    text = decoded(path.read_bytes(), path, numbers_only=True)
+    return events(parse_csv(text, str(path), errors=errors))
 
 
-def _read_json(path: Path, _: str) -> Bins:
-    content = _json(path.read_text(encoding="utf-8"), path)
+def _read_json(path: Path, _: str, __: bool) -> Bins:
+    content = _json(read_text(path), path)
     if _is_workspace(content):
         raise InputError(
             f"{path} is a pyhf workspace, not a spectrum; fit it with hepflow.stats.hunt_workspace"
         )
-    return _histogram(content, str(path))
+    return from_json(content, str(path))
 
 
 def _json(text: str, where: str | Path) -> Any:
-    import uhi.io.json
-
     try:
-        return json.loads(text, object_hook=uhi.io.json.object_hook)
-    except ValueError as error:
+        return json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); expected a histogram or a pyhf workspace") from error
 
 
-def _histogram(content: Any, where: str) -> Bins:
-    import hist
-
-    try:
-        histogram = hist.Hist(content)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"{where}: neither a histogram as uhi.io.json writes it ({error}) nor a pyhf workspace, which has "
-            f"{', '.join(_WORKSPACE)}"
-        ) from error
-    return _one_axis(histogram, where)
+def _read_root(path: Path, name: str, _: bool) -> Bins:
+    return from_root(path, name)
 
 
-def _read_root(path: Path, name: str) -> Bins:
-    import uproot
-
-    try:
-        with uproot.open(path) as file:
-            found = file.keys(filter_classname="TH1*", cycle=False)
-            if name and name not in found:
-                raise InputError(f"{path}: no TH1 {name!r} in it; {did_you_mean(name, found)}")
-            if not name and len(found) != 1:
-                what = (
-                    f"several TH1 ({', '.join(sorted(found))}): name one as {path}:NAME"
-                    if found
-                    else "no TH1"
-                )
-                raise InputError(f"{path} holds {what}")
-            return _one_axis(file[name or found[0]].to_hist(), f"{path}:{name or found[0]}")
-    except (OSError, ValueError, uproot.DeserializationError) as error:
-        raise InputError(f"{path}: not a ROOT file that uproot can read ({error})") from error
-
-
-def _one_axis(histogram: Any, where: str) -> Bins:
-    if histogram.ndim != 1:
-        raise InputError(
-            f"{where}: a histogram of {histogram.ndim} axes; a spectrum has one, project it first"
-        )
-    edges = np.asarray(histogram.axes[0].edges, dtype=np.float64)
-    return edges, np.asarray(histogram.values(), dtype=np.float64)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-_READERS: dict[str, Callable[[Path, str], Bins]] = {
+_READERS: dict[str, Callable[[Path, str, bool], Bins]] = {
     ".csv": _read_csv,
     ".txt": _read_csv,
     ".json": _read_json,

@@ -213,3 +213,10 @@ def test_one_name_and_none():
 def test_a_bar_only_on_a_terminal(capsys):
     features(source([[J1, J2]] * 5, chunk=1))
     assert capsys.readouterr() == ("", "")
+
+
+def test_features_of_a_path_say_how_to_read_it():
+    with pytest.raises(
+        ConfigError, match=r"features of 'file.root': expected what hepflow.read returns, as in"
+    ):
+        features("file.root")

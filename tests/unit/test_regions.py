@@ -139,3 +139,25 @@ def test_sidebands_beside_a_signal_region_end_with_the_range():
     assert windows == Windows((3300, 3700), [(2500, 3300), (3700, 4700)])
     with pytest.raises(ConfigError, match="3300-3700 GeV leaves no room for sidebands in 3300-5000 GeV"):
         Windows.beside((3300, 3700), 100, within=(3300, 5000))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"sidebands": (2500, 3300)},
+            r"sidebands \(2500, 3300\): expected pairs \[low, high\] in GeV, one below",
+        ),
+        (
+            {"signal": (3300, 3700), "sidebands": (2500, 3300)},
+            r"such as sidebands=\[\(2500, 3300\), \(3700",
+        ),
+        ({"signal": 3300, "sidebands": [(2500, 3300)]}, r"signal region 3300: expected \[low, high\]"),
+        ({"signal": ("a", "b"), "sidebands": [(2500, 3300)]}, r"signal region \['a', 'b'\]: expected"),
+        ({"sidebands": [(2500, 3300)]}, r"signal region \[\]: expected"),
+        ({"signal": (3300, 3700)}, "no sideband given"),
+    ],
+)
+def test_windows_say_what_they_take(given, message):
+    with pytest.raises(ConfigError, match=message):
+        Windows(**given)

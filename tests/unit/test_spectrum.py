@@ -1,9 +1,13 @@
 """Spectrum: what it refuses, and how its errors add up."""
 
+import hist
+import mplhep
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib import pyplot
+from uhi.typing.plottable import PlottableHistogram
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import Windows
@@ -133,3 +137,34 @@ def test_to_hist():
     assert histogram.axes[0].name == "m_jj"
     assert np.array_equal(histogram.axes[0].edges, EDGES)
     assert histogram.values().tolist() == list(range(10))
+
+
+def test_to_hist_of_the_expectation():
+    spectrum = make(modes={"a": 0.5 * ONES}, statistical=2 * ONES, sidebands_in_fit=True)
+    histogram = spectrum.to_hist("expected")
+    expected, error = spectrum.corrected()
+    np.testing.assert_allclose(histogram.values(), expected)
+    np.testing.assert_allclose(histogram.variances(), error**2)
+    with pytest.raises(ConfigError, match=r"to_hist\('signal'\): expected \"data\" or \"expected\""):
+        spectrum.to_hist("signal")
+
+
+@pytest.mark.parametrize("spectrum", [make(), make().blinded()], ids=["open", "blinded"])
+def test_what_draws_histograms_draws_a_spectrum(spectrum):
+    figure, ax = pyplot.subplots()
+    try:
+        mplhep.histplot(spectrum, ax=ax, histtype="errorbar")
+        mplhep.histplot(spectrum.to_hist("expected"), ax=ax)
+        assert ax.get_xlim()[0] <= EDGES[0] < EDGES[-1] <= ax.get_xlim()[1]
+    finally:
+        pyplot.close(figure)
+    assert isinstance(spectrum, PlottableHistogram)
+    assert np.array_equal(hist.Hist(spectrum).values(), spectrum.data, equal_nan=True)
+    assert spectrum.counts().shape == spectrum.variances().shape == (BINS,)
+
+
+def test_repr_fits_a_line():
+    where = "Spectrum(10 bins, 2500-4500 GeV; signal region 3300-3700 GeV: observed"
+    assert repr(make()) == f"{where} 18, expected 20 before the fit)"
+    assert repr(make().blinded()) == f"{where} blinded, expected 20 before the fit)"
+    assert "<svg" in make()._repr_html_()

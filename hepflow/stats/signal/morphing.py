@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +12,12 @@ from scipy.interpolate import PchipInterpolator
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray, Sample
+from hepflow.stats.bins import Bins
 from hepflow.stats.signal.template import SignalShape, SignalTemplate
+from hepflow.stats.spectra import as_bins
+
+if TYPE_CHECKING:
+    import hist
 
 # Share of the events in a bin of a histogram that has none: a cumulative distribution that rises everywhere,
 # if only by this, has an inverse.
@@ -84,17 +90,27 @@ class MassPoint:
 
     @classmethod
     def of_histogram(
-        cls, mass: float, edges: ArrayLike, counts: ArrayLike, *, generated: float | None = None
+        cls,
+        mass: float,
+        edges: ArrayLike | Bins | hist.Hist[Any],
+        counts: ArrayLike | None = None,
+        *,
+        generated: float | None = None,
     ) -> MassPoint:
         """Return the point of events per bin (B,) on bin edges (B + 1,) in GeV, several bins to a width.
 
-        Its templates have no statistical error.
+        Its templates have no statistical error. Without `counts`, `edges` is a `hist.Hist`, or the `Bins` that
+        `read_spectrum` returns, of which the variances give one.
 
         Raises
         ------
         InputError
             If a count is negative or not finite, or there is not one to each bin.
         """
+        weight = 0.0
+        if counts is None:
+            bins = as_bins(edges)
+            edges, counts, weight = bins.edges, bins.values, 0.0 if bins.variances is None else bins.weight
         edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
         if counts.shape != (len(edges) - 1,) or np.any(np.diff(edges) <= 0):
             raise InputError(
@@ -104,7 +120,7 @@ class MassPoint:
         _check_values(mass, "count", counts)
         total = float(np.sum(counts))
         cumulative = np.concatenate([[0.0], np.cumsum(counts + _GAP * (total or 1.0))])
-        return cls(mass, edges, cumulative / cumulative[-1], total, generated=generated)
+        return cls(mass, edges, cumulative / cumulative[-1], total, weight, generated)
 
 
 @dataclass(frozen=True, eq=False)

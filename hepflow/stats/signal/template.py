@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -113,6 +113,18 @@ class SignalTemplate:
             return None
         weight = float(np.sum(self.statistical**2) / np.sum(self.counts))
         return float(np.sqrt(self.efficiency * max(1.0 - self.efficiency, 0.0) * weight / self.generated))
+
+    def __repr__(self) -> str:
+        varied = f", varied by {', '.join(self.variations)}" if self.variations else ""
+        return f"SignalTemplate({self.name!r}, {len(self.counts)} bins, {np.sum(self.counts):.6g} events{varied})"
+
+    def scaled(self, factor: ArrayLike) -> SignalTemplate:
+        """Return the template with its counts, errors and variations times a factor, one or one for each bin (B,)."""
+        scale = np.asarray(factor, dtype=np.float64)
+        variations = {name: (scale * up, scale * down) for name, (up, down) in self.variations.items()}
+        generated = None if self.generated is None or scale.ndim else float(scale) * self.generated
+        counts, errors = scale * self.counts, scale * self.statistical
+        return replace(self, counts=counts, statistical=errors, variations=variations, generated=generated)
 
     def _checked_pair(
         self, nuisance: str, pair: tuple[FloatArray, FloatArray]

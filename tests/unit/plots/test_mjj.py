@@ -17,6 +17,7 @@ from hepflow.plots.significance import significance
 from hepflow.plots.style import SEQUENCE
 from hepflow.regions import Windows
 from hepflow.results import SpectrumRecord
+from hepflow.selection import Cut
 from hepflow.spectrum import Spectrum
 from hepflow.stats import bump_hunt, gaussian_signal, hunt_workspace
 
@@ -185,3 +186,14 @@ def test_the_background_that_was_not_chosen_is_a_dashed_line(results, texts, oth
     assert name in texts(figure)
     without = dataclasses.replace(cut, other=other)  # it could not be fitted
     assert name not in texts(spectrum(without, regions=results.regions))
+
+
+def test_a_cut_and_its_spectrum_before_any_fit(hunt, texts):
+    for given in (hunt.spectrum, Cut(0.1, 0.5, hunt.spectrum, None)):
+        shown = texts(spectrum(given))
+        assert f"= {hunt.n_obs:,.0f}" in shown
+        assert f"= {artists.with_error(hunt.n_exp, hunt.n_exp_error)}" in shown
+        assert r"\,\sigma" not in shown
+    assert "obs" not in texts(spectrum(hunt.spectrum.blinded()))
+    with pytest.raises(ConfigError, match="a figure of int: expected a BumpHunt"):
+        spectrum(3)

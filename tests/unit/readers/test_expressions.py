@@ -1,8 +1,12 @@
 """Selections: what they mean, and that nothing else than a selection is evaluated."""
 
+import ast
+import operator
+
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,10 +146,199 @@ def test_helpful_words():
         InputError, match=r"gives var \* bool; expected one truth value per event: pick a jet"
     ):
         passes("FatJet_pt > 3")
-    with pytest.raises(InputError, match=r"Comparisons beside & and \| need brackets"):
-        passes("FatJet_pt[:, 0] > 3 & MET > 1")
+    with pytest.raises(InputError, match=r"& and \| truth values or whole numbers"):
+        passes("MET & flag")
     with pytest.raises(InputError, match="need a list per event"):
         passes("sum(MET) > 3")
+
+
+NARROW = {
+    "u8": np.array([0, 1, 3, 255], dtype=np.uint8),
+    "i8": np.array([-128, -1, 5, 127], dtype=np.int8),
+    "u16": np.array([0, 2, 65535, 40000], dtype=np.uint16),
+    "i64": np.array([-(2**40), 1, 7, 2**40], dtype=np.int64),
+    "u64": np.array([0, 1, 2**40, 5], dtype=np.uint64),
+    "big": np.array([0, 1, 2, 2**63], dtype=np.uint64),
+    "half": np.array([1, 2, 60000, 3], dtype=np.float16),
+    "x": np.array([0.5, -2.0, 1e6, np.nan]),
+    "b": np.array([True, False, True, True]),
+    "c": np.array([True, False, False, True]),
+}
+LISTS = {"v": ak.values_astype(ak.Array([[1, 2], [], [250, 250], [3]]), np.uint8)}
+
+
+def passes_narrow(text):
+    selection = Selection(text)
+    columns = {**{name: ak.Array(values) for name, values in NARROW.items()}, **LISTS}
+    return selection.passes({name: columns[name] for name in selection.names}, 4).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("u8 - 3 >= 0", [0, 0, 1, 1]),
+        ("-u8 < 0", [0, 1, 1, 1]),
+        ("u16 - u8 > -200", [1, 1, 1, 1]),
+        ("u16 + u16 > 70000", [0, 0, 1, 1]),
+        ("i8 * -3 > 200", [1, 0, 0, 0]),
+        ("abs(i8) > 100", [1, 0, 0, 1]),
+        ("u8 ** 2 == 65025", [0, 0, 0, 1]),
+        ("i8 % 200 > 10", [1, 1, 0, 1]),
+        ("u64 - 2 < 0", [1, 1, 0, 0]),
+        ("sum(v) - 300 > 0", [0, 0, 1, 0]),  # a sum of uint8 is uint64
+        ("v[:, 0] * 2 > 255", [0, 0, 1, 0]),
+        ("b + c >= 2", [1, 0, 0, 1]),  # two triggers, not True or True
+        ("b - c == 1", [0, 0, 1, 0]),
+        ("half * 10 > 500000", [0, 0, 1, 0]),
+        ("u8 > 300", [0, 0, 0, 0]),
+        ("u8 != -1", [1, 1, 1, 1]),
+        ("big > -1", [1, 1, 1, 1]),
+        ("big > 3", [0, 0, 0, 1]),
+        ("big * 1.0 > 3", [0, 0, 0, 1]),
+        ("u8 & 256", [0, 0, 0, 0]),
+        ("b & u8", [0, 0, 1, 1]),  # a truth value and a number are no bits: 1 & 2 is not false
+        ("(u16 > 1) & u16", [0, 1, 1, 1]),
+        ("(x < 0) | u8", [0, 1, 1, 1]),
+        ("(big & 1) == 1", [0, 1, 0, 0]),
+    ],
+)
+def test_whole_numbers_do_not_wrap_around(text, expected):
+    assert passes_narrow(text) == [bool(value) for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("big - 1 > 0", "9223372036854775808 is too large to compute with"),
+        ("-big < 0", "9223372036854775808 is too large"),
+        ("i64 * i64 > 0", r"the result of '\*' is too large for a whole number of 64 bits: 1.21e\+24"),
+        ("sum(v) * i64 ** 2 * i64 * 1 > 0 and i64 * 2 ** 62 * i64 > 0 and i64 * i64 > 1", "is too large"),
+    ],
+)
+def test_numbers_without_a_place_in_64_bits_are_refused(text, message):
+    with pytest.raises(InputError, match=message):
+        passes_narrow(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("u8 >= 2 & i8 == 0", "'(u8 >= 2) & (i8 == 0)', or as Python reads it 'u8 >= (2 & i8) == 0'"),
+        ("b & u8 > 2", "'b & (u8 > 2)', or as Python reads it '(b & u8) > 2'"),
+        ("u8 > 2 | b", "'(u8 > 2) | b'"),
+        ("u8 > 2 & i8 > 1 | u16 == 3", "'(u8 > 2) & (i8 > 1) | (u16 == 3)'"),
+        ("u8 & 1 == 1", "'u8 & (1 == 1)', or as Python reads it '(u8 & 1) == 1'"),
+        ("~b == c", "'~(b == c)', or as Python reads it '(~b) == c'"),
+        ("c and (u8 >= 2\n  & i8 == 0)", "'(u8 >= 2) & (i8 == 0)'"),
+        ("any(v > 3 | v < 2)", "'(v > 3) | (v < 2)'"),
+        ("(u8 > 1) & b == c", "'(u8 > 1) & (b == c)'"),
+    ],
+)
+def test_comparisons_without_brackets_are_refused(text, shown):
+    with pytest.raises(ConfigError) as refused:
+        Selection(text)
+    assert shown in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(u8 >= 2) & (i8 == 0)",
+        "(u8 & 1) == 1",
+        "u8 >= ( 2 & i8 )",
+        "(~b) == c",
+        "not (b & c)",
+        "((u8 & 1)) == 1",
+    ],
+)
+def test_comparisons_with_brackets_pass(text):
+    Selection(text)
+
+
+def by_hand(node, row):
+    """Return what an expression makes of one event, in Python's own numbers."""
+    value = lambda child: by_hand(child, row)  # noqa: E731
+    match node:
+        case ast.Constant(value=constant):
+            return constant
+        case ast.Name(id=name):
+            return row[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -value(operand)
+        case ast.UnaryOp(operand=operand):
+            return not value(operand)
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(value(part) for part in parts)
+        case ast.BoolOp(values=parts):
+            return any(value(part) for part in parts)
+        case ast.Call(args=[argument]):
+            return abs(value(argument))
+        case ast.BinOp(left=left, op=op, right=right):
+            symbol = {
+                ast.Add: operator.add,
+                ast.Sub: operator.sub,
+                ast.Mult: operator.mul,
+                ast.Mod: operator.mod,
+            }
+            return symbol[type(op)](value(left), value(right))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            symbol = {ast.Lt: operator.lt, ast.GtE: operator.ge, ast.Eq: operator.eq, ast.NotEq: operator.ne}
+            return symbol[type(op)](value(left), value(right))
+    raise AssertionError(ast.dump(node))
+
+
+NUMBERS = st.recursive(
+    st.sampled_from(["u8", "i8", "u16", "u64", "b", "x", "half"]) | st.integers(-300, 70_000).map(str),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from("+-*"), inner).map(lambda parts: f"({' '.join(parts)})"),
+        inner.map(lambda one: f"(-{one})"),
+        inner.map(lambda one: f"abs({one})"),
+        st.tuples(inner, st.integers(1, 999)).map(lambda parts: f"({parts[0]} % {parts[1]})"),
+    ),
+    max_leaves=4,
+)
+CONDITIONS = st.recursive(
+    st.tuples(NUMBERS, st.sampled_from(["<", ">=", "==", "!="]), NUMBERS).map(" ".join),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda parts: f"({' '.join(parts)})"),
+        inner.map(lambda one: f"(not ({one}))"),
+    ),
+    max_leaves=3,
+)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(CONDITIONS)
+def test_expressions_mean_what_python_says_of_each_event(text):
+    tree = ast.parse(text, mode="eval").body
+    rows = [{name: values[i].item() for name, values in NARROW.items()} for i in range(4)]
+    try:
+        found = passes_narrow(text)
+    except ConfigError as refused:
+        assert "names no column" in str(refused)  # noqa: PT017
+        return
+    except InputError as refused:
+        assert "too large" in str(refused)  # noqa: PT017
+        return
+    assert found == [bool(by_hand(tree, row)) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["mktree", "mkrntuple"])
+def test_narrow_columns_of_a_file(tmp_path, kind):
+    path = tmp_path / "events.root"
+    fields = ("pt", "eta", "phi", "mass")
+    jets = {name: np.full(32, 900.0 if name == "pt" else 0.1) for name in fields}
+    columns = {f"{name}{i}": column for name, column in jets.items() for i in (1, 2)}
+    columns["LHE_Njets"] = np.tile(np.arange(8, dtype=np.uint8), 4)
+    with uproot.recreate(path) as file:
+        if kind == "mktree":
+            file.mktree("Events", {name: values.dtype for name, values in columns.items()}).extend(columns)
+        else:
+            file.mkrntuple("Events", columns)
+    branches = {name: [f"{name}1", f"{name}2"] for name in fields}
+    chosen = {"tree": "Events", "branches": branches, "unit": "GeV", "selection": "LHE_Njets - 3 >= 0"}
+    source = read(path, "custom", **chosen)
+    assert len(features(source, ["m_J1"])) == 20
 
 
 def test_selection_in_a_file(tree_file, toy):

@@ -191,3 +191,8 @@ def test_a_score_that_is_the_same_everywhere(make_scores, data):
     constant = make_scores(data, score=lambda sample: np.zeros(len(sample)))
     with pytest.raises(InputError, match="only 0 template events"):
         cuts(constant, [0.1])
+
+
+def test_one_efficiency_is_a_list_of_one(scores):
+    (one,), (listed,) = cuts(scores, 0.1, bin_width=100.0), cuts(scores, [0.1], bin_width=100.0)
+    assert (one.background_efficiency, one.threshold) == (0.1, listed.threshold)

@@ -2,15 +2,27 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
+import hist
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepflow import Spectrum, Windows
+from hepflow import Sample, Spectrum, Windows
 from hepflow.errors import ConfigError, FitError, InputError
-from hepflow.stats import bump_hunt, gaussian_signal, hunt_spectrum, hunt_workspace
+from hepflow.selection import Cut
+from hepflow.stats import (
+    SignalTemplate,
+    bump_hunt,
+    gaussian_signal,
+    hunt_spectrum,
+    hunt_workspace,
+    open_workspace,
+    with_samples,
+    workspace,
+)
 
 
 @pytest.fixture
@@ -227,3 +239,55 @@ def test_workspace_without_limit_is_an_error(counting):
     spec["channels"][0]["samples"][1]["modifiers"] = [{"name": "norm", "type": "normfactor", "data": None}]
     with pytest.raises(FitError, match="do not determine 'mu'"):
         hunt_workspace(spec)
+
+
+def test_a_cut_brings_its_signal_and_what_varies_it(make_spectrum, edges):
+    mass = np.random.default_rng(1).normal(3500, 80, 200)
+    signal = Sample(mass, np.zeros((200, 0)), (), weight=np.full(200, 0.5))
+    varied = {"scale": tuple(replace(signal, mass=mass * factor) for factor in (1.02, 0.98))}
+    spectrum = make_spectrum(1000, excess=300)
+    hunts = partial(bump_hunt, limits=False)
+    found = hunts(Cut(0.1, 0.5, spectrum, signal, variations=varied))
+    template = with_samples(SignalTemplate.of(signal, edges), edges, "scale", *varied["scale"])
+    assert found.workspace == hunts(spectrum, template).workspace
+    assert found.z > 3
+    assert hunts(Cut(0.1, 0.5, spectrum, None)).workspace == hunts(spectrum).workspace
+    own = gaussian_signal(edges, 3400, 50)
+    assert hunts(Cut(0.1, 0.5, spectrum, signal), own).workspace == hunts(spectrum, own).workspace
+
+
+def test_histograms(edges, windows, dijet_counts):
+    histogram = hist.Hist(hist.axis.Variable(edges), storage=hist.storage.Double(), data=dijet_counts)
+    wanted = hunt_spectrum(edges, dijet_counts, windows)
+    assert hunt_spectrum(histogram, windows=windows).to_dict() == wanted.to_dict()
+    template = hunt_spectrum(edges, dijet_counts, windows, dijet_counts + 1)
+    histogram_of_it = hist.Hist(hist.axis.Variable(edges), data=dijet_counts + 1)
+    found = hunt_spectrum(histogram, windows=windows, background=histogram_of_it)
+    assert found.to_dict() == template.to_dict()
+    with pytest.raises(ConfigError, match="have different bins"):
+        hunt_spectrum(histogram, windows=windows, background=histogram_of_it[1:])
+    with pytest.raises(
+        ConfigError, match=r"bump_hunt of Hist: .*hunt_spectrum\(histogram, windows=...\) fits one"
+    ):
+        bump_hunt(histogram)
+    with pytest.raises(ConfigError, match="needs windows="):
+        hunt_spectrum(histogram)
+    with pytest.raises(ConfigError, match=r"a spectrum as int: expected edges and counts, a hist.Hist"):
+        hunt_spectrum(3, windows=windows)
+
+
+def test_workspaces_by_their_path(make_spectrum, tmp_path):
+    spec = workspace(make_spectrum(1000, excess=100))
+    path = tmp_path / "ws.json"
+    path.write_text(json.dumps(spec), encoding="utf-8-sig")
+    assert open_workspace(str(path))[1] == open_workspace(spec)[1]
+    assert hunt_workspace(path).to_dict() == hunt_workspace(spec).to_dict()
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"ws.json: not a pyhf workspace, which has channels, measurements"):
+        open_workspace(path)
+    with pytest.raises(InputError, match=r"nowhere.json: No such file"):
+        open_workspace("nowhere.json")
+    with pytest.raises(
+        ConfigError, match="a workspace as int: expected a pyhf workspace as a dict, or the path"
+    ):
+        open_workspace(3)
