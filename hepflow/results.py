@@ -35,12 +35,21 @@ class Histogram:
         Axis label in LaTeX, with the unit.
     where
         The events that it shows: ``sidebands`` or ``signal region``.
+    template_error
+        Statistical error of the template per bin, length `B`; empty in records of before.
+    chi2, ndf, p_value
+        Whether the template agrees with what it stands for (`hepflow.selection.feature_closure`); None in records of
+        before, and where that is not compared.
     """
 
     edges: Numbers
     series: Mapping[str, Numbers]
     label: str
     where: str
+    template_error: Numbers = ()
+    chi2: float | None = None
+    ndf: int | None = None
+    p_value: float | None = None
 
 
 @dataclass(frozen=True)

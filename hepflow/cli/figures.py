@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -15,7 +16,9 @@ from hepflow.errors import HepflowError
 
 if TYPE_CHECKING:
     from hepflow.plots import Figure
+    from hepflow.spectrum import Spectrum
     from hepflow.stats import BiasTest, BumpHunt, BumpHunterResult, MassScan, Profile, Scan
+    from hepflow.stats.diagnostics import ChannelYields
 
 Drawings: TypeAlias = "Mapping[str, Callable[[], Figure]]"
 
@@ -40,8 +43,10 @@ def _drawn(drawings: Drawings) -> Iterator[tuple[str, Figure]]:
             yield name, figure
 
 
-def fit_figures(hunt: BumpHunt, profile: Profile, *, toys: int | None, seed: int) -> Drawings:
-    """Return the figures of a bump hunt and of the fit behind it.
+def fit_figures(
+    hunt: BumpHunt, profile: Profile, spectrum: Spectrum | None, *, toys: int | None, seed: int
+) -> Drawings:
+    """Return the figures of a bump hunt and of the fit behind it; `spectrum` has the axis of m_jj.
 
     Of a blinded one, what is called data are the Asimov data that were fitted.
     """
@@ -53,9 +58,12 @@ def fit_figures(hunt: BumpHunt, profile: Profile, *, toys: int | None, seed: int
         drawings["spectrum"] = lambda: plots.spectrum(hunt)
     if hunt.spectrum is not None and hunt.smooth is not None:
         edges, counts, fit = hunt.spectrum.edges, hunt.spectrum.data, hunt.smooth
+        fitted = hunt.spectrum.windows.sidebands
         drawings["f_test"] = lambda: plots.f_test(fit)
         exposure = 1.0 if hunt.spectrum.exposure is None else hunt.spectrum.exposure
-        drawings["smooth_fit"] = lambda: plots.smooth_fits(edges, counts, [fit], exposure=exposure)
+        drawings["smooth_fit"] = lambda: plots.smooth_fits(
+            edges, counts, [fit], exposure=exposure, sidebands=fitted
+        )
     drawings |= {
         "pulls": lambda: plots.pulls(stats.pulls(profile), right=right),
         "impacts": lambda: plots.impacts(stats.impacts(profile), right=right),
@@ -69,21 +77,48 @@ def fit_figures(hunt: BumpHunt, profile: Profile, *, toys: int | None, seed: int
     for name, channel in stats.post_fit(profile).channels.items():
         file = "post_fit_" + re.sub(r"[^\w.-]", "_", name)
         drawings[file] = partial(
-            plots.post_fit, channel, right=right or None, **_mass_axis(hunt, len(channel.data))
+            plots.post_fit, channel, right=right or None, **_mass_axis(spectrum, channel)
         )
     return drawings
 
 
-def _mass_axis(hunt: BumpHunt, bins: int) -> dict[str, Any]:
-    """Return the bin edges of a channel with so many bins, where it is the signal region or the whole spectrum."""
-    if hunt.spectrum is None:
+def _mass_axis(spectrum: Spectrum | None, channel: ChannelYields) -> dict[str, Any]:
+    """Return where the bins of a channel lie in m_jj, where they are those of a spectrum."""
+    from hepflow.stats.model import channel_bins
+
+    if spectrum is None:
         return {}
-    edges, (low, high) = hunt.spectrum.edges, hunt.spectrum.windows.signal
-    inside = edges[(edges >= low * (1 - 1e-9)) & (edges <= high * (1 + 1e-9))]
-    for found in (inside, edges):
-        if len(found) == bins + 1:
-            return {"edges": found, "axis": "$m_{jj}$ [GeV]"}
-    return {}
+    edges, bins = spectrum.edges, len(channel.data)
+    groups = channel_bins(spectrum).get(channel.name, [])
+    ends = [(edges[group[0]], edges[group[-1] + 1]) for group in groups]
+    if len(ends) != bins:  # one fit to all bins
+        ends = list(pairwise(edges))
+    return {"edges": ends, "axis": "$m_{jj}$ [GeV]"} if len(ends) == bins else {}
+
+
+def spectrum_behind(target: str) -> Spectrum | None:
+    """Return the spectrum that a workspace of a run was made of, as far as the run's record has it."""
+    import numpy as np
+
+    from hepflow.regions import Windows
+    from hepflow.results import Results
+    from hepflow.spectrum import Spectrum
+
+    path = Path(target)
+    record = path.parent.parent / "results.json"
+    if path.parent.name != "workspaces" or not record.is_file():
+        return None
+    results = Results.from_json(record)
+    for cut in (results.inclusive, *results.cuts):
+        if cut.name == path.stem:
+            bins, expected = cut.spectrum, np.array(cut.spectrum.expected)
+            observed = [mean if n is None else n for n, mean in zip(bins.observed, expected, strict=True)]
+            windows = Windows(**results.regions)
+            after = cut.background_efficiency != 1
+            return Spectrum(
+                np.array(bins.edges), np.array(observed), expected, windows, sidebands_in_fit=after
+            )
+    return None
 
 
 def scan_figures(

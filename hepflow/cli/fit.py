@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hepflow.cli import console, options
-from hepflow.cli.figures import fit_figures, write_figures
+from hepflow.cli.figures import fit_figures, spectrum_behind, write_figures
 from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.targets import refuse_options
@@ -77,5 +77,7 @@ def fit(
         plots.spectrum(found).save(figure)
     if figures is not None:
         profile = likelihood(found, chosen["fit_range"])
-        write_figures(figures, fit_figures(found, profile, toys=chosen["toys"], seed=chosen["seed"]))
+        spectrum = spectrum_behind(target) if found.spectrum is None else found.spectrum
+        toys, seed = chosen["toys"], chosen["seed"]
+        write_figures(figures, fit_figures(found, profile, spectrum, toys=toys, seed=seed))
     console.raise_problems(found.problems)

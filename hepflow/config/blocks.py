@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from hepflow.config.defaults import default
 from hepflow.errors import ConfigError
 from hepflow.regions import Windows
 
@@ -199,4 +200,21 @@ class Fit(Block):
         le=1_000_000,
         json_schema_extra=GEV,
         description="Collision energy, the scale of the dijet function.",
+    )
+
+
+class Figures(Block):
+    """What stands above every figure, in the style that mplhep has of the experiment."""
+
+    experiment: str = Field(
+        default("hepflow.plots.label:Label.experiment"),
+        description="Who made them, in bold on the left; empty for nobody.",
+    )
+    status: str = Field(
+        default("hepflow.plots.label:Label.status"),
+        description="Behind it, such as `Preliminary`.",
+    )
+    luminosity: float | None = Field(None, gt=0, description="Integrated luminosity, inverse femtobarn.")
+    energy: float | None = Field(
+        None, gt=0, description="Energy of the collisions in their centre of mass, TeV."
     )

@@ -16,6 +16,7 @@ from hepflow.catalogue import METHODS, STUDIES
 from hepflow.config.blocks import (
     FEATURES,
     Block,
+    Figures,
     Fit,
     Injection,
     Regions,
@@ -35,8 +36,8 @@ from hepflow.demo import config_path
 from hepflow.engine.executors import Chosen
 from hepflow.errors import did_you_mean
 
-# what chooses a study or a place, and no number
-BESIDE_RESULTS: Any = {"executor": True, "tune": True, "task": True, "compare": {"scan"}}
+# what chooses a study, a place or a look, and no number
+BESIDE_RESULTS: Any = {"executor": True, "figures": True, "tune": True, "task": True, "compare": {"scan"}}
 BUNDLED = "demo:"  # begins the path of a file of the bundled sample, wherever hepflow is installed
 
 
@@ -69,6 +70,7 @@ class Config(Block):
     classifier: Classifier = Field(Trees(), examples=[{}], description="How the score is made.")
     selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
     fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+    figures: Figures = Field(Figures(), description="What stands above the figures.")
     compare: Compare = Field(
         Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import mplhep
@@ -11,13 +11,14 @@ import numpy as np
 from hist.intervals import poisson_interval
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from hepflow import text
-from hepflow.plots.style import DATA, EXPECTED, NEUTRAL
+from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIDEBAND
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
 
+BAR = 0.02  # height of the bars that mark sidebands, in units of the panel
 LOG_FROM = 30.0  # a ratio of largest to smallest value that a linear axis no longer shows
 
 
@@ -73,15 +74,26 @@ def draw_significances(ax: Axes, edges: FloatArray, z: FloatArray, colour: str, 
     ax.yaxis.set_minor_locator(NullLocator())
 
 
-def shade(axes: Iterable[Axes], window: tuple[float, float] | None) -> Patch | None:
-    """Shade the signal region, and return its entry for the legend."""
+def shade(axes: Sequence[Axes], window: tuple[float, float] | None, top: float = 1.0) -> Patch | None:
+    """Shade the signal region, in the first panel up to a share `top` of its height, and return the legend's entry.
+
+    Legend and text stand above.
+    """
     if window is None:
         return None
-    for ax in axes:
-        ax.axvspan(*window, facecolor=NEUTRAL, alpha=0.15, linewidth=0, zorder=0)
+    for ax, height in zip(axes, (top, *[1.0] * (len(axes) - 1)), strict=True):
+        ax.axvspan(*window, ymax=height, facecolor=NEUTRAL, alpha=0.15, linewidth=0, zorder=0)
         for border in window:
-            ax.axvline(border, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=1)
+            ax.axvline(border, ymax=height, color=NEUTRAL, linewidth=0.7, linestyle="--", zorder=1)
     return Patch(facecolor=(NEUTRAL, 0.15), edgecolor=NEUTRAL, linestyle="--", linewidth=0.7)
+
+
+def mark_sidebands(ax: Axes, sidebands: Iterable[tuple[float, float]]) -> Patch:
+    """Mark the sidebands by bars at the foot of a panel, and return their entry for the legend."""
+    look: dict[str, Any] = {"facecolor": SIDEBAND, "linewidth": 0}
+    for band in sidebands:
+        ax.axvspan(*band, ymax=BAR, zorder=4.5, **look)
+    return Patch(**look)
 
 
 def set_range(
@@ -102,19 +114,36 @@ def set_range(
     log
         True or False for one or the other axis; None to choose.
     """
-    seen = values[np.isfinite(values) & (values > 0)]
-    low, high = (float(seen.min()), float(seen.max())) if len(seen) else (0.5, 1.0)
+    low, high = _ends(values)
     if log is None:
-        log = high / low > LOG_FROM
+        log = spans(values)
     if log:
         low = max(0.6 * low, floor)
         high = max(high, 10 * low)
         ax.set_yscale("log")
         ax.set_ylim(low, low * (high / low) ** (1 / filled))
+        ax.yaxis.set_minor_formatter(NullFormatter())  # numbers between decades would stand on each other
     else:
         ax.set_ylim(0, high / filled)
         if high >= 1000:
             ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: count_text(value)))
+
+
+def spans(values: FloatArray) -> bool:
+    """Return whether values (of any shape) span more than a linear axis shows."""
+    low, high = _ends(values)
+    return high / low > LOG_FROM
+
+
+def _ends(values: FloatArray) -> tuple[float, float]:
+    seen = values[np.isfinite(values) & (values > 0)]
+    return (float(seen.min()), float(seen.max())) if len(seen) else (0.5, 1.0)
+
+
+def upper_ends(counts: FloatArray) -> FloatArray:
+    """Return where the error bars of counts (B,) end, shape ``(B,)``."""
+    ends: FloatArray = counts + garwood(counts)[1]
+    return ends
 
 
 def count_text(value: float) -> str:

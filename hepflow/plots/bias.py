@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.masses import set_mass_axis
 from hepflow.plots.style import MARKERS, NEUTRAL, SEQUENCE, WIDTH, styled
 from hepflow.sample import FloatArray
@@ -25,7 +26,7 @@ LOOKS = tuple(zip(SEQUENCE[1:], MARKERS, cycle(("-", "--", "-.", ":")), strict=F
 
 
 @styled
-def bias(result: BiasTest, *, label: str = "hepflow", right: str = "") -> Figure:
+def bias(result: BiasTest, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the spurious signal and the mean pull that each alternative function leaves, against mass.
 
     The band in the panel of pulls reaches to half a standard deviation.

@@ -8,6 +8,8 @@ from scipy.special import betainc, gammainc, gammaincc, ndtri, xlogy
 from hepflow.sample import FloatArray
 
 AXIS = "Signed $Z$"  # name of the axis
+# defined below the figure
+NOTE = "Signed Z: Poisson significance of each bin, with the background's error (arXiv:1111.2062)."
 _EXACT = 1e-9  # variance of the expectation over the expectation: below, the expectation has no error
 _SMALLEST = 1e-280  # p-value, below which the asymptotic formula is taken
 

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
 from hepflow.plots.bands import draw_bands
-from hepflow.plots.figure import Figure, canvas, finished, header
-from hepflow.plots.masses import draw_masses, set_mass_axis
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
+from hepflow.plots.masses import draw_masses, left_out, set_mass_axis
 from hepflow.plots.style import SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
 
@@ -29,7 +30,7 @@ def brazil(
     *,
     theory: tuple[ArrayLike, ArrayLike] | None = None,
     theory_name: str = "Theory",
-    label: str = "hepflow",
+    label: Label | str = "hepflow",
     right: str = "",
 ) -> Figure:
     """Draw observed and expected CLs upper limits on the signal strength against the mass of the signal.
@@ -70,6 +71,7 @@ def brazil(
     set_mass_axis(ax, scan.mass)
     ax.set_ylabel(rf"{100 * scan.level:g}% CL$_s$ upper limit on $\mu$")
     header(ax, label, right)
+    footnotes(figure, left_out(scan.mass, scan.mu_up_obs, "limit"))
     return finished(figure)
 
 

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from hepflow.plots import artists
-from hepflow.plots.bin_significance import AXIS, significances
+from hepflow.plots.bin_significance import AXIS, NOTE, significances
 from hepflow.plots.distribution import binning, draw_toys, mark_observed
-from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
-from hepflow.plots.mjj import MASS
+from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
+from hepflow.plots.label import Label
+from hepflow.plots.mjj import FILLED, MASS, SHADED
 from hepflow.plots.p_values import p_text, power_text, toys_text, z_text
 from hepflow.plots.style import DATA, EXPECTED, WIDTH, styled
 
@@ -21,12 +22,10 @@ if TYPE_CHECKING:
     from hepflow.stats.bumphunter import BumpHunterResult
 
 APART = 0.95  # inches between the two columns
-# Below text, which the borders of the window may cross
-PAPER: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8}
 
 
 @styled
-def bumphunter(result: BumpHunterResult, *, label: str = "hepflow", right: str = "") -> Figure:
+def bumphunter(result: BumpHunterResult, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the spectrum with its most significant window, and the statistics of the toys beside it.
 
     Below is the signed Poisson significance of each bin, as in `hepflow.plots.spectrum`. Nothing is shaded where
@@ -45,8 +44,8 @@ def bumphunter(result: BumpHunterResult, *, label: str = "hepflow", right: str =
     toys = figure.add_subplot(grid[1])
     _draw_spectrum(upper, lower, result)
     _draw_toys(toys, result)
-    header(upper, label)
-    header(toys, "", right)
+    header(upper, label, right, last=toys)
+    footnotes(figure, NOTE.replace(", with the background's error", ""))
     return finished(figure)
 
 
@@ -61,7 +60,7 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
     kind = "deficit" if result.deficit else "excess"
     lines = [f"No {kind} in {result.n_windows:,} windows"]
     if result.statistic > 0:
-        entries[f"Largest {kind}"] = artists.shade((upper, lower), result.window)
+        entries[f"Largest {kind}"] = artists.shade((upper, lower), result.window, SHADED)
         low, high = result.window
         lines = [
             f"{low:g} to {high:g} GeV",
@@ -69,11 +68,12 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
             rf"$n_{{\mathrm{{exp}}}}$ = {result.n_exp:,.{1 if result.n_exp < 100 else 0}f}",
             rf"Local $p$ = {power_text(-result.statistic / log(10))}",
         ]
-    legend = upper.legend(entries.values(), entries.keys(), loc="upper right", frameon=True)
-    legend.get_frame().set(**PAPER)
-    summary = upper.text(0.035, 0.965, "\n".join(lines), va="top", size=9, linespacing=1.35, zorder=4)
-    summary.set(transform=upper.transAxes, bbox={**PAPER, "pad": 2})
-    artists.set_range(upper, np.concatenate([result.observed, result.expected]), 0.6, floor=0.2)
+    upper.legend(entries.values(), entries.keys(), loc="upper right")
+    upper.text(0.035, 0.965, "\n".join(lines), transform=upper.transAxes, va="top", size=9, linespacing=1.35)
+    shown = np.concatenate([result.observed, result.expected])
+    logarithmic = artists.spans(shown)
+    tops = artists.upper_ends(result.observed)
+    artists.set_range(upper, np.concatenate([shown, tops]), FILLED, floor=0.2, log=logarithmic)
     upper.set_ylabel(artists.bin_text(result.edges))
     found = significances(result.observed, result.expected, exact)
     artists.draw_significances(lower, result.edges, found, EXPECTED, found)

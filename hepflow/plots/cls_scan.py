@@ -11,6 +11,7 @@ from scipy.interpolate import PchipInterpolator
 
 from hepflow.plots.bands import draw_bands
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
 
@@ -24,7 +25,7 @@ POINTS: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 3, "elinew
 
 
 @styled
-def cls_scan(result: CLsScan, *, label: str = "hepflow", right: str = "") -> Figure:
+def cls_scan(result: CLsScan, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw observed and expected CLs against the signal strength, and mark both limits.
 
     Where CLs comes from toys, points with their statistical errors are the strengths at which toys were thrown. Of a

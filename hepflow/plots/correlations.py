@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hepflow.plots.figure import Figure
+from hepflow.plots.label import Label
 from hepflow.plots.matrix import draw_matrix
 from hepflow.plots.style import styled
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @styled
-def correlations(result: Correlations, *, label: str = "hepflow", right: str = "") -> Figure:
+def correlations(result: Correlations, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw correlation coefficients in percent; what rounds to zero is left empty.
 
     Parameters

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from hepflow.plots import artists
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.p_values import p_text
 from hepflow.plots.style import DATA, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
@@ -26,7 +27,7 @@ TOP, ROW = 0.73, 0.14  # height of the first row, and of a row, in units of the 
 
 
 @styled
-def f_test(fit: SmoothFit, *, label: str = "hepflow", right: str = "") -> Figure:
+def f_test(fit: SmoothFit, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw chi2 / ndf and both p-values of every order that was tried, and list them beside.
 
     The order that was taken is shaded. The p-value of the F-test is that of the gain over one
@@ -53,8 +54,7 @@ def f_test(fit: SmoothFit, *, label: str = "hepflow", right: str = "") -> Figure
     lower.set_xticks(orders)
     lower.xaxis.set_minor_locator(NullLocator())
     lower.set_xlabel("Shape parameters")
-    header(upper, label)
-    header(table, "", right or f"{fit.function.name}: {fit.function.formula}")
+    header(upper, label, right or f"{fit.function.name}: {fit.function.formula}", last=table)
     _draw_table(table, fit)
     return finished(figure)
 

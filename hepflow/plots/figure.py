@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from matplotlib.gridspec import SubplotSpec
 from hepflow.atomic import atomic_write
 from hepflow.engine.job import Job, published
 from hepflow.errors import ConfigError, InputError
+from hepflow.plots.label import Label
 from hepflow.plots.style import DPI, NEUTRAL, style
 
 METADATA: dict[str, dict[str, Any]] = {  # without what differs from run to run
@@ -25,6 +27,9 @@ METADATA: dict[str, dict[str, Any]] = {  # without what differs from run to run
 WIDE, NARROW, TOP = 0.74, 0.64, 0.28  # margins on the left and above, inches
 X_LABEL = 0.26  # inches from the axes to the title of x
 Y_LABEL = 0.21  # inches from the title of y to the figure's edge
+LINE, NOTE = 0.17, 0.13  # heights of a second line above, and of a line below the figure, inches
+APART = 0.04  # inches between the title of x and footnotes
+LETTERS = 20  # of a footnote on an inch
 GAP = 0.06  # inches between panels that share their x axis
 
 
@@ -100,7 +105,8 @@ def save_all(
 def draw(job: Job) -> list[Path]:
     """Draw what a study has to show of its record."""
     record = job.chosen("record").from_json(job.out / job.settings["file"])
-    return save_all(job.chosen("figures")(record), job.out / "figures")
+    label = Label(**job.settings["label"])
+    return save_all(job.chosen("figures")(record, label=label), job.out / "figures")
 
 
 def file_format(name: str, where: str) -> str:
@@ -142,11 +148,51 @@ def stacked(figure: Canvas, ratios: Sequence[float], cell: SubplotSpec | None = 
     return axes
 
 
-def header(ax: Axes, label: str, right: str = "") -> None:
-    """Write who made the figure above its upper left corner, and what it shows above the right one."""
-    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
-    ax.annotate(label, (0, 1), (0, 4), ha="left", weight="bold", size=11, **above)
-    ax.annotate(right, (1, 1), (0, 4), ha="right", size=9, color=NEUTRAL, **above)
+def header(ax: Axes, label: Label | str, right: str = "", *, last: Axes | None = None) -> None:
+    """Write who made the figure above its upper left corner, and what it shows above the right one.
+
+    That stands above luminosity and energy, where `label` has them.
+
+    Parameters
+    ----------
+    ax
+        The first panel.
+    label, right
+        The two texts.
+    last
+        The panel in the upper right corner; left out, the first.
+    """
+    label, last = Label.of(label), ax if last is None else last
+    label.draw(ax, last)
+    if not right:
+        return
+    if label.measured:
+        _grow(ax.figure, above=LINE)
+    place: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "right"}
+    height = 4 + (72 * LINE if label.measured else 0)
+    last.annotate(right, (1, 1), (0, height), va="bottom", size=9, color=NEUTRAL, **place)
+
+
+def footnotes(figure: Canvas, *notes: str) -> None:
+    """Write what a symbol means, or what is left out, below the figure, each on lines of its own; empty ones on none.
+
+    Legends beside the axes are placed after this.
+    """
+    letters = round(LETTERS * figure.get_size_inches()[0])
+    written = [line for note in notes for line in wrap(note, letters)]
+    _grow(figure, below=NOTE * len(written) + (APART if written else 0.0))
+    width, height = figure.get_size_inches()
+    for line, note in enumerate(reversed(written)):
+        figure.text(NOTE / width, (0.05 + NOTE * line) / height, note, size=7.5, color=NEUTRAL, va="bottom")
+
+
+def _grow(figure: Any, above: float = 0.0, below: float = 0.0) -> None:
+    """Make room (inches) above or below the axes, which keep their size."""
+    width, height = figure.get_size_inches()
+    margins, new = figure.subplotpars, height + above + below
+    bottom, top = margins.bottom * height + below, (1 - margins.top) * height + above
+    figure.set_size_inches(width, new)
+    figure.subplots_adjust(bottom=bottom / new, top=1 - top / new)
 
 
 def finished(figure: Canvas) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from hepflow.plots.distribution import binning, draw_toys, mark_observed
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.p_values import global_texts
 from hepflow.plots.style import WIDTH, styled
 from hepflow.sample import FloatArray
@@ -21,7 +22,7 @@ SMALL = 0.3  # p-value up to which the formula, for rare excesses, is drawn
 
 
 @styled
-def global_toys(result: GlobalSignificance, *, label: str = "hepflow", right: str = "") -> Figure:
+def global_toys(result: GlobalSignificance, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the largest local significance in each toy of a scan, with the observed one.
 
     The dashed steps are what the mean number of upcrossings says (E. Gross and O. Vitells, arXiv:1005.1891, eq. 3;

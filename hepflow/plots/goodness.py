@@ -12,6 +12,7 @@ from hepflow.errors import ConfigError
 from hepflow.plots import artists
 from hepflow.plots.distribution import FILLED, binning, draw_toys, mark_observed
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.p_values import p_text, toys_text
 from hepflow.plots.style import WIDTH, styled
 from hepflow.sample import FloatArray
@@ -23,7 +24,7 @@ TAIL = 1e-4  # of the chi2 distribution that may lie beyond either end of the ax
 
 
 @styled
-def goodness(result: GoodnessOfFit, *, label: str = "hepflow", right: str = "") -> Figure:
+def goodness(result: GoodnessOfFit, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the saturated-model statistic of toys, the chi2 distribution it should have, and the observed one.
 
     Without toys the curve stands alone.

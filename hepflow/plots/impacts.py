@@ -12,6 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from hepflow.errors import ConfigError
 from hepflow.plots import artists, parameters
 from hepflow.plots.figure import TOP, Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import EXPECTED, SIGNAL, styled
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ SIDES = ((EXPECTED, r"-1\,\sigma"), (SIGNAL, r"+1\,\sigma"))
 
 
 @styled
-def impacts(result: Impacts, *, most: int = 20, label: str = "hepflow", right: str = "") -> Figure:
+def impacts(result: Impacts, *, most: int = 20, label: Label | str = "hepflow", right: str = "") -> Figure:
     r"""Draw how far one standard deviation of each nuisance parameter moves the signal strength, the largest on top.
 
     Full bars are post-fit impacts, empty ones pre-fit; on the left stands the pull of the same parameter.
@@ -58,10 +59,9 @@ def impacts(result: Impacts, *, most: int = 20, label: str = "hepflow", right: s
     pull.set_xlabel(parameters.PULL, loc="center")
     impact.set_xlabel(r"Impact $\hat\mu(\hat\theta \pm \Delta\theta) - \hat\mu$", loc="center")
     parameters.legend_below(figure, entries, 3)
-    header(pull, label)
     fitted = rf"$\hat\mu$ = {artists.with_error(result.mu_hat, result.mu_hat_error)}"
     part = f"{len(names)} of {len(result.parameters.names)}" if most < len(result.parameters.names) else ""
-    header(impact, "", ", ".join(text for text in (right, part, fitted) if text))
+    header(pull, label, ", ".join(text for text in (right, part, fitted) if text), last=impact)
     return finished(figure)
 
 

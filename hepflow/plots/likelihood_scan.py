@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from hepflow.plots import artists
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
 from hepflow.text import decimals, number
@@ -20,7 +21,7 @@ HIGHEST = 12.0  # of the axis of -2 Delta ln L
 
 
 @styled
-def likelihood_scan(result: LikelihoodScan, *, label: str = "hepflow", right: str = "") -> Figure:
+def likelihood_scan(result: LikelihoodScan, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     r"""Draw ``-2 Delta ln L`` against the signal strength, and where it crosses the level of each interval.
 
     The dashed parabola is that of the curvature at the best fit: where the two differ, the error is not Gaussian.

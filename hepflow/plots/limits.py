@@ -7,7 +7,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hepflow.plots import artists
-from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
+from hepflow.plots.mjj import FAILED
 from hepflow.plots.style import DATA, NEUTRAL, ONE_SIGMA, TWO_SIGMA, WIDTH, styled
 from hepflow.results import Results
 
@@ -16,7 +18,7 @@ CROWD = 8  # selections, whose names need smaller letters
 
 
 @styled
-def limits(results: Results, *, label: str = "hepflow") -> Figure:
+def limits(results: Results, *, label: Label | str = "hepflow") -> Figure:
     """Draw observed and expected 95 % CLs upper limits on the signal strength, with bands of one and two sigma."""
     cuts = (results.inclusive, *results.cuts)
     expected = np.array([artists.numbers(cut.mu_up_exp) for cut in cuts])
@@ -44,10 +46,18 @@ def limits(results: Results, *, label: str = "hepflow") -> Figure:
     unit = rf"$\mu$ = 1: {results.signal_unit}"
     ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2, title=unit)
     names = ["No cut", *(artists.percent(cut.background_efficiency) for cut in results.cuts)]
+    marks = [FAILED if results.doubts(cut) else "" for cut in cuts]
+    names = [name + mark for name, mark in zip(names, marks, strict=True)]
     ax.set_xticks(places, names, size=9.5 if len(names) < CROWD else 7)
     ax.set_xlabel(r"Background efficiency $\epsilon_B$ of the cut")
     ax.tick_params(axis="x", which="both", bottom=False, top=False)
     ax.set_xlim(-0.6, len(cuts) - 0.4)
     ax.set_ylabel(r"95% CL$_s$ upper limit on $\mu$")
     header(ax, label, f"{results.name}, {results.method}")
+    missing = [name for name, limit in zip(names, expected[:, 2], strict=True) if np.isnan(limit)]
+    footnotes(
+        figure,
+        f"{FAILED} failed a check: not to be trusted." if any(marks) else "",
+        f"No limit, left out: {', '.join(missing)}." if missing else "",
+    )
     return finished(figure)

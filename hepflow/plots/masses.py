@@ -12,6 +12,7 @@ from hepflow.plots.style import DATA
 from hepflow.sample import FloatArray
 
 MASS = r"Signal mass $m_X$ [GeV]"
+MOST = 8  # masses that a line below the figure names
 FACES = {"asymptotic": DATA, "toys": "white"}
 
 
@@ -38,3 +39,10 @@ def set_mass_axis(ax: Axes, mass: FloatArray) -> None:
     low, high = float(mass[0]), float(mass[-1])
     ax.set_xlim((low, high) if high > low else (0.9 * low, 1.1 * high))
     ax.set_xlabel(MASS)
+
+
+def left_out(mass: FloatArray, values: FloatArray, what: str) -> str:
+    """Return in words at which masses there is no value to draw; nothing where there is one at each."""
+    missing = [f"{one:g}" for one in mass[~np.isfinite(values)]]
+    more = f" and {len(missing) - MOST} more" if len(missing) > MOST else ""
+    return f"Left out, without a {what}: {', '.join(missing[:MOST])}{more} GeV." if missing else ""

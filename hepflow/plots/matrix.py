@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from hepflow.plots import parameters
 from hepflow.plots.figure import TOP, Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.sample import FloatArray
 
 CELLS = (0.24, 0.42)  # inches: of many rows, and of few
@@ -23,7 +24,7 @@ def draw_matrix(
     title: str,
     *,
     signed: bool = True,
-    label: str = "hepflow",
+    label: Label | str = "hepflow",
     right: str = "",
 ) -> Figure:
     """Draw a matrix in percent; what rounds to zero, or is NaN, is left empty.
@@ -63,7 +64,8 @@ def draw_matrix(
     ax.tick_params(which="both", length=0)
     header(ax, label, right)
     drawn = finished(figure)
-    bar = figure.add_axes((1 - (BAR - 0.1) / width, margin / height, 0.13 / width, cell * count / height))
+    place = ax.get_position()
+    bar = figure.add_axes((1 - (BAR - 0.1) / width, place.y0, 0.13 / width, place.height))
     figure.colorbar(image, cax=bar, ticks=np.linspace(least, 100, 5))
     bar.tick_params(which="both", length=0, labelsize=parameters.SIZE)
     bar.minorticks_off()

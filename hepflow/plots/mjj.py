@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
-from hepflow.plots.bin_significance import AXIS, significances
-from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
+from hepflow.plots.bin_significance import AXIS, NOTE, significances
+from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, SIGNAL, WIDTH, styled
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 MASS = r"$m_{jj}$ [GeV]"
 OTHER = SEQUENCE[3]
-FILLED = 0.6  # share of the upper panel below the largest count
+FILLED = 0.54  # share of the upper panel below the largest count
+SHADED = 0.57  # share of it that is shaded; legend and text stand above
+FAILED = "!"  # behind a number that rests on a check that failed
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,7 @@ class _View:
     error: FloatArray
     signal: FloatArray | None
     window: tuple[float, float] | None
+    sidebands: tuple[tuple[float, float], ...]
     title: str
     result: CutResult | BumpHunt | _Unfitted
     other: FloatArray | None = None  # what another background expects
@@ -50,7 +54,9 @@ def spectrum(
     result: CutResult | BumpHunt | Cut | Spectrum,
     *,
     regions: Mapping[str, Any] | None = None,
-    label: str = "hepflow",
+    failed: Sequence[str] = (),
+    log: bool | None = None,
+    label: Label | str = "hepflow",
     right: str = "",
 ) -> Figure:
     r"""Draw a bump hunt: data, expected background with its error, signal, and the significance of each bin.
@@ -64,7 +70,12 @@ def spectrum(
     result
         A bump hunt, or a cut of `Results`; before any fit a cut, or its spectrum.
     regions
-        ``signal`` is the window in GeV to shade, as in `Results.regions`; a bump hunt knows its own.
+        ``signal`` is the window in GeV to shade, ``sidebands`` are those to mark, as in `Results.regions`; a bump
+        hunt knows its own.
+    failed
+        The checks of the cut that failed: they mark its significance, as in the table of a run.
+    log
+        Whether the axis of events is logarithmic; None to choose. Figures of one run are alike.
     label, right
         Text above the left and the right corner.
 
@@ -77,14 +88,21 @@ def spectrum(
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (3.2, 1))
     signal, name = _signal(view)
-    entries = _draw_events(upper, view, signal, name)
+    entries = _draw_events(upper, view, signal, name, log)
     _draw_significances(lower, view, signal)
-    region = artists.shade((upper, lower), view.window)
+    region = artists.shade((upper, lower), view.window, SHADED)
     if region is not None:
         entries["Signal region"] = region
+    if view.sidebands:
+        entries["Sidebands"] = artists.mark_sidebands(upper, view.sidebands)
     upper.legend(entries.values(), entries.keys(), loc="upper right")
-    upper.text(0.035, 0.965, _summary(view), transform=upper.transAxes, va="top", size=9, linespacing=1.35)
+    summary = _summary(view, FAILED if failed else "")
+    upper.text(0.035, 0.965, summary, transform=upper.transAxes, va="top", size=9, linespacing=1.35)
     header(upper, label, right)
+    blind = "" if np.all(np.isfinite(view.observed)) else "Data of the signal region are blinded: left out."
+    footnotes(
+        figure, NOTE, blind, f"{FAILED} failed: {', '.join(failed)}; not to be trusted." if failed else ""
+    )
     lower.set_xlim(view.edges[0], view.edges[-1])
     lower.set_xlabel(MASS)
     return finished(figure)
@@ -99,6 +117,7 @@ def _of_cut(cut: CutResult, regions: Mapping[str, Any] | None) -> _View:
         error=artists.numbers(record.expected_error),
         signal=None if record.signal is None else artists.numbers(record.signal),
         window=None if regions is None else tuple(regions["signal"]),
+        sidebands=() if regions is None else tuple((low, high) for low, high in regions.get("sidebands", ())),
         title=artists.cut_text(cut),
         result=cut,
         other=None if other is None or not other.expected else artists.numbers(other.expected),
@@ -154,6 +173,7 @@ def _of_hunt(hunt: BumpHunt | _Unfitted) -> _View:
         error=error,
         signal=None if hunt.signal is None else hunt.signal.counts,
         window=hunt.spectrum.windows.signal,
+        sidebands=hunt.spectrum.windows.sidebands,
         title="Blinded" if hunt.blind else "",
         result=hunt,
     )
@@ -170,13 +190,25 @@ def _signal(view: _View) -> tuple[FloatArray | None, str]:
     return strength * view.signal, name
 
 
-def _draw_events(ax: Axes, view: _View, signal: FloatArray | None, name: str) -> dict[str, Any]:
+def logarithmic(cuts: Sequence[CutResult]) -> bool:
+    """Return whether the spectrum of one of these selections wants a logarithmic axis, and so all of them."""
+    return any(
+        artists.spans(np.concatenate([artists.numbers(one.observed), artists.numbers(one.expected)]))
+        for one in (cut.spectrum for cut in cuts)
+    )
+
+
+def _draw_events(
+    ax: Axes, view: _View, signal: FloatArray | None, name: str, log: bool | None
+) -> dict[str, Any]:
     """Draw the upper panel, and return the entries of its legend."""
     band = artists.draw_expected(ax, view.edges, view.expected, view.error)
     artists.draw_points(ax, view.edges, view.observed)
     points = Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
-    entries: dict[str, Any] = {"Data": points, "Expected background": band}
+    entries: dict[str, Any] = {"Data": points, r"Expected background $\pm 1\,\sigma$": band}
     shown = [view.observed, view.expected]
+    log = artists.spans(np.concatenate(shown)) if log is None else log
+    shown += [artists.upper_ends(view.observed), view.expected + view.error]
     if view.other is not None:
         ax.stairs(view.other, view.edges, baseline=None, color=OTHER, linestyle="--", linewidth=1.3, zorder=4)
         entries[view.other_name] = Line2D([], [], color=OTHER, linestyle="--", linewidth=1.3)
@@ -185,7 +217,7 @@ def _draw_events(ax: Axes, view: _View, signal: FloatArray | None, name: str) ->
         ax.stairs(signal, view.edges, color=SIGNAL, linewidth=1.4, zorder=4)
         entries[name] = Line2D([], [], color=SIGNAL, linewidth=1.4)
         shown.append(np.array([0.3 * float(np.nanmax(signal))]))  # its upper part, where it is small
-    artists.set_range(ax, np.concatenate(shown), FILLED, floor=0.2)
+    artists.set_range(ax, np.concatenate(shown), FILLED, floor=0.2, log=log)
     ax.set_ylabel(artists.bin_text(view.edges))
     return entries
 
@@ -200,7 +232,7 @@ def _draw_significances(ax: Axes, view: _View, signal: FloatArray | None) -> Non
     ax.set_ylabel(AXIS, loc="center")
 
 
-def _summary(view: _View) -> str:
+def _summary(view: _View, mark: str) -> str:
     """Return the numbers of the signal region, one a line."""
     result = view.result
     lines = [view.title] if view.title else []
@@ -208,7 +240,7 @@ def _summary(view: _View) -> str:
         lines.append(rf"$n_{{\mathrm{{obs}}}}$ = {result.n_obs:,.0f}")
     lines.append(rf"$n_{{\mathrm{{exp}}}}$ = {artists.with_error(result.n_exp, result.n_exp_error)}")
     if result.z is not None:
-        lines.append(rf"$Z$ = {result.z:.1f}$\,\sigma$")
+        lines.append(rf"$Z$ = {result.z:.1f}{mark}")
     elif result.z_expected is not None:
-        lines.append(rf"$Z_{{\mathrm{{exp}}}}$ = {result.z_expected:.1f}$\,\sigma$")
+        lines.append(rf"$Z_{{\mathrm{{exp}}}}$ = {result.z_expected:.1f}{mark}")
     return "\n".join(lines)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hepflow.errors import ConfigError
-from hepflow.plots.figure import Figure, canvas, finished, header
-from hepflow.plots.masses import draw_masses, set_mass_axis
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
+from hepflow.plots.masses import draw_masses, left_out, set_mass_axis
 from hepflow.plots.p_values import SMALLEST, global_texts, p_text, set_p_axis, z_text
 from hepflow.plots.style import SIGNAL, WIDTH, styled
 
@@ -20,7 +21,7 @@ MARK: dict[str, Any] = {"color": SIGNAL, "marker": "o", "markersize": 8, "marker
 
 
 @styled
-def p_scan(scan: Scan, *, label: str = "hepflow", right: str = "") -> Figure:
+def p_scan(scan: Scan, *, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the local p-value of every mass, with the largest excess marked.
 
     Below stand its local p-value and, where the scan has them, its global ones, from toys and from upcrossings.
@@ -58,4 +59,5 @@ def p_scan(scan: Scan, *, label: str = "hepflow", right: str = "") -> Figure:
     set_mass_axis(ax, scan.mass)
     ax.set_ylabel(r"Local $p_0$")
     header(ax, label, right)
+    footnotes(figure, left_out(scan.mass, scan.p0, "p-value"))
     return finished(figure)

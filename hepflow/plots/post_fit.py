@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists, parameters
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, NEUTRAL, SEQUENCE, SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
 
@@ -30,9 +33,9 @@ SPAN = 0.9  # the ratio's axis shows at most 1 -+ this
 def post_fit(
     channel: ChannelYields,
     *,
-    edges: FloatArray | None = None,
+    edges: ArrayLike | None = None,
     axis: str = "Bin",
-    label: str = "hepflow",
+    label: Label | str = "hepflow",
     right: str | None = None,
 ) -> Figure:
     """Draw the samples of a channel as fitted, stacked, with data, and the ratio of data to their sum below.
@@ -44,7 +47,8 @@ def post_fit(
     channel
         One of the channels that `hepflow.stats.post_fit` returned.
     edges
-        Bin edges, shape ``(B + 1,)``; by default bins are counted from 1.
+        Bin edges, shape ``(B + 1,)``, or the two of each bin, ``(B, 2)``, where bins may lie apart; by default bins
+        are counted from 1.
     axis
         What they are, with the unit.
     label, right
@@ -55,12 +59,8 @@ def post_fit(
     ConfigError
         If `edges` do not fit the bins of the channel.
     """
-    bins, counted = len(channel.data), edges is None
-    edges = 0.5 + np.arange(bins + 1.0) if counted else np.asarray(edges, dtype=np.float64)
-    if edges.shape != (bins + 1,):
-        raise ConfigError(
-            f"channel {channel.name!r} has {bins} bins: expected {bins + 1} edges, got {len(edges)}"
-        )
+    bins = len(channel.data)
+    edges, names = _places(edges, channel.name, bins)
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (3.2, 1))
     entries = _draw_events(upper, channel, edges)
@@ -70,13 +70,29 @@ def post_fit(
     lower.set_ylabel("Data / fit", loc="center")
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(axis)
-    if counted:
-        lower.set_xticks(np.arange(1, bins + 1, -(-bins // MOST_TICKS)))
+    if names is not None:
+        every = -(-bins // MOST_TICKS)
+        lower.set_xticks(np.arange(1, bins + 1, every), names[::every])
         lower.xaxis.set_minor_locator(NullLocator())
     else:
         lower.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     header(upper, label, channel.name if right is None else right)
     return finished(figure)
+
+
+def _places(edges: ArrayLike | None, channel: str, bins: int) -> tuple[FloatArray, Sequence[str] | None]:
+    """Return where bins begin and end along the axis, (B + 1,), and their names where that is no scale."""
+    counted = 0.5 + np.arange(bins + 1.0)
+    if edges is None:
+        return counted, [str(number + 1) for number in range(bins)]
+    edges = np.asarray(edges, dtype=np.float64)
+    if edges.shape == (bins, 2):
+        if not np.array_equal(edges[1:, 0], edges[:-1, 1]):
+            return counted, [f"{low:g}–{high:g}" for low, high in edges]
+        edges = np.append(edges[:, 0], edges[-1, 1])
+    if edges.shape != (bins + 1,):
+        raise ConfigError(f"channel {channel!r} has {bins} bins: expected {bins + 1} edges, got {len(edges)}")
+    return edges, None
 
 
 def _draw_events(ax: Axes, channel: ChannelYields, edges: FloatArray) -> dict[str, Any]:
@@ -101,7 +117,7 @@ def _draw_events(ax: Axes, channel: ChannelYields, edges: FloatArray) -> dict[st
     return {
         "Data": Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none"),
         **dict(zip(parameters.shown(list(reversed(patches))), reversed(patches.values()), strict=True)),
-        "Error of the fit": Patch(**BAND),
+        r"Fit, $\pm 1\,\sigma$": Patch(**BAND),
         "Before the fit": Line2D([], [], color=NEUTRAL, linestyle="--", linewidth=1.1),
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 from hepflow.errors import ConfigError
 from hepflow.plots import parameters
 from hepflow.plots.figure import TOP, Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import styled
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ BOTTOM = 0.75
 
 
 @styled
-def pulls(result: Pulls, *, most: int = 60, label: str = "hepflow", right: str = "") -> Figure:
+def pulls(result: Pulls, *, most: int = 60, label: Label | str = "hepflow", right: str = "") -> Figure:
     """Draw the pull of each nuisance parameter with its post-fit error, over bands of one and two sigma.
 
     A bar shorter than the inner band shows a parameter that the data constrain. Free normalisations show their value.

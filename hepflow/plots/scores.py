@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from hepflow.plots import artists
 from hepflow.plots.closure import NAMES
 from hepflow.plots.figure import Figure, canvas, finished, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results
 from hepflow.sample import FloatArray
@@ -22,7 +23,7 @@ TOP = 0.82  # where the lines of the cuts end, below the legend
 
 
 @styled
-def scores(results: Results, *, label: str = "hepflow") -> Figure:
+def scores(results: Results, *, label: Label | str = "hepflow") -> Figure:
     """Draw the score of data, template and, where there is one, signal (at strength one), with the cuts marked."""
     histogram = results.scores
     edges = artists.numbers(histogram.edges)
@@ -49,16 +50,20 @@ def scores(results: Results, *, label: str = "hepflow") -> Figure:
             marked = True
             for ax, top in ((upper, TOP), (lower, 1)):
                 ax.axvline(cut.threshold, ymax=top, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=1)
-            upper.text(
-                cut.threshold,
-                TOP,
-                f" {artists.percent(cut.background_efficiency)}",
-                transform=upper.get_xaxis_transform(),
-                rotation=90,
-                ha="right",
-                va="top",
+            beside: dict[str, Any] = {
+                "textcoords": "offset points",
+                "rotation": 90,
+                "ha": "right",
+                "va": "top",
+            }
+            upper.annotate(
+                artists.percent(cut.background_efficiency),
+                (cut.threshold, TOP),
+                (-2, 0),
+                xycoords=upper.get_xaxis_transform(),
                 size=8,
                 color=NEUTRAL,
+                **beside,
             )
     if marked:
         entries[r"Cuts at $\epsilon_B$"] = Line2D([], [], color=NEUTRAL, linewidth=0.8, linestyle="--")

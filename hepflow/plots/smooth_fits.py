@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
-from hepflow.plots.figure import WIDE, Figure, canvas, finished, header, stacked
+from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.mjj import MASS
 from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, WIDTH, styled
 from hepflow.sample import FloatArray
@@ -34,8 +35,9 @@ def smooth_fits(
     fits: Sequence[SmoothFit],
     *,
     exposure: ArrayLike = 1.0,
-    label: str = "hepflow",
+    label: Label | str = "hepflow",
     right: str = "",
+    sidebands: Sequence[tuple[float, float]] = (),
 ) -> Figure:
     """Draw fitted functions over data, and below the ratio of data and of the other functions to the first.
 
@@ -51,6 +53,8 @@ def smooth_fits(
         Counts for an event of the functions, one or one for each bin (B,): that of the fits.
     label, right
         Text above the left and the right corner.
+    sidebands
+        Where the functions were fitted, to be marked; empty where that is all bins.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def smooth_fits(
     entries: dict[str, Any] = {
         "Data": Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none")
     }
-    entries[_name(fits[0])] = artists.draw_expected(upper, edges, expected[0], error)
+    entries[_name(fits[0]) + r", $\pm 1\,\sigma$"] = artists.draw_expected(upper, edges, expected[0], error)
     ratio_error = error / expected[0]
     artists.draw_expected(lower, edges, np.ones_like(counts), ratio_error)
     for number, (fit, events) in enumerate(zip(fits[1:], expected[1:], strict=True)):
@@ -86,6 +90,8 @@ def smooth_fits(
         artists.draw_points(ax, edges, counts, scale)
     lower.axhline(1, color="black", linewidth=0.7, linestyle=":", zorder=1)
     _set_ratio(lower, [events / expected[0] for events in expected[1:]], counts, expected[0], ratio_error)
+    if sidebands:
+        entries["Fitted sidebands"] = artists.mark_sidebands(upper, sidebands)
     artists.set_range(upper, np.concatenate([counts, expected[0]]), 0.85 - 0.06 * len(entries), floor=0.2)
     title = r"Function (shape parameters), $\chi^2$ / ndf"
     upper.legend(entries.values(), entries.keys(), loc="upper right", title=title)
@@ -94,11 +100,19 @@ def smooth_fits(
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(MASS)
     header(upper, label, right)
+    footnotes(figure, _beyond(lower, counts / expected[0]))
     return finished(figure)
 
 
 def _name(fit: SmoothFit) -> str:
     return f"{fit.function.name} ({fit.n_shape}), {fit.chi2:.1f} / {fit.ndf}"
+
+
+def _beyond(ax: Axes, ratio: FloatArray) -> str:
+    """Return how many points the ratio's axis does not show."""
+    low, high = ax.get_ylim()
+    beyond = int(np.sum((ratio < low) | (ratio > high)))
+    return f"Left out: the ratio of {beyond} bin{'s' * (beyond > 1)}, beyond the axis." if beyond else ""
 
 
 def _set_ratio(

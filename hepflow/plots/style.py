@@ -22,15 +22,18 @@ EXPECTED = "#3f90da"
 SIGNAL = "#bd1f01"
 TRUTH = "#832db6"
 NEUTRAL = "#717581"
+SIDEBAND = "#00897b"
 SEQUENCE = ("#717581", "#3f90da", "#bd1f01", "#e69500", "#832db6", "#a96b59", "#00897b", "#b9ac70")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 ONE_SIGMA, TWO_SIGMA = "#607641", "#f5bb54"  # the bands of CMS limits
 
+FONTS = ("Fira Sans", "DejaVu Sans")  # TrueType, which PDF can hold as Type 42; mplhep brings the first
+
 STYLE: dict[str, Any] = {
     **mplhep.style.ATLAS,
     "font.family": "sans-serif",
-    "font.sans-serif": ["TeX Gyre Heros", "DejaVu Sans"],  # mplhep brings the first, matplotlib the second
-    "mathtext.fontset": "stixsans",  # upright digits and sans-serif Greek, which TeX Gyre Heros lacks
+    "font.sans-serif": list(FONTS),
+    "mathtext.fontset": "stixsans",  # upright digits and sans-serif Greek
     "font.size": 10,
     "axes.labelsize": 11,
     "xtick.labelsize": 9.5,
@@ -52,7 +55,7 @@ STYLE: dict[str, Any] = {
     "lines.linewidth": 1.3,
     "lines.markersize": 4,
     "hatch.linewidth": 0.6,
-    "pdf.fonttype": 3,  # the other, 42, breaks OpenType fonts such as TeX Gyre in Acrobat (matplotlib#12636)
+    "pdf.fonttype": 42,  # outlines, no Type 3: what journals take, and editors can change
     "svg.hashsalt": "hepflow",
 }
 

@@ -9,31 +9,36 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hepflow.plots import artists
-from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import SEQUENCE, WIDTH, styled
 from hepflow.results import Results
 
 
 @styled
-def losses(results: Results, *, label: str = "hepflow") -> Figure:
-    """Draw training (dashed) and validation loss (solid) of every flow."""
+def losses(results: Results, *, label: Label | str = "hepflow") -> Figure:
+    """Draw training (dashed) and validation loss (solid) of every flow.
+
+    Of a long training the first tenth, where the loss falls steeply, is left out; a line below the figure says so.
+    """
     figure = canvas(WIDTH, 3.3)
     ax = figure.subplots()
-    settled = []
+    shown = []
+    longest = max((len(values) for one in results.losses for values in one.values()), default=0)
+    start = longest // 10
     for index, one in enumerate(results.losses):
         colour = SEQUENCE[1:][index % (len(SEQUENCE) - 1)]
         for name, values in one.items():
             loss = artists.numbers(values)
-            ax.plot(np.arange(1, len(loss) + 1), loss, color=colour, **_line(name))
-            settled.append(
-                loss[min(len(loss) - 1, 1 + len(loss) // 10) :]
-            )  # the fall at the start is no news
-    finite = np.concatenate(settled)
+            skipped = min(start, max(len(loss) - 1, 0))  # one that stopped early keeps its last
+            ax.plot(np.arange(skipped + 1, len(loss) + 1), loss[skipped:], color=colour, **_line(name))
+            shown.append(loss[skipped:])
+    finite = np.concatenate(shown)
     finite = finite[np.isfinite(finite)]
     if len(finite):
         low, high = float(finite.min()), float(finite.max())
-        margin = 0.08 * (high - low) or 0.1
-        ax.set_ylim(low - margin, high + 4 * margin)
+        margin = 0.05 * (high - low) or 0.1
+        ax.set_ylim(low - margin, high + 5 * margin)  # the legend stands above
     entries = {
         name.capitalize(): Line2D([], [], color="black", **_line(name)) for name in ("validation", "training")
     }
@@ -43,6 +48,7 @@ def losses(results: Results, *, label: str = "hepflow") -> Figure:
     ax.set_xlabel("Epoch")
     ax.set_ylabel("Loss per event")
     header(ax, label, f"{results.name}, {results.method}")
+    footnotes(figure, f"Left out: epochs 1 to {start} of {longest}." if start else "")
     return finished(figure)
 
 

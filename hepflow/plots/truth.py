@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from hepflow.plots import artists
-from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
-from hepflow.results import Results, TruthCurve
+from hepflow.results import CutResult, Results, TruthCurve
 from hepflow.sample import FloatArray
 
 RANDOM: dict[str, Any] = {"color": NEUTRAL, "linestyle": "--", "linewidth": 1.0}
@@ -18,7 +20,7 @@ EPS_S, EPS_B = r"$\epsilon_S$", r"$\epsilon_B$"
 
 
 @styled
-def improvement(results: Results, truth: TruthCurve, *, label: str = "hepflow") -> Figure:
+def improvement(results: Results, truth: TruthCurve, *, label: Label | str = "hepflow") -> Figure:
     r"""Draw :math:`\epsilon_S / \sqrt{\epsilon_B}` against the efficiency of background and of signal."""
     background, signal = _measured(truth)
     figure = canvas(1.75 * WIDTH, 3.4)
@@ -43,15 +45,15 @@ def improvement(results: Results, truth: TruthCurve, *, label: str = "hepflow") 
     left.set_ylim(0, 1.3 * float(np.nanmax([1.0, *sic, *heights])))
     left.set_xlabel(f"Background efficiency {EPS_B}")
     right.set_xlabel(f"Signal efficiency {EPS_S}")
-    left.set_ylabel(r"Significance improvement $\epsilon_S/\sqrt{\epsilon_B}$")
+    left.set_ylabel(r"SIC, $\epsilon_S/\sqrt{\epsilon_B}$")
     _legend(right, results, len(cuts) > 0)
-    header(left, label)
-    header(right, "", _note(results, truth))
+    header(left, label, _note(results, truth), last=right)
+    footnotes(figure, _left_out(results, truth, cuts))
     return finished(figure)
 
 
 @styled
-def rejection(results: Results, truth: TruthCurve, *, label: str = "hepflow") -> Figure:
+def rejection(results: Results, truth: TruthCurve, *, label: Label | str = "hepflow") -> Figure:
     r"""Draw the background rejection :math:`1 / \epsilon_B` against the efficiency of signal."""
     background, signal = _measured(truth)
     figure = canvas(WIDTH, 3.6)
@@ -73,6 +75,7 @@ def rejection(results: Results, truth: TruthCurve, *, label: str = "hepflow") ->
     ax.set_ylabel(rf"Background rejection $1/${EPS_B}")
     _legend(ax, results, len(cuts) > 0)
     header(ax, label, _note(results, truth))
+    footnotes(figure, _left_out(results, truth, cuts))
     return finished(figure)
 
 
@@ -94,6 +97,19 @@ def _legend(ax: Axes, results: Results, cuts: bool) -> None:
     random, curve, *points = ax.get_lines()
     entries = {results.method: curve, **({"Cuts": points[0]} if cuts else {}), "Random": random}
     ax.legend(entries.values(), entries.keys(), loc="upper right")
+
+
+def _left_out(results: Results, truth: TruthCurve, cuts: Sequence[CutResult]) -> str:
+    """Return which points of curve and cuts are not drawn."""
+    drawn = {cut.background_efficiency for cut in cuts}
+    without = [
+        artists.percent(cut.background_efficiency)
+        for cut in results.cuts
+        if cut.background_efficiency not in drawn
+    ]
+    cut = f" and the cuts {', '.join(without)}" if without else ""
+    least = artists.percent(truth.minimum_background_efficiency)
+    return f"Left out as noise: fewer than 25 background events (efficiencies below {least}){cut}."
 
 
 def _note(results: Results, truth: TruthCurve) -> str:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from hepflow.atomic import write_text
 from hepflow.engine.job import Job, published
+from hepflow.plots.label import Label
 from hepflow.report.blocks import Page
 from hepflow.version import __version__
 
@@ -43,7 +44,7 @@ def render(page: Page) -> str:
 @published
 def report(job: Job) -> list[Path]:
     """Write the report that a study has of its record."""
-    return [write_page(job.chosen("page")(job.out), job.out / "report.html")]
+    return [write_page(job.chosen("page")(job.out, Label(**job.settings["label"])), job.out / "report.html")]
 
 
 def write_page(page: Page, path: Path) -> Path:

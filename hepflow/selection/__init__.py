@@ -5,6 +5,7 @@ from hepflow.selection.closure import Closure, closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.efficiency import signal_efficiency
+from hepflow.selection.feature_closure import FeatureClosure, feature_closure
 from hepflow.selection.non_closure import NonClosure, non_closure
 from hepflow.selection.overlap import check_no_overlap
 from hepflow.selection.scores import (
@@ -33,6 +34,7 @@ __all__ = [
     "Closure",
     "CrossFitScores",
     "Cut",
+    "FeatureClosure",
     "NonClosure",
     "Scored",
     "Scorer",
@@ -46,6 +48,7 @@ __all__ = [
     "crossfit_scores",
     "cuts",
     "enough_simulation",
+    "feature_closure",
     "inclusive",
     "load_classifiers",
     "load_weights",

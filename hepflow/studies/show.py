@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
+from hepflow.config.blocks import Figures
 from hepflow.engine.folder import check_as_written
 from hepflow.engine.job import find
 from hepflow.errors import InputError
 from hepflow.plots.figure import save_all
+from hepflow.plots.label import Label
 from hepflow.report.page import write_page
 from hepflow.studies.known import study_of
 
@@ -18,7 +22,7 @@ def draw(
     out: str | Path | None = None,
     formats: Sequence[str] = ("pdf", "png"),
     *,
-    label: str = "hepflow",
+    label: Label | str | None = None,
 ) -> list[Path]:
     """Draw all figures of a finished study.
 
@@ -31,7 +35,7 @@ def draw(
     formats
         Any of pdf, png and svg.
     label
-        Text above the upper left corner of each figure, such as the name of an experiment.
+        What stands above the corners of each figure; by default what the run's configuration says.
 
     Returns
     -------
@@ -49,6 +53,7 @@ def draw(
     study = study_of(folder)
     if "figures" not in study.beside:
         raise InputError(f"{folder}: `{study.command}` has no figures; {study.file} holds what it found")
+    label = label_of(folder) if label is None else label
     figures = find(f"{study.room}.figures:figures")(study.read(folder), label=label)
     return save_all(figures, folder / "figures" if out is None else out, formats)
 
@@ -80,5 +85,24 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
     if "report.html" not in study.beside:
         raise InputError(f"{folder}: `{study.command}` has no report; {study.file} holds what it found")
     check_as_written(folder / study.file)
-    page = find(f"{study.room}.page:page")(folder)
+    page = find(f"{study.room}.page:page")(folder, label_of(folder))
     return write_page(page, folder / "report.html" if out is None else Path(out))
+
+
+def label_of(folder: Path) -> Label:
+    """Return what stands above the figures of a run: the block `figures` of its ``config.yaml``.
+
+    Without one it is `hepflow`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or the block cannot be understood.
+    """
+    file = folder / "config.yaml"
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+        block = content.get("figures") if isinstance(content, dict) else None
+        return Label(**Figures.model_validate(block or {}).model_dump())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{file}: its block `figures` cannot be read ({error})") from None

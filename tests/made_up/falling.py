@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 from hepflow import Windows
 from hepflow.features import LABELS
@@ -127,7 +128,12 @@ def _features(rng, where, observed, events):
             observed: tuple(map(float, np.histogram(values, edges)[0])),
             "template": tuple(map(float, np.histogram(template, edges)[0] / 4)),
         }
-        histograms.append(Histogram(tuple(map(float, edges)), series, LABELS[name], where))
+        found = np.array(series[observed]), np.array(series["template"])
+        error = np.sqrt(found[1] / 4)
+        chi2 = float(np.sum((found[0] - found[1]) ** 2 / (found[1] + error**2 + 1e-9)))
+        tested = {"chi2": chi2, "ndf": 39, "p_value": float(stats.chi2.sf(chi2, 39))}
+        error = tuple(map(float, error))
+        histograms.append(Histogram(tuple(map(float, edges)), series, LABELS[name], where, error, **tested))
     return tuple(histograms)
 
 

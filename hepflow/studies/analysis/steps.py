@@ -243,12 +243,21 @@ def one_of_many(
         yield replace(step, name=names[step.name], needs=needs, after=(), failing=Failing.KEPT)
 
 
-def shown(study: Study[Any, Any]) -> tuple[Step, Step]:
+def shown(study: Study[Any, Any], config: Config) -> tuple[Step, Step]:
     """Return the steps that draw and report the record of a study, by `figures` and `page` of its room."""
+    label = config.figures.model_dump()
     figures = {"record": study.record, "figures": f"{study.room}.figures:figures"}
     page = {"page": f"{study.room}.page:page"}
-    settings, record = {"file": study.file}, by_name(study.final)
+    settings, record = {"file": study.file, "label": label}, by_name(study.final)
     return (
         Step("figures", "figures", "hepflow.plots.figure:draw", settings, record, chosen=figures),
-        Step("report", "figures", "hepflow.report.page:report", needs=record, chosen=page, last=True),
+        Step(
+            "report",
+            "figures",
+            "hepflow.report.page:report",
+            {"label": label},
+            record,
+            chosen=page,
+            last=True,
+        ),
     )

@@ -6,6 +6,7 @@ import re
 from functools import partial
 from pathlib import Path
 
+from hepflow.plots.label import Label
 from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Listing, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
@@ -25,13 +26,15 @@ CAPTIONS = {  # kind of figure -> what it shows
 }
 
 
-def page(folder: Path) -> Page:
+def page(folder: Path, label: Label | str = "hepflow") -> Page:
     """Return the report of a comparison.
 
     Parameters
     ----------
     folder
         With its ``comparison.json``.
+    label
+        What stands above the corners of its figures.
 
     Raises
     ------
@@ -39,7 +42,9 @@ def page(folder: Path) -> Page:
         If the file is not JSON, or is of another schema.
     """
     comparison = Comparison.from_json(folder / "comparison.json")
-    drawn = {name: picture(figure, *_words(name, comparison)) for name, figure in figures(comparison)}
+    drawn = {
+        name: picture(figure, *_words(name, comparison)) for name, figure in figures(comparison, label=label)
+    }
 
     shown = partial(gallery, drawn)
     summaries = comparison.summary()

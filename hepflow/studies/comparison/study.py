@@ -97,7 +97,7 @@ class Compare(Study[Config, Comparison]):
         }
         needs = by_name(*(step.name for step in steps if step.stage in ("result", "agreement")))
         steps.append(Step(self.final, self.final, f"{ROOM}.work:comparison", told, needs))
-        return Plan.of([*steps, *shown(self)])
+        return Plan.of([*steps, *shown(self, config)])
 
     def problems(self, record: Comparison) -> list[str]:
         """Return why no method could be run, where none could."""

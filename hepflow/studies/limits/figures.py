@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from hepflow.plots import artists
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, NEUTRAL, ONE_SIGMA, SIGNAL, TWO_SIGMA, WIDTH, sequence, styled
 from hepflow.studies.limits.record import CutLimits, RetrainedLimits
 
@@ -25,7 +26,7 @@ LIMIT: dict[str, Any] = {
 }
 
 
-def figures(limits: RetrainedLimits, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+def figures(limits: RetrainedLimits, *, label: Label | str = "hepflow") -> Iterator[tuple[str, Figure]]:
     """Yield the name and the drawing of each figure that the limits hold the numbers for."""
     if limits.cuts:
         yield "efficiency", efficiency_curves(limits, label=label)
@@ -33,7 +34,7 @@ def figures(limits: RetrainedLimits, *, label: str = "hepflow") -> Iterator[tupl
 
 
 @styled
-def efficiency_curves(limits: RetrainedLimits, *, label: str = "hepflow") -> Figure:
+def efficiency_curves(limits: RetrainedLimits, *, label: Label | str = "hepflow") -> Figure:
     """Draw the signal efficiency of every cut against the injected events, with its band of one standard deviation.
 
     The expected limit is where the curve meets ``s / n``, dashed: the efficiency that
@@ -41,7 +42,7 @@ def efficiency_curves(limits: RetrainedLimits, *, label: str = "hepflow") -> Fig
     """
     figure = canvas(WIDTH, 3.6)
     ax = figure.subplots()
-    entries = {}
+    entries: dict[str, Any] = {}
     for cut, (colour, marker) in zip(limits.cuts, sequence(len(limits.cuts)), strict=True):
         x, low, high = (np.array(one) for one in (cut.injected, cut.efficiency_low, cut.efficiency_high))
         ax.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=1)
@@ -58,6 +59,7 @@ def efficiency_curves(limits: RetrainedLimits, *, label: str = "hepflow") -> Fig
             ax.plot(limit, excluded / limit, color=colour, **LIMIT)
         entries[_name(cut)] = Line2D([], [], **look)
     entries["Expected limit"] = Line2D([], [], color=NEUTRAL, **LIMIT)
+    entries[r"$\pm 1\,\sigma$"] = Patch(facecolor=(NEUTRAL, 0.2))
     artists.set_range(ax, np.concatenate([cut.efficiency_high for cut in limits.cuts]), 0.74, log=False)
     ax.set_xlim(0, max(cut.injected[-1] for cut in limits.cuts))
     ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2)
@@ -68,7 +70,7 @@ def efficiency_curves(limits: RetrainedLimits, *, label: str = "hepflow") -> Fig
 
 
 @styled
-def retrained_limits(limits: RetrainedLimits, *, label: str = "hepflow") -> Figure:
+def retrained_limits(limits: RetrainedLimits, *, label: Label | str = "hepflow") -> Figure:
     """Draw upper limits on the signal events behind every cut, with bands of one and two sigma.
 
     Open diamonds are expected limits with the efficiency of the data as they are. Bands end at the largest injection.

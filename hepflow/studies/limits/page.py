@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from hepflow.catalogue import method_title
+from hepflow.plots.label import Label
 from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
@@ -18,13 +19,15 @@ from hepflow.studies.limits.tables import bands, beside, efficiency, observed, o
 FAILED = "Checks that failed"
 
 
-def page(folder: Path) -> Page:
+def page(folder: Path, label: Label | str = "hepflow") -> Page:
     """Return the report of limits with retraining.
 
     Parameters
     ----------
     folder
         With their ``limits.json``.
+    label
+        What stands above the corners of its figures.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def page(folder: Path) -> Page:
         If the file is not JSON, or is of another schema.
     """
     limits = RetrainedLimits.from_json(folder / "limits.json")
-    drawn = {name: picture(figure, *_words(name, limits)) for name, figure in figures(limits)}
+    drawn = {name: picture(figure, *_words(name, limits)) for name, figure in figures(limits, label=label)}
 
     shown = partial(gallery, drawn)
     failed = tuple(verdict.sentence.replace("+-", "±") for verdict in limits.failed)

@@ -128,7 +128,7 @@ class Limits(Study[Config, RetrainedLimits]):
                 by_name("features", *trained, *proper),
             )
         )
-        return Plan.of([*steps, *shown(self)])
+        return Plan.of([*steps, *shown(self, config)])
 
     def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return what a dry run cannot know before the events are read."""

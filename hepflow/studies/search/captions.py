@@ -79,7 +79,7 @@ def _closure(where: str, results: Results) -> Words:
     told = numbers.measured(results.closure.get(key), results.closure.get(f"{key}_error"))
     against = "data" if where == "sidebands" else "true background"
     return (
-        f"Template against {against}, {where}, with their ratio.",
+        f"Template against {against}, {where}, with their ratio; the band is the template's statistical error.",
         f"Distributions of {', '.join(features)} of template and {against}, {where}. "
         f"A classifier tells them apart with an AUC of {told}; 0.5 is perfect closure.",
     )

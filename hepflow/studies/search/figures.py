@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from hepflow.plots.closure import closure
 from hepflow.plots.figure import Figure
+from hepflow.plots.label import Label
 from hepflow.plots.limits import limits
-from hepflow.plots.mjj import spectrum
+from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.plots.scores import scores
 from hepflow.plots.significance import significance
@@ -16,13 +18,21 @@ from hepflow.plots.truth import improvement, rejection
 from hepflow.results import Results
 
 
-def figures(results: Results, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+def figures(results: Results, *, label: Label | str = "hepflow") -> Iterator[tuple[str, Figure]]:
     """Yield the name and the drawing of each figure that the results hold the numbers for."""
     results = results.shown()
     run = f"{results.name}, {results.method}"
     yield "spectra", spectra(results, label=label)
-    for cut in (results.inclusive, *results.cuts):
-        yield f"spectrum_{cut.name}", spectrum(cut, regions=results.regions, label=label, right=run)
+    cuts = (results.inclusive, *results.cuts)
+    alike: dict[str, Any] = {
+        "regions": results.regions,
+        "log": logarithmic(cuts),
+        "label": label,
+        "right": run,
+    }
+    for cut in cuts:
+        failed = [verdict.check for verdict in results.doubts(cut)]
+        yield f"spectrum_{cut.name}", spectrum(cut, failed=failed, **alike)
     if not results.withheld:
         yield "significance", significance(results, label=label)
         yield "limits", limits(results, label=label)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from hepflow.catalogue import method_title
+from hepflow.plots.label import Label
 from hepflow.report import numbers, origin, paper
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Text
 from hepflow.report.pictures import gallery, picture
@@ -18,13 +19,15 @@ from hepflow.studies.search.figures import figures
 FAILED = "Checks that failed"
 
 
-def page(folder: Path) -> Page:
+def page(folder: Path, label: Label | str = "hepflow") -> Page:
     """Return the report of a run.
 
     Parameters
     ----------
     folder
         With its ``results.json``.
+    label
+        What stands above the corners of its figures.
 
     Raises
     ------
@@ -33,7 +36,7 @@ def page(folder: Path) -> Page:
     """
     results = Results.from_json(folder / "results.json").shown()
     failed = tuple(verdict.sentence.replace("+-", "±") for verdict in results.failed)
-    drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results)}
+    drawn = {name: picture(figure, *words(name, results)) for name, figure in figures(results, label=label)}
 
     shown = partial(gallery, drawn)
     return Page(

@@ -24,7 +24,16 @@ from hepflow.results import (
     cut_name,
 )
 from hepflow.sample import FloatArray, Sample
-from hepflow.selection import Closure, Cut, Scored, Scores, Truth, closure, significance_improvement
+from hepflow.selection import (
+    Closure,
+    Cut,
+    Scored,
+    Scores,
+    Truth,
+    closure,
+    feature_closure,
+    significance_improvement,
+)
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, trials_of_cuts
 from hepflow.stats.trials import TOYS
@@ -211,13 +220,21 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
     for where, data, template in places:
         name = "data" if where == "sidebands" else "background"
         for feature in data.names:
-            values, drawn = data.feature(feature), template.feature(feature)
-            low, high = np.quantile(values, [0.0005, 0.9995])
+            low, high = np.quantile(data.feature(feature), [0.0005, 0.9995])
             edges = np.linspace(float(low), float(high), BINS + 1)
-            counts = np.histogram(drawn, edges, weights=template.weight)[0]
-            counts *= len(data) / template.weight.sum()
-            series = {name: _numbers(np.histogram(values, edges)[0]), "template": _numbers(counts)}
-            histograms.append(Histogram(_numbers(edges), series, LABELS.get(feature, feature), where))
+            found = feature_closure(data, template, feature, edges)
+            histograms.append(
+                Histogram(
+                    _numbers(edges),
+                    {name: _numbers(found.counts), "template": _numbers(found.template)},
+                    LABELS.get(feature, feature),
+                    where,
+                    _numbers(found.template_error),
+                    found.chi2,
+                    found.ndf,
+                    found.p_value,
+                )
+            )
     return histograms
 
 

@@ -49,7 +49,7 @@ class Search(Study[Config, Results]):
         }
         needs = by_name("features", "background", "scores", *validations, *fits(config))
         steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs))
-        return Plan.of([*steps, *shown(self)])
+        return Plan.of([*steps, *shown(self, config)])
 
     def failed(self, record: Results) -> list[str]:
         """Return the names of the verdicts that did not pass."""

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 
 from hepflow.errors import ConfigError
 from hepflow.plots.artists import numbers, percent
-from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
 from hepflow.plots.p_scan import MARK
 from hepflow.plots.p_values import SMALLEST, p_text, set_p_axis, z_text
 from hepflow.plots.style import WIDTH, sequence, styled
@@ -20,14 +21,14 @@ FILLED = 0.62  # share of the height above the lowest line; text and legend stan
 THIN: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.6, "zorder": 2}
 
 
-def figures(scan: WindowScan, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+def figures(scan: WindowScan, *, label: Label | str = "hepflow") -> Iterator[tuple[str, Figure]]:
     """Yield the name and the drawing of each figure that the scan holds the numbers for."""
     if any(one.best is not None for one in scan.windows):
         yield "p_values", window_scan(scan, label=label)
 
 
 @styled
-def window_scan(scan: WindowScan, *, label: str = "hepflow") -> Figure:
+def window_scan(scan: WindowScan, *, label: Label | str = "hepflow") -> Figure:
     """Draw the local p-value of every window and cut, a horizontal bar as wide as the window, and the largest excess.
 
     Below stand its local p-value and the bounds of the global one. Windows without a p-value are left out.
@@ -89,4 +90,20 @@ def window_scan(scan: WindowScan, *, label: str = "hepflow") -> Figure:
     ax.set_xlabel(r"$m_{jj}$ of the signal region [GeV]")
     ax.set_ylabel(r"Local $p_0$")
     header(ax, label, f"{scan.name}, {scan.method}")
+    footnotes(figure, _left_out(scan))
     return finished(figure)
+
+
+def _left_out(scan: WindowScan) -> str:
+    """Return how many windows, and cuts that failed a check, have no point."""
+    without = sum(one.best is None for one in scan.windows)
+    failed = sum(not one.trusts(cut) for one in scan.windows for cut in one.cuts)
+    parts = [
+        f"{count} {one if count == 1 else more}"
+        for count, one, more in (
+            (without, "window without a p-value", "windows without a p-value"),
+            (failed, "cut that failed a check", "cuts that failed a check"),
+        )
+        if count
+    ]
+    return f"Left out: {' and '.join(parts)}." if parts else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hepflow.catalogue import method_title
+from hepflow.plots.label import Label
 from hepflow.report import numbers, origin, paper, texts
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
@@ -18,13 +19,15 @@ FAILED = "Checks that failed"
 EXTRAPOLATED = ", extrapolated from toys"
 
 
-def page(folder: Path) -> Page:
+def page(folder: Path, label: Label | str = "hepflow") -> Page:
     """Return the report of a search in many windows.
 
     Parameters
     ----------
     folder
         With its ``scan.json``.
+    label
+        What stands above the corners of its figures.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def page(folder: Path) -> Page:
         If the file is not JSON, or is of another schema.
     """
     scan = WindowScan.from_json(folder / "scan.json")
-    drawn = {name: picture(figure, *_words(scan)) for name, figure in figures(scan)}
+    drawn = {name: picture(figure, *_words(scan)) for name, figure in figures(scan, label=label)}
 
     return Page(
         title=scan.name,

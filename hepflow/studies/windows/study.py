@@ -88,7 +88,7 @@ class WindowSearch(Study[Config, WindowScan]):
         }
         results = by_name(*(step.name for step in steps if step.stage == "result"))
         steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, results))
-        return Plan.of([*steps, *shown(self)])
+        return Plan.of([*steps, *shown(self, config)])
 
     def problems(self, record: WindowScan) -> list[str]:
         """Return why no window could be searched, where none could."""

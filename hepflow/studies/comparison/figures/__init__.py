@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hepflow.plots.figure import Figure
+from hepflow.plots.label import Label
 from hepflow.studies.comparison.figures.agreement import agreement
 from hepflow.studies.comparison.figures.closure_bands import closure_bands
 from hepflow.studies.comparison.figures.injection_scan import injection_scan
@@ -13,7 +14,7 @@ from hepflow.studies.comparison.figures.sic_curves import sic_curves
 from hepflow.studies.comparison.record import Comparison, Matrix
 
 
-def figures(comparison: Comparison, *, label: str = "hepflow") -> Iterator[tuple[str, Figure]]:
+def figures(comparison: Comparison, *, label: Label | str = "hepflow") -> Iterator[tuple[str, Figure]]:
     """Yield the name and the drawing of each figure that the comparison holds the numbers for."""
     for injected in comparison.injections:
         here = [one for one in comparison.results if one.injected == injected]

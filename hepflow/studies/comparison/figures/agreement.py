@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hepflow.errors import ConfigError
 from hepflow.plots.artists import percent
 from hepflow.plots.figure import Figure
+from hepflow.plots.label import Label
 from hepflow.plots.matrix import draw_matrix
 from hepflow.plots.style import styled
 from hepflow.studies.comparison.record import Comparison, Matrix
@@ -16,7 +17,9 @@ TITLES = {"overlap": r"Overlap $|A \cap B|\,/\,|A \cup B|$ [%]", "correlation": 
 
 
 @styled
-def agreement(matrices: Sequence[Matrix], comparison: Comparison, *, label: str = "hepflow") -> Figure:
+def agreement(
+    matrices: Sequence[Matrix], comparison: Comparison, *, label: Label | str = "hepflow"
+) -> Figure:
     """Draw the mean of matrices over the seeds, in percent, for the methods that are in all of them.
 
     Parameters

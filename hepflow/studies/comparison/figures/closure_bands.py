@@ -7,6 +7,7 @@ from matplotlib.ticker import NullLocator
 
 from hepflow.plots.artists import numbers
 from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import NEUTRAL, WIDTH, styled
 from hepflow.studies.comparison.figures.methods import LEGEND, chosen, legend_beside, looks, named
 from hepflow.studies.comparison.record import Comparison
@@ -16,7 +17,7 @@ LEAST = 0.005  # the axis reaches at least so far from 0.5
 
 
 @styled
-def closure_bands(comparison: Comparison, injected: int, *, label: str = "hepflow") -> Figure:
+def closure_bands(comparison: Comparison, injected: int, *, label: Label | str = "hepflow") -> Figure:
     """Draw the AUC of a classifier that tells each method's template from background, band by band; 0.5 is perfect.
 
     Parameters

@@ -8,7 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from hepflow.errors import ConfigError
 from hepflow.plots.artists import numbers, percent
-from hepflow.plots.figure import Figure, canvas, finished, header, stacked
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header, stacked
+from hepflow.plots.label import Label
 from hepflow.plots.style import NEUTRAL, WIDTH, styled
 from hepflow.studies.comparison.figures.methods import LEGEND, Look, legend_beside, looks
 from hepflow.studies.comparison.record import Comparison, Estimate
@@ -19,7 +20,7 @@ NOTHING = Estimate(float("nan"))
 
 @styled
 def injection_scan(
-    comparison: Comparison, background_efficiency: float | None = None, *, label: str = "hepflow"
+    comparison: Comparison, background_efficiency: float | None = None, *, label: Label | str = "hepflow"
 ) -> Figure:
     """Draw the significance improvement and the local significance of every method against signal over background.
 
@@ -70,6 +71,7 @@ def injection_scan(
     lower.set_xlim(min(0.0, float(np.nanmin([0.0, *shares]))), 1.05 * float(np.nanmax([0.1, *shares])))
     lower.set_xlabel("Signal over background in the signal region [%]")
     header(upper, label, comparison.name)
+    footnotes(figure, "Bands: standard error of the mean over seeds. SIC: significance improvement.")
     legend_beside(figure, entries)
     return finished(figure)
 

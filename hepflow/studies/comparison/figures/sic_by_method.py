@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from hepflow.plots.artists import percent
-from hepflow.plots.figure import TOP, Figure, canvas, finished, header
+from hepflow.plots.figure import TOP, Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
 from hepflow.plots.parameters import margin
 from hepflow.plots.style import NEUTRAL, styled
 from hepflow.studies.comparison.figures.methods import chosen, looks, named
@@ -20,7 +21,7 @@ SIZE = 9.5  # points
 
 
 @styled
-def sic_by_method(comparison: Comparison, injected: int, *, label: str = "hepflow") -> Figure:
+def sic_by_method(comparison: Comparison, injected: int, *, label: Label | str = "hepflow") -> Figure:
     """Draw the significance improvement of every method, and its largest where it is no noise, as points with errors.
 
     A line and a band show the idealized detector; the names of references, which use truth labels, are grey.
@@ -64,6 +65,6 @@ def sic_by_method(comparison: Comparison, injected: int, *, label: str = "hepflo
     axes[0].set_yticks(range(len(rows)), titles, size=SIZE)
     for text, one in zip(axes[0].get_yticklabels(), rows, strict=True):
         text.set_color(NEUTRAL if one.uses_truth else "black")
-    header(axes[0], label)
-    header(axes[-1], "", named(comparison, injected))
+    header(axes[0], label, named(comparison, injected), last=axes[-1])
+    footnotes(figure, "SIC: significance improvement. Line and band: the idealized detector, with its error.")
     return finished(figure)

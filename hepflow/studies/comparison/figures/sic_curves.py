@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from hepflow.plots.figure import Figure, canvas, finished, header
+from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.label import Label
 from hepflow.plots.style import NEUTRAL, WIDTH, styled
 from hepflow.studies.comparison.figures.methods import LEGEND, Look, legend_beside, looks, named
 from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.comparison.summary import Curve, improvement
 
+NOISE = "Curves end where background is too rare to measure."
+
 
 @styled
-def sic_curves(comparison: Comparison, injected: int, *, label: str = "hepflow") -> Figure:
+def sic_curves(comparison: Comparison, injected: int, *, label: Label | str = "hepflow") -> Figure:
     r"""Draw :math:`\epsilon_S / \sqrt{\epsilon_B}` of every method against signal efficiency and rejection.
 
     Lines are means over the seeds, bands their standard errors. They end where background is too rare to measure.
@@ -52,9 +55,9 @@ def sic_curves(comparison: Comparison, injected: int, *, label: str = "hepflow")
     left.set_ylim(0, 1.12 * top)
     left.set_xlabel(r"Signal efficiency $\epsilon_S$")
     right.set_xlabel(r"Background rejection $1/\epsilon_B$")
-    left.set_ylabel(r"Significance improvement $\epsilon_S/\sqrt{\epsilon_B}$")
-    header(left, label)
-    header(right, "", named(comparison, injected))
+    left.set_ylabel(r"SIC, $\epsilon_S/\sqrt{\epsilon_B}$")
+    header(left, label, named(comparison, injected), last=right)
+    footnotes(figure, "SIC: significance improvement. Bands: standard error of the mean over seeds. ", NOISE)
     legend_beside(figure, entries, markers=False)
     return finished(figure)
 
