@@ -1,8 +1,17 @@
-"""Plots: results in, figures out. Nothing is computed here but where to draw."""
+"""Plots: results in, figures out. Nothing is computed here but where to draw.
+
+Figures of single studies are at home with their records, above this room; they are imported when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from hepflow.plots.bias import bias
 from hepflow.plots.brazil import brazil
 from hepflow.plots.bumphunter import bumphunter
+from hepflow.plots.closure import closure
 from hepflow.plots.cls_scan import cls_scan
 from hepflow.plots.correlations import correlations
 from hepflow.plots.f_test import f_test
@@ -10,29 +19,90 @@ from hepflow.plots.figure import Figure, save_all
 from hepflow.plots.global_toys import global_toys
 from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
+from hepflow.plots.label import Label
 from hepflow.plots.likelihood_scan import likelihood_scan
+from hepflow.plots.limits import limits
 from hepflow.plots.mjj import spectrum
+from hepflow.plots.overlay import spectra
 from hepflow.plots.p_scan import p_scan
 from hepflow.plots.post_fit import post_fit
 from hepflow.plots.pulls import pulls
+from hepflow.plots.scores import scores
+from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
+from hepflow.plots.training import losses
+from hepflow.plots.truth import improvement, rejection
+
+if TYPE_CHECKING:
+    from hepflow.studies.comparison.figures.agreement import agreement
+    from hepflow.studies.comparison.figures.closure_bands import closure_bands
+    from hepflow.studies.comparison.figures.injection_scan import injection_scan
+    from hepflow.studies.comparison.figures.sic_by_method import sic_by_method
+    from hepflow.studies.comparison.figures.sic_curves import sic_curves
+    from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
+    from hepflow.studies.windows.figures import window_scan
+
+_ELSEWHERE = {
+    "agreement": "hepflow.studies.comparison.figures.agreement",
+    "closure_bands": "hepflow.studies.comparison.figures.closure_bands",
+    "efficiency_curves": "hepflow.studies.limits.figures",
+    "injection_scan": "hepflow.studies.comparison.figures.injection_scan",
+    "retrained_limits": "hepflow.studies.limits.figures",
+    "sic_by_method": "hepflow.studies.comparison.figures.sic_by_method",
+    "sic_curves": "hepflow.studies.comparison.figures.sic_curves",
+    "window_scan": "hepflow.studies.windows.figures",
+}
 
 __all__ = [
     "Figure",
+    "Label",
+    "agreement",
     "bias",
     "brazil",
     "bumphunter",
+    "closure",
+    "closure_bands",
     "cls_scan",
     "correlations",
+    "efficiency_curves",
     "f_test",
     "global_toys",
     "goodness",
     "impacts",
+    "improvement",
+    "injection_scan",
     "likelihood_scan",
+    "limits",
+    "losses",
     "p_scan",
     "post_fit",
     "pulls",
+    "rejection",
+    "retrained_limits",
     "save_all",
+    "scores",
+    "sic_by_method",
+    "sic_curves",
+    "significance",
     "smooth_fits",
+    "spectra",
     "spectrum",
+    "window_scan",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the figure of a study on its first use (PEP 562)."""
+    if name in _ELSEWHERE:
+        value = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+        globals()[name] = value
+        return value
+    if name.startswith("__"):
+        raise AttributeError(f"module 'hepflow.plots' has no attribute {name!r}")
+    from hepflow.errors import did_you_mean
+
+    raise AttributeError(f"module 'hepflow.plots' has no attribute {name!r}; {did_you_mean(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

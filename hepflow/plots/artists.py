@@ -69,7 +69,7 @@ def draw_significances(ax: Axes, edges: FloatArray, z: FloatArray, colour: str, 
         ax.axhline(level, color=NEUTRAL, linewidth=0.6, linestyle=":", zorder=1)
     seen = seen[np.isfinite(seen)]
     low, high = float(np.min(seen, initial=-3.0)), float(np.max(seen, initial=3.0))
-    ax.set_ylim(1.15 * low, 1.15 * high)
+    ax.set_ylim(1.25 * low, 1.25 * high)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 3, 5, 10], integer=True))
     ax.yaxis.set_minor_locator(NullLocator())
 

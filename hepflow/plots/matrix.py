@@ -15,7 +15,7 @@ from hepflow.sample import FloatArray
 CELLS = (0.24, 0.42)  # inches: of many rows, and of few
 FEW = 12
 BAR = 0.8  # inches on the right, for the colours and their axis
-LEAST = 2.4  # inches across, for the title of the colours
+LEAST = 3.2  # inches across, for the title of the colours
 
 
 def draw_matrix(

@@ -111,13 +111,13 @@ def _draw_events(ax: Axes, channel: ChannelYields, edges: FloatArray) -> dict[st
     ax.stairs(fit.total, edges, baseline=None, color="black", linewidth=0.9, zorder=3)
     ax.stairs(before.total, edges, baseline=None, color=NEUTRAL, linestyle="--", linewidth=1.1, zorder=3)
     artists.draw_points(ax, edges, channel.data)
-    shown = np.concatenate([channel.data, fit.total, before.total])
+    shown = np.concatenate([artists.upper_ends(channel.data), fit.total, before.total])
     rows = (len(patches) + 4) // 2
     artists.set_range(ax, shown, max(0.9 - 0.065 * rows, 0.3), floor=0.2)
     return {
         "Data": Line2D([], [], color=DATA, marker="o", markersize=3.5, linestyle="none"),
         **dict(zip(parameters.shown(list(reversed(patches))), reversed(patches.values()), strict=True)),
-        r"Fit, $\pm 1\,\sigma$": Patch(**BAND),
+        "Error of the fit": Patch(**BAND),
         "Before the fit": Line2D([], [], color=NEUTRAL, linestyle="--", linewidth=1.1),
     }
 

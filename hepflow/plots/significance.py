@@ -17,7 +17,7 @@ from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, SIGNAL, WIDTH, styled
 from hepflow.results import Results
 
 BLIND = "Blinded cuts have no observed number: left out."
-FILLED = 0.85  # share of the upper panel below the largest significance; the legend stands above
+FILLED = 0.74  # share of the upper panel below the largest significance; the legend stands above
 
 
 @styled
@@ -43,7 +43,7 @@ def significance(results: Results, *, label: Label | str = "hepflow") -> Figure:
         cross: dict[str, Any] = {"color": SIGNAL, "marker": "x", "markersize": 13, "linestyle": "none"}
         upper.plot(efficiency[doubted], z[doubted], zorder=5, **cross)
         entries[f"{FAILED} failed a check"] = Line2D([], [], **{**cross, "markersize": 8})
-    upper.legend(entries.values(), entries.keys(), loc="upper right", ncols=len(entries), columnspacing=1.2)
+    upper.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2)
     highest = 1.1 * max(4.0, float(np.nanmax([*z, *aim], initial=0.0)))
     for level in (3, 5):
         if level < highest:

@@ -6,11 +6,11 @@ import pytest
 from made_up import searches
 from made_up.comparison import COMPARISON
 from made_up.falling import falling_results
+from made_up.layout import faults
 from made_up.page import Read
 from made_up.results import RESULTS, hidden
 
 from hepflow.engine.unblinding import Unblinding
-from hepflow.plots.style import style
 from hepflow.report.blocks import Picture
 from hepflow.results import Results
 from hepflow.studies.comparison.record import Comparison
@@ -116,11 +116,10 @@ def page_of(tmp_path, without_figures):
 
 @pytest.fixture
 def render():
-    """Return a function that lays a figure out with all its text, without the cost of painting it."""
+    """Return a function that lays a figure out: no text leaves the page, stands on another, or on a line."""
 
     def lay_out(figure):
-        with style():
-            figure.canvas.draw_without_rendering()
+        assert not faults(figure)
 
     return lay_out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from hepflow.plots.artists import numbers
 from hepflow.plots.figure import Figure, canvas, finished, header
@@ -56,6 +56,8 @@ def closure_bands(comparison: Comparison, injected: int, *, label: Label | str =
     ax.set_xlim(-0.5, len(bands) - 0.5)
     low = max(float(np.min(ax.dataLim.intervaly, initial=0.5)), 0.0)
     ax.set_ylim(min(low, 0.5) - 0.1 * reach, 0.5 + 1.12 * reach)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("Region of $m_{jj}$")
     ax.set_ylabel("AUC, template against background")
     header(ax, label, named(comparison, injected))
