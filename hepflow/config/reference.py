@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from hepflow.config.blocks import BESIDE
 from hepflow.config.choice import models_of
-from hepflow.config.top import BUNDLED, Config
+from hepflow.config.top import Config
+from hepflow.demo import BUNDLED
 
 INTRODUCTION = """\
 # Configuration

@@ -32,13 +32,12 @@ from hepflow.config.limit import Limit
 from hepflow.config.methods import Cathode, Method
 from hepflow.config.scan import Scan
 from hepflow.config.tune import Tune
-from hepflow.demo import config_path
+from hepflow.demo import BUNDLED, bundled
 from hepflow.engine.executors import Chosen
 from hepflow.errors import did_you_mean
 
 # what chooses a study, a place or a look, and no number
 BESIDE_RESULTS: Any = {"executor": True, "figures": True, "tune": True, "task": True, "compare": {"scan"}}
-BUNDLED = "demo:"  # begins the path of a file of the bundled sample, wherever hepflow is installed
 
 
 class Config(Block):
@@ -144,7 +143,7 @@ class Config(Block):
         """Return a sample with paths as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
 
         def opened(path: str) -> str:
-            return _opened_as(path) if _stands_alone(path) else str(self._folder.absolute() / path)
+            return bundled(path) if _stands_alone(path) else str(self._folder.absolute() / path)
 
         return Input.model_validate(_with_paths(sample.model_dump(), opened))
 
@@ -186,7 +185,3 @@ def _with_paths(block: Any, change: Callable[[str], str]) -> Any:
 
 def _stands_alone(path: str) -> bool:
     return "://" in path or path.startswith(BUNDLED) or Path(path).is_absolute()
-
-
-def _opened_as(path: str) -> str:
-    return str(config_path().parent / path.removeprefix(BUNDLED)) if path.startswith(BUNDLED) else path

@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 import h5py
 
+from hepflow.demo import bundled
 from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
 from hepflow.readers.damage import DamagedFileError, unsupported
 from hepflow.readers.remote import PatientFile, retried, whole_if_needed
@@ -56,7 +57,7 @@ def find_files(path: str | Path | Iterable[str | Path]) -> list[str]:
     absent: list[str] = []
     for entry in entries:
         try:
-            files += _expand(str(entry))
+            files += _expand(bundled(str(entry)))
         except InputError as error:
             absent.append(str(error))
     if absent:

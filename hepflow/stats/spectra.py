@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hepflow.demo import bundled
 from hepflow.errors import ConfigError, InputError
 from hepflow.stats.bins import Bins
 from hepflow.stats.csv_spectra import parse_csv
@@ -61,7 +62,8 @@ def read_spectrum(path: str | Path | hist.Hist[Any], *, errors: bool = False) ->
     """
     if not isinstance(path, str | Path):
         return as_bins(path)
-    file, _, name = str(path).partition(".root:")
+    path = bundled(str(path))
+    file, _, name = path.partition(".root:")
     where = Path(f"{file}.root" if name else str(path))
     if where.suffix.lower() not in _READERS:
         raise InputError(
