@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 SMALL = 1e-3  # numbers below are written with a power of ten
 
+FEMTOBARN = "1 fb of cross-section times branching ratio times acceptance"  # what strength one may stand for
+
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the rows with their columns aligned: the first to the left, the others to the right."""

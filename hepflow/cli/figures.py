@@ -15,6 +15,7 @@ import click
 from hepflow.errors import HepflowError
 
 if TYPE_CHECKING:
+    from hepflow.cli.scans import CrossSection
     from hepflow.plots import Figure
     from hepflow.spectrum import Spectrum
     from hepflow.stats import BiasTest, BumpHunt, BumpHunterResult, MassScan, Profile, Scan
@@ -122,7 +123,11 @@ def spectrum_behind(target: str) -> Spectrum | None:
 
 
 def scan_figures(
-    scan: MassScan, found: Scan, bias: BiasTest | None, bump: BumpHunterResult | None
+    scan: MassScan,
+    found: Scan,
+    bias: BiasTest | None,
+    bump: BumpHunterResult | None,
+    section: CrossSection,
 ) -> Drawings:
     """Return the figures of a scan over masses, and of the tests beside it."""
     from hepflow import plots
@@ -130,14 +135,16 @@ def scan_figures(
     smooth, overall = scan.background(), found.global_significance
     exposure = 1.0 if scan.exposure is None else scan.exposure
     drawings: dict[str, Callable[[], Figure]] = {
-        "p_values": lambda: plots.p_scan(found),
+        "p_values": lambda: plots.p_scan(
+            found, expected=section.expected(scan), expected_name="Expected, theory"
+        ),
         "f_test": lambda: plots.f_test(smooth),
         "smooth_fit": lambda: plots.smooth_fits(scan.edges, scan.counts, [smooth], exposure=exposure),
     }
     if overall is not None:
         drawings["global_toys"] = partial(plots.global_toys, overall)
     if found.mu_up_obs is not None:
-        drawings["limits"] = lambda: plots.brazil(found)
+        drawings["limits"] = lambda: plots.brazil(found, theory=section.curve())
     if bias is not None:
         drawings["bias"] = partial(plots.bias, bias)
     if bump is not None:

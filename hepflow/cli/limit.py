@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from hepflow.cli import console, options
 from hepflow.cli.fit_text import limit_text, limits_text, scan_text
 from hepflow.cli.hunts import hunt, likelihood
-from hepflow.cli.scans import mass_scan
+from hepflow.cli.scans import CrossSection, mass_scan
 from hepflow.cli.studies import carry_out
 from hepflow.cli.targets import note_weights, read_bins, refuse_options
 from hepflow.errors import ConfigError, FitError, InputError
@@ -54,6 +54,7 @@ RETRAINING = (
     help="Signal strengths at which to print and draw CLs.",
 )
 @options.masses
+@options.cross_section
 @options.regions
 @options.calculator
 @options.toys
@@ -77,6 +78,9 @@ def limit(
     width: float,
     signals: tuple[str, ...],
     window: float | None,
+    luminosity: float | None,
+    efficiency: str | None,
+    theory: str | None,
     figure: Path | None,
     retrain: bool,
     out: Path | None,
@@ -104,9 +108,12 @@ def limit(
     if masses is not None:
         refuse_options("limits against mass fit all bins", _of_one_region(chosen) | {"--mu": mu})
         scanned = {"masses": masses, "width": width, "signals": signals, "window": window}
-        _against_mass(target, scanned, chosen, figure, as_json)
+        section = CrossSection(luminosity, efficiency, theory)
+        _against_mass(target, scanned, chosen, section, figure, as_json)
         return
-    refuse_options("without --masses there is one signal", {"--signal": signals, "--window": window})
+    along: dict[str, object] = {"--signal": signals, "--window": window, "--luminosity": luminosity}
+    along |= {"--efficiency": efficiency, "--theory": theory}
+    refuse_options("without --masses there is one signal", along)
     if Path(target).is_dir():
         given = {"--mu": mu, "--plot": figure}
         refuse_options(f"{target} is a finished run, and `hepflow plot` draws its limits", given)
@@ -200,7 +207,12 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _against_mass(
-    target: str, scanned: Mapping[str, Any], chosen: Mapping[str, Any], figure: Path | None, as_json: bool
+    target: str,
+    scanned: Mapping[str, Any],
+    chosen: Mapping[str, Any],
+    section: CrossSection,
+    figure: Path | None,
+    as_json: bool,
 ) -> None:
     from hepflow.export.records import record
 
@@ -209,6 +221,7 @@ def _against_mass(
     note_weights(bins)
     scan = mass_scan(bins, **scanned, **smooth)
     found = scan.run(**{name: chosen[name] for name in ("calculator", "toys", "seed", "level")})
+    found = section.scaled(scan, found)
     if as_json:
         console.print_json(record(found))
     else:
@@ -216,7 +229,7 @@ def _against_mass(
     if figure is not None:
         from hepflow import plots
 
-        plots.brazil(found).save(figure)
+        plots.brazil(found, theory=section.curve()).save(figure)
     console.raise_problems(found.problems)
 
 

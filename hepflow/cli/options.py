@@ -138,6 +138,28 @@ masses = _together(
     ),
 )
 
+cross_section = _together(
+    click.option(
+        "--luminosity",
+        type=float,
+        metavar="FB",
+        help="Integrated luminosity, inverse femtobarn: strengths are then cross-sections times branching ratio "
+        "times acceptance.",
+    ),
+    click.option(
+        "--efficiency",
+        metavar="VALUE|FILE",
+        help="With --luminosity: share of the accepted signal that is selected, or a CSV file of mass and share "
+        "[default: 1].",
+    ),
+    click.option(
+        "--theory",
+        metavar="FILE",
+        help="With --luminosity: a CSV file of mass (GeV) and predicted cross-section (fb), drawn beside limits "
+        "and as expected p0.",
+    ),
+)
+
 calculator = _together(
     click.option(
         "--calculator",

@@ -14,7 +14,7 @@ import click
 from hepflow.cli import console, options
 from hepflow.cli.figures import scan_figures, write_figures
 from hepflow.cli.fit_text import bias_text, f_test_lines, scan_text
-from hepflow.cli.scans import mass_scan
+from hepflow.cli.scans import CrossSection, mass_scan
 from hepflow.cli.targets import note_weights, read_bins
 from hepflow.errors import FitError
 
@@ -35,6 +35,7 @@ Result = TypeVar("Result")
 )
 @click.argument("spectrum", metavar="SPECTRUM")
 @options.masses
+@options.cross_section
 @click.option(
     "--function",
     type=click.Choice(options.FUNCTIONS),
@@ -78,6 +79,9 @@ def scan(
     limits: bool,
     bias: bool,
     bumphunter: bool,
+    luminosity: float | None,
+    efficiency: str | None,
+    theory: str | None,
     figures: Path | None,
     folder: Path | None,
     as_json: bool,
@@ -94,6 +98,7 @@ def scan(
 
     if toys:
         check_toys(toys)
+    section = CrossSection(luminosity, efficiency, theory)
     bins, problems = read_bins(spectrum), []
     note_weights(bins)
     scanned = mass_scan(bins, **chosen)
@@ -121,12 +126,13 @@ def scan(
     )
     bump = attempt("BumpHunter", bumphunter, lambda: _bumphunter(fitted, seed))
     found = replace(found, global_significance=overall, problems=(*found.problems, *problems))
+    found = section.scaled(fitted, found)
     if as_json:
         console.print_json(_plain(found, smooth, tested, bump))
     else:
         click.echo(_text(found, smooth, tested, bump))
     if figures is not None:
-        write_figures(figures, scan_figures(fitted, found, tested, bump))
+        write_figures(figures, scan_figures(fitted, found, tested, bump, section))
     if folder is not None:
         _export(folder, fitted, {"scan": found, "bias": tested, "bumphunter": bump})
     console.raise_problems(found.problems)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from hepflow.cli import options
-from hepflow.cli.targets import read_bins
+from hepflow.cli.targets import read_bins, refuse_options
+from hepflow.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from hepflow.stats import MassScan, SignalMorph
+    from hepflow.sample import FloatArray
+    from hepflow.stats import MassScan, Scan, SignalMorph
     from hepflow.stats.bins import Bins
 
 
@@ -70,3 +73,75 @@ def _simulated(signals: tuple[str, ...], weight: float) -> SignalMorph:
             )
         points.append(MassPoint.of_histogram(value, read_bins(file, errors=True).scaled(1 / weight)))
     return SignalMorph(points)
+
+
+@dataclass(frozen=True)
+class CrossSection:
+    """What turns strengths into cross-sections: values of the options, as far as they were given.
+
+    Parameters
+    ----------
+    luminosity
+        Inverse femtobarn; None leaves strengths as they are.
+    efficiency
+        A number, or a file of mass and share.
+    theory
+        A file of mass and femtobarn.
+    """
+
+    luminosity: float | None
+    efficiency: str | None
+    theory: str | None
+
+    def __post_init__(self) -> None:
+        given = {"--efficiency": self.efficiency, "--theory": self.theory}
+        if self.luminosity is None:
+            refuse_options("these need --luminosity", given)
+
+    def scaled(self, scan: MassScan, found: Scan) -> Scan:
+        """Return limits as cross-sections, where a luminosity is known."""
+        from hepflow.stats import in_femtobarn
+
+        if self.luminosity is None:
+            return found
+        return in_femtobarn(found, self.luminosity, self._efficiency(scan), self._events(scan))
+
+    def curve(self) -> tuple[FloatArray, FloatArray] | None:
+        """Return the theory's masses and cross-sections."""
+        from hepflow.stats import read_curve
+
+        return None if self.theory is None else read_curve(self.theory)
+
+    def expected(self, scan: MassScan) -> FloatArray | None:
+        """Return the p-values that the theory's signal is expected to have; None without one."""
+        from hepflow.stats import curve_at, expected_p0
+
+        curve = self.curve()
+        if curve is None or self.luminosity is None:
+            return None
+        events = curve_at(curve, scan.masses) * self.luminosity * self._efficiency(scan)
+        return expected_p0(scan, events / self._events(scan))
+
+    def _events(self, scan: MassScan) -> FloatArray | float:
+        """Return the events of strength one: one of a Gaussian, those of histograms else."""
+        import numpy as np
+
+        if scan.unit == "one signal event":
+            return 1.0
+        return np.array([signal.counts.sum() for signal in scan.signals])
+
+    def _efficiency(self, scan: MassScan) -> FloatArray | float:
+        from hepflow.stats import curve_at, read_curve
+
+        if self.efficiency is None:
+            return 1.0
+        try:
+            return float(self.efficiency)
+        except ValueError:
+            found = curve_at(read_curve(self.efficiency), scan.masses)
+        for mass, share in zip(scan.masses, found, strict=True):
+            if share != share:
+                raise InputError(
+                    f"{self.efficiency}: no efficiency at {mass:g} GeV; expected masses on both sides of it"
+                )
+        return found

@@ -16,10 +16,12 @@ from hepflow.plots.label import Label
 from hepflow.plots.masses import draw_masses, left_out, set_mass_axis
 from hepflow.plots.style import SIGNAL, WIDTH, styled
 from hepflow.sample import FloatArray
+from hepflow.text import FEMTOBARN
 
 if TYPE_CHECKING:
     from hepflow.stats.scan import Scan
 
+CROSS_SECTION = r"$\sigma \times B \times A$ [fb]"
 FILLED = 0.68  # share of the height below the largest limit; the legend stands above
 THEORY: dict[str, Any] = {"color": SIGNAL, "linestyle": "-."}
 
@@ -66,10 +68,11 @@ def brazil(
         entries[theory_name] = Line2D([], [], **THEORY)
         shown.append(value[(mass >= scan.mass[0]) & (mass <= scan.mass[-1])])
     artists.set_range(ax, np.concatenate(shown), FILLED)
-    unit = rf"Unit of $\mu$: {scan.unit}"
+    known = scan.unit == FEMTOBARN
+    unit = None if known else rf"Unit of $\mu$: {scan.unit}"
     ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2, title=unit)
     set_mass_axis(ax, scan.mass)
-    ax.set_ylabel(rf"{100 * scan.level:g}% CL$_s$ upper limit on $\mu$")
+    ax.set_ylabel(rf"{100 * scan.level:g}% CL$_s$ upper limit on " + (CROSS_SECTION if known else r"$\mu$"))
     header(ax, label, right)
     footnotes(figure, left_out(scan.mass, scan.mu_up_obs, "limit"))
     return finished(figure)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError
 from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
@@ -21,7 +23,14 @@ MARK: dict[str, Any] = {"color": SIGNAL, "marker": "o", "markersize": 8, "marker
 
 
 @styled
-def p_scan(scan: Scan, *, label: Label | str = "hepflow", right: str = "") -> Figure:
+def p_scan(
+    scan: Scan,
+    *,
+    expected: ArrayLike | None = None,
+    expected_name: str = r"Expected, $\mu$ = 1",
+    label: Label | str = "hepflow",
+    right: str = "",
+) -> Figure:
     """Draw the local p-value of every mass, with the largest excess marked.
 
     Below stand its local p-value and, where the scan has them, its global ones, from toys and from upcrossings.
@@ -30,6 +39,10 @@ def p_scan(scan: Scan, *, label: Label | str = "hepflow", right: str = "") -> Fi
     ----------
     scan
         What `hepflow.stats.MassScan.run` returned; `global_significance` put into it with `dataclasses.replace`.
+    expected
+        p-values that a signal is expected to have, shape ``(M,)``, of `hepflow.stats.expected_p0`, as a dashed line.
+    expected_name
+        Its name in the legend.
     label, right
         Text above the left and the right corner.
 
@@ -46,7 +59,14 @@ def p_scan(scan: Scan, *, label: Label | str = "hepflow", right: str = "") -> Fi
     p = np.maximum(scan.p0, SMALLEST)
     entries = draw_masses(ax, scan.mass, p, scan.calculator, "Observed")
     ax.plot(scan.mass[best], p[best], zorder=7, clip_on=False, **MARK)
-    set_p_axis(ax, float(p[best]), FILLED)
+    smallest = float(p[best])
+    if expected is not None:
+        aim = np.maximum(np.asarray(expected, dtype=np.float64), SMALLEST)
+        look: dict[str, Any] = {"color": SIGNAL, "linestyle": "--"}
+        ax.plot(scan.mass, aim, zorder=4, **look)
+        entries[expected_name] = Line2D([], [], **look)
+        smallest = float(np.nanmin([smallest, *aim]))
+    set_p_axis(ax, smallest, FILLED)
     lines = [
         f"Largest excess at {scan.mass[best]:g} GeV",
         rf"Local $p$ = {p_text(scan.p0[best])}, {z_text(scan.z[best])}",

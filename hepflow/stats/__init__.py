@@ -5,6 +5,7 @@ from hepflow.stats.bias import BiasTest, bias_test
 from hepflow.stats.bins import Bins
 from hepflow.stats.bump_hunt import BumpHunt, bump_hunt
 from hepflow.stats.bumphunter import BumpHunterResult, bumphunter
+from hepflow.stats.cross_sections import curve_at, expected_p0, in_femtobarn, read_curve
 from hepflow.stats.diagnostics import (
     ChannelYields,
     Correlations,
@@ -102,7 +103,9 @@ __all__ = [
     "correlations",
     "counting_signal",
     "crystal_ball_signal",
+    "curve_at",
     "discovery",
+    "expected_p0",
     "expected_significance",
     "fit",
     "gaussian_family",
@@ -112,6 +115,7 @@ __all__ = [
     "hunt_spectrum",
     "hunt_workspace",
     "impacts",
+    "in_femtobarn",
     "is_workspace",
     "likelihood_scan",
     "mean_efficiency",
@@ -119,6 +123,7 @@ __all__ = [
     "p0_toys",
     "post_fit",
     "pulls",
+    "read_curve",
     "read_spectrum",
     "scan_masses",
     "smooth_behind_cut",

@@ -17,7 +17,8 @@ from hepflow.demo import config_path
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 BLOCK = re.compile(
-    r"(?:^<!-- not run: (?P<why>.+) -->\n)?^ *```(?P<language>python|bash)\n(?P<text>.*?)^ *```$", re.M | re.S
+    r"(?:^<!-- not run: (?P<why>[^\n]+) -->\n)?^ *```(?P<language>python|bash)\n(?P<text>.*?)^ *```$",
+    re.M | re.S,
 )
 
 

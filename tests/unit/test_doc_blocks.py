@@ -20,18 +20,19 @@ from made_up.falling import falling_results
 import hepflow
 from hepflow.classifiers import BoostedTrees
 from hepflow.demo import config_path
+from hepflow.export import signal_patches
 from hepflow.features import features
 from hepflow.flows import TrainingPlan
 from hepflow.records import write_json
 from hepflow.regions import Windows
 from hepflow.spectrum import Spectrum
-from hepflow.stats import gaussian_signal, read_spectrum, workspace
+from hepflow.stats import gaussian_signal, read_spectrum, smooth_spectrum, workspace
 
 BLOCKS = blocks()
 RUN = [one for one in BLOCKS if one.why is None]
 FIRST = next(one for one in RUN if one.text.startswith("git clone"))
-PAGES = sorted({(one.page, one.language) for one in RUN})
-NOT_RUN = 12  # blocks: those that install, submit to a farm, or need files that are not bundled
+PAGES = sorted({one.page for one in RUN})
+NOT_RUN = 14  # blocks: those that install, submit to a farm, or need files that are not bundled
 EVERY = 16  # of the bundled events, one is read
 
 
@@ -48,7 +49,8 @@ def files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(config_path(), "search.yaml")
     text = (tmp_path / "search.yaml").read_text().replace("path: ", "path: demo:")
-    (tmp_path / "search.yaml").write_text(text)
+    text = text.replace("name: demo", "name: search").replace("injection: {events: 250, seed: 7}\n", "")
+    (tmp_path / "search.yaml").write_text(text + "scan: {sidebands: 1.0}\n")
     results = falling_results()
     folder = tmp_path / "runs" / "demo"
     (folder / "workspaces").mkdir(parents=True)
@@ -60,11 +62,17 @@ def files(tmp_path, monkeypatch):
         spectrum = Spectrum(edges, observed, expected, windows, statistical=error, sidebands_in_fit=True)
         signal = gaussian_signal(edges, 3500, 100, events=50)
         write_json(folder / "workspaces" / f"{cut.name}.json", workspace(spectrum, signal))
-    (tmp_path / "runs" / "search-comparison").mkdir()
+    for name in ("search-comparison", "search-tuning"):
+        (tmp_path / "runs" / name).mkdir()
+    shutil.copy("search.yaml", "runs/search-tuning/best.yaml")
     COMPARISON.write(tmp_path / "runs" / "search-comparison" / "comparison.json")
     edges, counts = read_spectrum("demo:mjj.csv")
     with uproot.recreate("histograms.root") as file:
         file["mjj"] = counts, edges
+    windows = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
+    spectrum, _ = smooth_spectrum(edges, counts, windows)
+    points = [(mass, workspace(spectrum, gaussian_signal(edges, mass, 100))) for mass in (3400, 3500)]
+    signal_patches(points).write(tmp_path)
     _write_events(tmp_path)
     yield tmp_path
     logging.getLogger("hepflow").handlers.clear()
@@ -122,19 +130,15 @@ def reduced(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore")  # few events give warnings that the whole sample does not
-@pytest.mark.parametrize("page", [page for page, language in PAGES if language == "python"])
-def test_python_of_a_page(page, files, reduced):
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_of_a_page(page, files, reduced):
     names = {"__name__": "__main__"}
     for one in RUN:
-        if (one.page, one.language) == (page, "python"):
+        if one.page != page or one == FIRST:
+            continue
+        if one.language == "python":
             exec(compile("\n" * (one.line - 1) + one.text, str(ROOT / page), "exec"), names)
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("page", [page for page, language in PAGES if language == "bash"])
-def test_shell_of_a_page(page, files):
-    for one in RUN:
-        if (one.page, one.language) == (page, "bash") and one != FIRST:
+        else:
             run_shell(one.text)
 
 
