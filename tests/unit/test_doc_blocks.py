@@ -83,11 +83,12 @@ def _write_events(folder):
     events = {}
     for name, label in (("data", 0), ("signal", 1)):
         with h5py.File(config_path().with_name(f"{name}.h5")) as file:
-            events[name] = file["events"][:]
+            events[name], columns = file["events"][:], dict(file["events"].attrs)
         events[name][:, -1] = label
     for name in ("events.features.h5", "events_anomalydetection_v2.features.h5"):
         with h5py.File(folder / name, "w") as file:
-            file["df"] = np.concatenate([events["data"], events["signal"]])
+            file["events"] = np.concatenate([events["data"], events["signal"]])
+            file["events"].attrs.update(columns)
     random = np.random.default_rng(1)
     jets = {
         "FatJet_pt": random.uniform(500, 1500, (200, 2)),
