@@ -84,7 +84,8 @@ def test_the_users_style_neither_changes_nor_is_changed(results, tmp_path):
 def test_pdf_has_no_date_and_fonts_that_every_reader_shows(results, tmp_path):
     content = limits(results).save(tmp_path / "limits.pdf").read_bytes()
     assert b"CreationDate" not in content
-    assert b"FontFile2" not in content  # TrueType, which TeX Gyre Heros is not
+    assert b"/Type3" not in content
+    assert b"FontFile3" not in content  # TrueType alone, which Fira Sans is
 
 
 def test_unknown_format(results, tmp_path):

@@ -152,8 +152,8 @@ def test_figures_hold_no_withheld_number(bad, texts):
 
 def test_figures_mark_what_failed(doubted, results, texts):
     drawn = dict(figures(doubted))
-    assert "Crossed: failed a check" in texts(drawn["significance"])
-    assert "$Z$ = 7.0 (failed a check)" in texts(drawn["spectra"])
+    assert "! failed a check" in texts(drawn["significance"])
+    assert "$Z$ = 7.0!" in texts(drawn["spectra"])
     assert "failed" not in "".join(texts(figure) for _, figure in figures(results))
 
 
