@@ -24,8 +24,8 @@ def open_workspace(spec: Content | str | Path) -> tuple[pyhf.Model, list[float]]
     """Return the pyhf model of a workspace's first measurement, and its data (main, then auxiliary).
 
     A `staterror` that several channels share, but not for the same samples, is one for each channel: the bins of
-    channels never share a parameter of it, and pyhf reads it no other way. `spec` is the workspace, or the path of its
-    JSON file.
+    channels never share a parameter of it, and pyhf reads it no other way. `spec` is the workspace, or the path
+    of its JSON file.
 
     Raises
     ------
