@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, is_dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
@@ -13,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hepflow.atomic import write_text
 from hepflow.errors import ConfigError, InputError
+from hepflow.shown import summary, table
 
 T = TypeVar("T")
 SHOWN = 3  # problems of a damaged file that its error tells
@@ -26,6 +28,13 @@ class Record:
 
     schema: ClassVar[str]
     remedy: ClassVar[str] = "the command that made it writes it anew"
+
+    def __init_subclass__(cls) -> None:
+        if "__repr__" not in vars(cls):  # which a dataclass leaves as it is
+            cls.__repr__ = summary  # type: ignore[method-assign]
+
+    def _repr_html_(self) -> str:
+        return table(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries and lists, in the layout of the file."""
@@ -123,6 +132,25 @@ def _checked(path: str | Path, kind: type[T], content: Any, remedy: str) -> T:
         raise InputError(
             f"{path}: damaged: not as hepflow writes it ({'; '.join(problems[:SHOWN])}{more}); {remedy}"
         ) from None
+
+
+def without_nan(value: Any) -> Any:
+    """Return a result as plain dictionaries and lists, with None for every number that is not finite.
+
+    JSON has no word for infinity and NaN. What has a `to_dict` gives that, another dataclass its fields; arrays and
+    tuples become lists.
+    """
+    if hasattr(value, "to_dict"):
+        value = value.to_dict()
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if hasattr(value, "tolist"):  # of numpy, which need not be loaded for this
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {key: without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _plain(value: Any, where: str) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray, Sample
+from hepflow.shown import show_briefly
 
 Window = tuple[float, float]
 
@@ -221,3 +222,6 @@ def _window(what: str, value: Sequence[float]) -> Window:
 
 def _text(window: Window) -> str:
     return f"{window[0]:g}-{window[1]:g} GeV"
+
+
+show_briefly([Windows])

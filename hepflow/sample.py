@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, did_you_mean
+from hepflow.shown import show_briefly
 
 if TYPE_CHECKING:
     import awkward as ak
+    import pandas as pd
 
 FloatArray = NDArray[np.float64]
 Cutflow = tuple[tuple[str, int], ...]
+_OWN = ("weight", "label")  # columns of a table that are no features
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,28 @@ class Sample:
             raise ConfigError(f"no feature {name!r} in this sample: {did_you_mean(name, self.names)}")
         return self.features[:, self.names.index(name)]
 
+    def __getitem__(self, key: str | int | slice | ArrayLike) -> Any:
+        """Return a column by its name (a feature, "m_jj", "weight" or "label"), or events as a new Sample.
+
+        Events are chosen as in an array: by a slice, a mask (N,), indices, or a single index.
+        """
+        if isinstance(key, str):
+            columns = self._columns()
+            if key not in columns:
+                raise ConfigError(f"no column {key!r} in this sample: {did_you_mean(key, list(columns))}")
+            return columns[key]
+        if isinstance(key, int | np.integer):
+            if not -len(self) <= key < len(self):
+                raise IndexError(f"event {key} of {len(self)}")
+            key = [int(key)]
+        return self.select(key)
+
+    __iter__ = None  # a sample is a table: columns by name, events by slice
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the features, shape ``(N, D)``, in the order of `names`."""
+        return np.array(self.features, dtype=dtype, copy=copy is not False)
+
     def select(self, rows: ArrayLike | slice) -> Sample:
         """Return the rows of a mask (N,), slice or index array as a new Sample."""
         keep: Any = rows if isinstance(rows, slice) else np.asarray(rows)
@@ -182,6 +207,25 @@ class Sample:
         """Return the events as an awkward record array (fields: m_jj, the features, weight, label)."""
         import awkward as ak
 
+        return ak.zip(self._columns(), depth_limit=1)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the events as a data frame with the columns m_jj, the features, weight and, where known, label.
+
+        Raises
+        ------
+        ConfigError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise ConfigError(
+                "a data frame needs pandas, which hepflow does not: pip install pandas"
+            ) from None
+        return pd.DataFrame(self._columns())
+
+    def _columns(self) -> dict[str, NDArray[Any]]:
         columns: dict[str, NDArray[Any]] = {
             "m_jj": self.mass,
             **{n: self.features[:, i] for i, n in enumerate(self.names)},
@@ -189,7 +233,82 @@ class Sample:
         columns["weight"] = self.weight
         if self.label is not None:
             columns["label"] = self.label
-        return ak.zip(columns, depth_limit=1)
+        return columns
+
+    @classmethod
+    def of(cls, events: Any, names: Sequence[str] | None = None, *, mass: str = "m_jj") -> Sample:
+        """Return events from a table with named columns.
+
+        Parameters
+        ----------
+        events
+            A pandas or any other data frame, an awkward record array, a structured array, or a dictionary of arrays.
+            Columns "weight" and "label" become those of the sample.
+        names
+            The features; by default all other columns.
+        mass
+            The column of m_jj, in GeV.
+
+        Raises
+        ------
+        ConfigError
+            If a column is missing, holds anything but one number an event, or columns have different lengths.
+
+        Examples
+        --------
+        >>> import hepflow as hf
+        >>> import numpy as np
+        >>> table = {"m_jj": np.array([2800.0, 3500.0]), "tau21_J1": np.array([0.7, 0.2])}
+        >>> sample = hf.Sample.of(table)
+        >>> sample
+        Sample(2 events, 2800-3500 GeV, features tau21_J1)
+        >>> sample[sample["m_jj"] > 3000]["tau21_J1"]
+        array([0.2])
+        """
+        there = _column_names(events)
+        wanted = [name for name in there if name not in (mass, *_OWN)] if names is None else list(names)
+        columns = {name: _column(events, name, there) for name in (mass, *wanted)}
+        columns |= {name: _column(events, name, there) for name in _OWN if name in there}
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ConfigError(f"Sample.of: columns of different lengths: {lengths}")
+        table = [columns[name] for name in wanted]
+        return cls(
+            mass=columns[mass],
+            features=np.stack(table, axis=1) if table else np.zeros((len(columns[mass]), 0)),
+            names=tuple(wanted),
+            weight=columns.get("weight", np.zeros(0)),
+            label=None if "label" not in columns else columns["label"].astype(np.int8),
+        )
+
+
+def _column_names(events: Any) -> list[str]:
+    if hasattr(events, "fields"):  # awkward
+        names = events.fields
+    elif hasattr(events, "columns"):  # data frames
+        names = events.columns
+    elif isinstance(events, Mapping):
+        names = events
+    else:
+        names = getattr(getattr(events, "dtype", None), "names", None) or ()
+    if not len(names):
+        raise ConfigError(
+            "Sample.of expects a table with named columns (a data frame, an awkward record array, a structured "
+            f"array, a dictionary); got {type(events).__name__}. Of bare arrays: Sample(mass, features, names)"
+        )
+    return [str(name) for name in names]
+
+
+def _column(events: Any, name: str, there: Sequence[str]) -> FloatArray:
+    if name not in there:
+        raise ConfigError(f"Sample.of: no column {name!r}: {did_you_mean(name, list(there))}")
+    try:
+        column = np.asarray(events[name], dtype=np.float64)
+    except (TypeError, ValueError):
+        column = np.zeros((0, 0))
+    if column.ndim != 1:
+        raise ConfigError(f"Sample.of: column {name!r} does not hold one number for each event")
+    return column
 
 
 def add_cutflows(cutflows: Iterable[Cutflow]) -> Cutflow:
@@ -242,3 +361,6 @@ def inject(signal: Sample, into: Sample, events: int, seed: int) -> tuple[Sample
     rest = signal.select(np.sort(order[events:]))
     scale = events / rest.weight.sum() if events else 1.0
     return data, replace(rest, weight=rest.weight * scale)
+
+
+show_briefly([Sample])

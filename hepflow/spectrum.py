@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hepflow.errors import ConfigError, InputError
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
+from hepflow.shown import show_briefly
 
 if TYPE_CHECKING:
     import hist
@@ -225,3 +226,6 @@ class Spectrum:
 
     def _repr_html_(self) -> str:
         return f"{self.to_hist()._repr_html_()}<br>{self!r}"
+
+
+show_briefly([Spectrum])

@@ -54,3 +54,11 @@ def _rounded(value: float, error: float) -> str:
 def band(expected: Sequence[float]) -> str:
     """Return the median and the 68 % band of values at -2, -1, 0, 1, 2 sigma."""
     return f"{number(expected[2])} ({number(expected[1])}-{number(expected[3])})"
+
+
+def duration(seconds: float) -> str:
+    """Return a time to two digits, in the unit that suits it."""
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
+    return f"{float(f'{max(seconds, 0.1):.2g}'):g} s"

@@ -5,6 +5,7 @@ from hepflow.classifiers.calibration import Calibration, calibrate
 from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal, train_fold
 from hepflow.classifiers.mlp import NeuralNetwork
 from hepflow.classifiers.stacking import Stack, stack
+from hepflow.shown import show_briefly
 
 __all__ = [
     "BoostedTrees",
@@ -20,3 +21,5 @@ __all__ = [
     "stack",
     "train_fold",
 ]
+
+show_briefly([globals()[name] for name in __all__])

@@ -73,8 +73,10 @@ def example(*lines: str) -> str:
 
 
 def print_json(values: Any) -> None:
-    """Write JSON to standard output."""
-    click.echo(json.dumps(values, indent=2))
+    """Write JSON to standard output, null for a number that is not finite."""
+    from hepflow.records import without_nan
+
+    click.echo(json.dumps(without_nan(values), indent=2, allow_nan=False))
 
 
 def print_plan(steps: Mapping[str, str | None], out: Path, as_json: bool) -> None:

@@ -30,7 +30,7 @@ def f_test_lines(fit: SmoothFit) -> list[str]:
     ]
 
 
-def limit_text(found: CLsScan, reason: str, *, along_mu: bool) -> str:
+def limit_text(found: CLsScan, reason: str, unit: str, *, along_mu: bool) -> str:
     """Return upper limits, and CLs along the signal strength where that was asked for."""
     limit = found.limit
     errors = limit.errors or (None,) * 6
@@ -40,6 +40,7 @@ def limit_text(found: CLsScan, reason: str, *, along_mu: bool) -> str:
         "expected",
         f"expected at -2, -1, 0, 1, 2 sigma: {', '.join(map(number, limit.expected))}",
         f"{limit.calculator}: {reason}",
+        f"mu = 1: {unit}",
     ]
     if along_mu:
         rows = [("mu", "CLs obs", *(f"exp {sigma:+d}" if sigma else "exp" for sigma in range(-2, 3)))]
@@ -51,13 +52,15 @@ def limit_text(found: CLsScan, reason: str, *, along_mu: bool) -> str:
     return "\n".join(lines)
 
 
-def limits_text(limits: Sequence[tuple[str, CLsScan, str]]) -> str:
+def limits_text(limits: Sequence[tuple[str, CLsScan, str, str]]) -> str:
     """Return the upper limits of several selections as a table, and why toys were thrown where they were."""
     rows = [("selection", "mu_up obs", "mu_up exp (68 %)", "by")]
-    for name, found, _ in limits:
+    for name, found, *_ in limits:
         limit = found.limit
         rows.append((name, number(limit.observed), band(limit.expected), limit.calculator))
-    reasons = [f"{name}: {found.limit.calculator}, {reason}" for name, found, reason in limits]
+    reasons = [
+        f"{name}: mu = 1: {unit}; {found.limit.calculator}, {reason}" for name, found, reason, unit in limits
+    ]
     return "\n".join([*aligned(rows), "", *reasons])
 
 
@@ -116,7 +119,12 @@ def bias_text(bias: BiasTest) -> str:
     left_out = (
         f"; left out, as they do not describe the data: {', '.join(bias.left_out)}" if bias.left_out else ""
     )
+    known = [size for size in bias.size if size == size]
+    if not known:
+        return (
+            f"bias test against {against} (shape parameters): no spurious signal could be measured{left_out}"
+        )
     return (
-        f"bias test against {against} (shape parameters): spurious signal of mu = {bias.size.min():.2g} to "
-        f"{bias.size.max():.2g} enters the fit of each mass as a nuisance parameter{left_out}"
+        f"bias test against {against} (shape parameters): spurious signal of mu = {min(known):.2g} to "
+        f"{max(known):.2g} enters the fit of each mass as a nuisance parameter{left_out}"
     )

@@ -122,9 +122,9 @@ def limit(
     found, profile = _hunt(target, chosen)
     scan, reason = _limits(found, profile, chosen, mu, along_mu=mu is not None or figure is not None)
     if as_json:
-        console.print_json(_plain(scan, reason))
+        console.print_json(_plain(scan, reason, found.signal_unit))
     else:
-        click.echo(limit_text(scan, reason, along_mu=mu is not None))
+        click.echo(limit_text(scan, reason, found.signal_unit, along_mu=mu is not None))
     if figure is not None:
         from hepflow import plots
 
@@ -191,11 +191,11 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
         except FitError as error:
             problems.append(f"{file.stem}: {error}")
             continue
-        limits.append((found.n_exp, file.stem, scan, reason))
+        limits.append((found.n_exp, file.stem, scan, reason, found.signal_unit))
         problems += [f"{file.stem}: {problem}" for problem in scan.limit.problems]
     limits.sort(key=lambda one: -one[0])  # from the loosest cut to the tightest
     if as_json:
-        console.print_json({name: _plain(scan, reason) for _, name, scan, reason in limits})
+        console.print_json({name: _plain(scan, reason, unit) for _, name, scan, reason, unit in limits})
     else:
         click.echo(limits_text([one[1:] for one in limits]))
     console.raise_problems(problems)
@@ -255,7 +255,7 @@ def _of_one_region(chosen: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _plain(found: CLsScan, reason: str) -> dict[str, Any]:
+def _plain(found: CLsScan, reason: str, unit: str) -> dict[str, Any]:
     from hepflow.export.records import record
 
-    return {**record(found), "calculator_reason": reason}
+    return {**record(found), "calculator_reason": reason, "signal_unit": unit}

@@ -88,6 +88,7 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     The whole analysis, in about two minutes.
     """
+    click.echo("a resonance is hidden in the bundled sample; to find it takes about two minutes", err=True)
     from hepflow.config import load_config
     from hepflow.demo import config_path
 

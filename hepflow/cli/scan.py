@@ -119,6 +119,7 @@ def scan(
             return None
 
     tested = attempt("bias test", bias, lambda: bias_test(scanned, seed=seed))
+    problems += () if tested is None else tested.problems
     fitted = scanned if tested is None else mass_scan(bins, **chosen, spurious=tested.size)
     found = fitted.run(limits=limits, level=level, calculator=calculator, seed=seed)
     overall = attempt(

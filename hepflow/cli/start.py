@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hepflow.cli import console
-from hepflow.errors import ConfigError
+from hepflow.errors import CheckError, ConfigError
 
 
 @click.command(
@@ -30,19 +30,46 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
         raise click.UsageError(
             "--signal and --simulation go with the data that are searched: give --data, too"
         )
+    from hepflow.atomic import write_text
+    from hepflow.config import example_yaml, is_configuration
+
+    meant = f"; did you mean `hepflow init search.yaml --data {file}`?" if data is None else ""
+    if file.suffix.lower() not in ("", ".yaml", ".yml"):
+        raise ConfigError(f"{file}: a configuration is YAML, expected a name such as search.yaml{meant}")
+    if file.exists() and not is_configuration(file):
+        raise ConfigError(
+            f"{file} is there, and is no configuration of hepflow: it is not replaced, not even with --force{meant}"
+        )
     if file.exists() and not force:
         raise ConfigError(f"{file} is there already; name another file, or replace it with --force")
-
-    from hepflow.atomic import write_text
-    from hepflow.config import example_yaml
 
     if data is None:
         write_text(file, example_yaml())
     else:
         from hepflow.studies.search.recognise import start_from
 
-        write_text(file, example_yaml(start_from(file.parent, data, signal, simulation)))
+        start = start_from(file.parent, data, signal, simulation)
+        write_text(file, example_yaml(start))
+        click.echo("\n".join([*start.header.splitlines(), *start.notes.values()]), err=True)
     click.echo(f"wrote {file}: look at its inputs and regions, then `hepflow check {file}`", err=True)
+    click.echo("\n".join(_usable(file)), err=True)
+
+
+def _usable(file: Path) -> list[str]:
+    """Return what else can be run with a configuration, or what that lacks."""
+    from hepflow.config import load_config
+    from hepflow.studies.known import study
+
+    config, lines = load_config(file), []
+    for name in ("windows", "comparison", "limits"):
+        command = study(name).command.replace("CONFIG", str(file))
+        try:
+            study(name).check(config)
+        except ConfigError as error:
+            lines.append(f"  `{command}` wants more: {error}")
+        else:
+            lines.append(f"  `{command}` works with it, too")
+    return lines
 
 
 @click.command(epilog=console.example("hepflow check search.yaml"))
@@ -52,13 +79,17 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
 def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Find everything that can be known wrong before a long run.
 
-    Opens the inputs, looks at keys, columns and regions, and estimates time and memory from a few training steps.
+    Opens the inputs, looks at keys, columns and regions, fits the sidebands, and estimates time and memory from a few
+    training steps. Exit code 4 says that a run would not give a result to trust.
     """
     from hepflow.config import load_config
     from hepflow.studies.search.check import check as check_inputs
 
-    messages = check_inputs(load_config(config, overrides))
+    found = check_inputs(load_config(config, overrides))
     if as_json:
-        console.print_json({"config": str(config), "messages": messages})
+        console.print_json({"config": str(config), "messages": found.lines, "problems": found.problems})
     else:
-        click.echo("\n".join([*messages, f"{config}: ready to run"]))
+        end = f"{config}: not ready, see below" if found.problems else f"{config}: ready to run"
+        click.echo("\n".join([*found.lines, end]))
+    if found.problems:
+        raise CheckError("\n       ".join(found.problems))

@@ -5,9 +5,10 @@ from hepflow.config.blocks import Fit, Injection, Regions, Selection
 from hepflow.config.classifiers import Classifier, Network, Trees
 from hepflow.config.compare import Compare
 from hepflow.config.inputs import Input, Inputs, Varied
-from hepflow.config.load import load_config
+from hepflow.config.load import is_configuration, load_config
 from hepflow.config.methods import Method
 from hepflow.config.reference import config_reference, example_yaml
+from hepflow.config.scan import Scan
 from hepflow.config.top import Config
 
 __all__ = [
@@ -21,11 +22,13 @@ __all__ = [
     "Method",
     "Network",
     "Regions",
+    "Scan",
     "Selection",
     "Trees",
     "Varied",
     "config_reference",
     "example_yaml",
+    "is_configuration",
     "load_config",
     "methods",
 ]

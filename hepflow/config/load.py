@@ -36,6 +36,15 @@ BOUNDS = {
 }
 
 
+def is_configuration(path: Path) -> bool:
+    """Return whether a file is a configuration, valid or not, or holds nothing that could be lost."""
+    try:
+        values = parse(_read(path), str(path)).values
+    except ConfigError:
+        return False
+    return values is None or (isinstance(values, dict) and bool({"inputs", "regions"} & values.keys()))
+
+
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
     """Read and check a configuration.
 

@@ -105,6 +105,7 @@ DEMONSTRATION = Start(
         "inputs.data.format": "lhco",
         "regions.signal": [3300, 3700],
         "regions.sidebands": [[2900, 3300], [3700, 4500]],
+        "scan.sidebands": 1.0,  # with wider ones no window has room in these regions
     },
     notes={
         "inputs.data.path": "Replace this: the bundled sample. A file, a glob, a URL, or a list of these; "

@@ -59,6 +59,9 @@ def _path(module: str) -> Path:
     return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
+BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")  # where statements hold others
+
+
 @cache
 def _files(module: str) -> list[Path]:
     path = _path(module)
@@ -99,12 +102,13 @@ def _names(module: str) -> tuple[tuple[str, str], ...]:
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """Go through a tree, but not where only types are imported."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
-            continue
-        yield child
-        yield from _walk(child)
+    """Go through the statements of a tree, but not where only types are imported."""
+    for block in BLOCKS:
+        for child in getattr(node, block, ()):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            yield child
+            yield from _walk(child)
 
 
 def _home(module: str, name: str) -> str:

@@ -6,6 +6,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from typing import NoReturn
 
 from tqdm import tqdm
 
@@ -59,6 +60,7 @@ def carry_out(
     steps: Mapping[str, str],
     pool: Executor | None = None,
     perform: Callable[[str], None] | None = None,
+    bar: tqdm[NoReturn] | None = None,
 ) -> None:
     """Make the results of steps.
 
@@ -72,6 +74,8 @@ def carry_out(
         Runs several at once; None for one after another here.
     perform
         Makes one, wherever a pool sends it, and writes to the same folder.
+    bar
+        Shows how many are done, of these and of others.
 
     Raises
     ------
@@ -81,12 +85,15 @@ def carry_out(
     if pool is None or perform is None:
         left = list(steps)
         while left:
+            if bar is not None:
+                bar.set_description_str(left[0])
             work.perform(left.pop(0))
             work.release(left)
+            if bar is not None:
+                bar.update()
         return
     plan = work.plan
     waiting, running, failed = list(steps), dict[Future[None], str](), dict[str, BaseException]()
-    bar = tqdm(total=len(steps), desc="steps", unit="step", disable=None)
     while waiting or running:
         unfinished = {*waiting, *running.values(), *failed}
         ready = [one for one in waiting if unfinished.isdisjoint(plan[one].before)]
@@ -101,11 +108,11 @@ def carry_out(
             step = running.pop(done)
             error = done.exception()
             if error is None:
-                bar.update()
+                if bar is not None:
+                    bar.update()
             else:
                 failed[step] = error
                 log.warning("%s failed: %s", step, error)
-    bar.close()
     if failed:
         raise _together(failed, waiting)
 

@@ -20,7 +20,7 @@ from hepflow.engine.plan import Plan, differences
 from hepflow.errors import InputError
 from hepflow.records import read_record, write_json
 
-RUN, STEP = "run.json", "step.json"
+RUN, STEP, CHECKPOINTS = "run.json", "step.json", "checkpoints"
 EXPORT = "export"  # what is made of a finished run for others, unless they say where
 LAYOUT = 2  # of a run folder: raised where its steps are kept in another way
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # as `replacing` and `atomic_write` name them
@@ -77,6 +77,7 @@ class RunFolder:
 
     def __init__(self, path: Path, identity: dict[str, Any] | None, *, make: bool = True) -> None:
         self.path = path
+        self._new = self._empty = False
         if path.exists() and not path.is_dir():
             raise InputError(f"{path}: a file stands where the run folder should be; choose another --out")
         marker = path / RUN
@@ -101,6 +102,7 @@ class RunFolder:
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
         if not make:
             return
+        self._new, self._empty = not marker.is_file(), path.is_dir()
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not marker.is_file():
@@ -108,6 +110,21 @@ class RunFolder:
             (path / "stages").mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(f"{path}: the run folder cannot be made ({error.strerror})") from None
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Give the folder back, as it was found, where its first run fails before a step of it is done.
+
+        An interrupted run keeps it: it may have trained for hours, and goes on.
+        """
+        try:
+            yield
+        except Exception:
+            if self._new and not self.records() and not (self.path / CHECKPOINTS).exists():
+                shutil.rmtree(self.path, ignore_errors=True)
+                if self._empty:
+                    self.path.mkdir(exist_ok=True)
+            raise
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -204,7 +221,7 @@ class RunFolder:
 
     def forget_checkpoints(self) -> None:
         """Remove the trainings that were kept as they went, once all that needs them is done."""
-        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self.path / CHECKPOINTS, ignore_errors=True)
 
     def _final(self, file: Path, folder: Path, step: str) -> str:
         """Return where a file will stand in the run folder."""

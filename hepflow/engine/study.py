@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -10,7 +11,9 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar
+
+from tqdm import tqdm
 
 from hepflow.atomic import write_text
 from hepflow.engine.execute import carry_out, todo
@@ -32,10 +35,18 @@ from hepflow.engine.unblinding import Unblinding, user_name
 from hepflow.engine.work import Work
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.records import Record
+from hepflow.text import duration
+
+log = logging.getLogger("hepflow.engine")
+Bar: TypeAlias = "tqdm[NoReturn]"
 
 
 class Task(Protocol):
     """A configuration, as far as the engine looks at it."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
 
     @property
     def seed(self) -> int:
@@ -85,6 +96,7 @@ class Study(ABC, Generic[C, R]):
     stages: ClassVar[tuple[str, ...]] = ()  # after which it can stop
     first: ClassVar[tuple[str, ...]] = ()  # the steps that tell which others there are
     loads: ClassVar[tuple[str, ...]] = ()  # modules that nearly every step needs
+    duration: ClassVar[str] = "`hepflow check CONFIG` measures it"  # what says how long a first run takes
     unblinds: ClassVar[str | None] = None  # the command that shows hidden data, where there is one
 
     @abstractmethod
@@ -192,16 +204,19 @@ class Study(ABC, Generic[C, R]):
         self.check(config)
         who = (by or user_name()) if asked else None  # before the hours that a run may take
         folder = RunFolder(out, self.identity(config))
-        with folder.locked(), logging_to(out), ExitStack() as stack:
+        with folder.claimed(), folder.locked(), logging_to(out), ExitStack() as stack:
             # jobs of a farm are submitted once, and only where something is left to do
             pool = cache(lambda: stack.enter_context(open_pool(config.runs_on, self.loads)))
             if hidden:
                 self._hide(folder)
             blinding = Blinding(hidden, read_provenance(out).unblinded)
+            ahead = self._ahead(config, folder, until, blinding)
+            self._announce(config, folder, ahead)
+            bar = stack.enter_context(_bar(ahead))
             if self.first:
                 reading = _Reading.of(self.plan(config, blinding), folder, self.first)
                 if reading.left:
-                    _carry_out(config, folder, reading.plan, reading.left, pool())
+                    _carry_out(config, folder, reading.plan, reading.left, pool(), bar)
                 config = self.refine(config, reading.work.result)
             else:
                 config = self.refine(config, None)
@@ -213,7 +228,8 @@ class Study(ABC, Generic[C, R]):
                 plan = self.plan(config, Blinding(hidden, read_provenance(out).unblinded))
             left = todo(plan, folder, self.wanted(plan, until))
             if left:
-                self._complete(config, folder, plan, left, pool())
+                bar.total = bar.n + len(left)  # what was read may have told of more steps
+                self._complete(config, folder, plan, left, pool(), bar)
         return self.read(out) if whole else None
 
     def dry_run(
@@ -232,6 +248,12 @@ class Study(ABC, Generic[C, R]):
         self.check(config)
         folder = RunFolder(out, self.identity(config), make=False)
         blinding = Blinding(config.blind and not unblind, read_provenance(out).unblinded)
+        return self._ahead(config, folder, until, blinding)
+
+    def _ahead(
+        self, config: C, folder: RunFolder, until: str | None, blinding: Blinding
+    ) -> dict[str, str | None]:
+        """Return the steps of a run as far as they are known, each with why it would be made; None for those done."""
         result = None
         if self.first:
             reading = _Reading.of(self.plan(config, blinding), folder, self.first)
@@ -239,6 +261,19 @@ class Study(ABC, Generic[C, R]):
         plan = self.plan(self.refine(config, result), blinding)
         left = todo(plan, folder, self.wanted(plan, until))
         return {name: left.get(name) for name in plan.until(until, self.stages)}
+
+    def _announce(self, config: C, folder: RunFolder, ahead: Mapping[str, str | None]) -> None:
+        """Say what is made, in how many steps, where, and about how long that takes."""
+        left = [step for step, why in ahead.items() if why is not None]
+        if not left:
+            return
+        known = [record.seconds for record in map(folder.record, left) if record is not None]
+        if len(known) == len(left):
+            long = f"about {duration(sum(known))}, as the last time"
+        else:
+            long = f"how long: {self.duration}" if self.duration else "a bar shows how far it is"
+        what = self.command.replace("CONFIG", config.name)
+        log.info("%s: %d of %d steps to do in %s; %s", what, len(left), len(ahead), folder.path, long)
 
     def wanted(self, plan: Plan, until: str | None = None) -> list[str]:
         """Return the steps whose results are asked for: the last of their kind, and the record."""
@@ -276,7 +311,13 @@ class Study(ABC, Generic[C, R]):
             return False
 
     def _complete(
-        self, config: C, folder: RunFolder, plan: Plan, left: Mapping[str, str], pool: Executor | None
+        self,
+        config: C,
+        folder: RunFolder,
+        plan: Plan,
+        left: Mapping[str, str],
+        pool: Executor | None,
+        bar: Bar,
     ) -> None:
         """Make what is left of a plan, and forget what only served to make it."""
         chosen = config.runs_on
@@ -288,10 +329,10 @@ class Study(ABC, Generic[C, R]):
         last = {step: why for step, why in left.items() if plan[step].last}
         before = {step: why for step, why in left.items() if step not in last}
         with record_run(folder, plan, left, **about) as end:
-            _carry_out(config, folder, plan, before, pool)
+            _carry_out(config, folder, plan, before, pool, bar)
             if last:
                 end(REPORTING)  # so that they can tell seconds
-                _carry_out(config, folder, plan, last, pool)
+                _carry_out(config, folder, plan, last, pool, bar)
             needed = (step for step in left if plan[step].failing is not Failing.LEFT)
             end(UNFINISHED if any(folder.todo(plan, step) for step in needed) else DONE)
         _forget_helpers(plan, folder)
@@ -313,10 +354,24 @@ class _Reading:
 
 
 def _carry_out(
-    config: Task, folder: RunFolder, plan: Plan, steps: Mapping[str, str], pool: Executor | None
+    config: Task, folder: RunFolder, plan: Plan, steps: Mapping[str, str], pool: Executor | None, bar: Bar
 ) -> None:
     perform = partial(_perform_elsewhere, config.runs_on, folder.path, plan)
-    carry_out(Work(plan, folder), steps, pool, perform)
+    carry_out(Work(plan, folder), steps, pool, perform, bar)
+
+
+def _bar(ahead: Mapping[str, str | None]) -> Bar:
+    """Return a bar over all steps of a run, on terminals alone; bars of single steps stand below it."""
+    done = sum(why is None for why in ahead.values())
+    return tqdm(
+        total=len(ahead),
+        initial=done,
+        desc="steps",
+        unit="step",
+        leave=False,
+        disable=None,
+        dynamic_ncols=True,
+    )
 
 
 def _perform_elsewhere(chosen: Chosen, out: Path, plan: Plan, step: str) -> None:

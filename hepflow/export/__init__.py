@@ -11,6 +11,7 @@ from hepflow.export.patchset import SignalPatches, signal_patches
 from hepflow.export.records import record, write_record
 from hepflow.export.run import Exported, export_run
 from hepflow.export.submission import write_submission
+from hepflow.shown import show_briefly
 
 if TYPE_CHECKING:
     from hepflow.export.onnx_model import write_onnx
@@ -41,3 +42,6 @@ def __getattr__(name: str) -> Any:
 
         return write_onnx
     raise AttributeError(f"module 'hepflow.export' has no attribute {name!r}")
+
+
+show_briefly([globals()[name] for name in __all__ if name in globals()])

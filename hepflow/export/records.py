@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hepflow.errors import ConfigError
-from hepflow.records import write_json
+from hepflow.records import without_nan, write_json
 from hepflow.version import __version__
 
 
@@ -55,18 +53,4 @@ def record(result: object) -> dict[str, Any]:
         raise ConfigError(
             f"{type(result).__name__} is no result of hepflow: expected a record such as BumpHunt"
         )
-    return {"kind": type(result).__name__, "hepflow": __version__, **_plain(result)}
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        value = value.to_dict()
-    if is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return {"kind": type(result).__name__, "hepflow": __version__, **without_nan(result)}

@@ -13,6 +13,7 @@ from hepflow.flows.density import Density, FoldDensities
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.transport import Transport
+from hepflow.shown import show_briefly
 from hepflow.training import TrainingPlan
 
 __all__ = [
@@ -31,3 +32,5 @@ __all__ = [
     "spline_autoregressive",
     "spline_coupling",
 ]
+
+show_briefly([globals()[name] for name in __all__])

@@ -14,6 +14,7 @@ from hepflow.methods.ranode import RAnode
 from hepflow.methods.reference import Idealized
 from hepflow.methods.salad import Salad
 from hepflow.methods.sidebands import fit_sidebands
+from hepflow.shown import show_briefly
 
 __all__ = [
     "Anode",
@@ -34,3 +35,5 @@ __all__ = [
     "deal_data",
     "fit_sidebands",
 ]
+
+show_briefly([globals()[name] for name in __all__])

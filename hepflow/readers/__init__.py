@@ -27,6 +27,7 @@ from hepflow.readers.schemas import JET_FIELDS, SCHEMAS, Layout, Schema, custom_
 from hepflow.readers.source import Chunk, Source, SourceFile
 from hepflow.readers.table import Table, events_per_chunk
 from hepflow.sample import Cutflow, SkippedFile
+from hepflow.shown import show_briefly
 
 __all__ = ["SCHEMAS", "Chunk", "Normalisation", "Schema", "Selection", "Source", "read"]
 
@@ -264,3 +265,6 @@ def _common_fields(parts: list[EventFile]) -> tuple[str, ...]:
                 "read them apart, or leave one out"
             )
     return fields[0]
+
+
+show_briefly([globals()[name] for name in __all__])

@@ -27,6 +27,7 @@ from hepflow.selection.validation import (
     validate,
     validate_in_simulation,
 )
+from hepflow.shown import show_briefly
 from hepflow.weights import load_weights, save_weights
 
 __all__ = [
@@ -66,3 +67,5 @@ __all__ = [
     "validate",
     "validate_in_simulation",
 ]
+
+show_briefly([globals()[name] for name in __all__])

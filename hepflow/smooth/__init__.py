@@ -1,5 +1,6 @@
 """Smooth background spectra: the dijet function and its alternatives, fitted to bin integrals."""
 
+from hepflow.shown import show_briefly
 from hepflow.smooth.functions import DIJET, FUNCTIONS, MODIFIED_EXPONENTIAL, UA2, Function, function_of
 from hepflow.smooth.integrals import SQRT_S, BinIntegrals, as_pairs
 from hepflow.smooth.order import FTest, SmoothFit, fit_smooth, refit
@@ -19,3 +20,5 @@ __all__ = [
     "function_of",
     "refit",
 ]
+
+show_briefly([globals()[name] for name in __all__])

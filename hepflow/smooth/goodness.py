@@ -44,7 +44,8 @@ class Goodness:
         Neighbouring bins are merged until the fit itself expects about ten events in each, and those left at the
         end join the last: no bin has a chi2 of few events.
         """
-        deviance = 2.0 * np.sum(expected - counts + special.xlogy(counts, counts / expected), axis=1)
+        ratio = counts / np.where(counts > 0, expected, 1.0)  # 0 / 0 of an empty bin is no warning
+        deviance = 2.0 * np.sum(expected - counts + special.xlogy(counts, ratio), axis=1)
         runs = _runs(expected)
         observed, model = _summed(counts, runs), _summed(expected, runs)
         filled = model > 0

@@ -1,5 +1,6 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
+from hepflow.shown import show_briefly
 from hepflow.stats.behind_cut import SmoothBehindCut, smooth_behind_cut
 from hepflow.stats.bias import BiasTest, bias_test
 from hepflow.stats.bins import Bins
@@ -29,7 +30,8 @@ from hepflow.stats.hunt_spectrum import hunt_spectrum, smooth_spectrum
 from hepflow.stats.hunt_workspace import hunt_workspace
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.limits import CLs, CLsScan, UpperLimit, cls, cls_scan, upper_limit
-from hepflow.stats.model import open_workspace, workspace
+from hepflow.stats.model import workspace
+from hepflow.stats.opening import open_workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.retrained import EfficiencyCurve, mean_efficiency
 from hepflow.stats.scan import MassScan, Scan
@@ -140,3 +142,5 @@ __all__ = [
     "with_samples",
     "workspace",
 ]
+
+show_briefly([globals()[name] for name in __all__])

@@ -28,6 +28,7 @@ SLOW = 1e-2  # taken, too, where many rounds lead no closer: no p-value of toys 
 _MAX_ROUNDS = 60
 _TOLERATED = 0.01  # share of fits that may fail without a word
 _FLAT = 1e-100  # curvature of a parameter that nothing holds: it stays where it is
+_UNDETERMINED = 1e-10  # smallest eigenvalue of a curvature, each parameter in its own scale
 _CHUNK = 200_000  # array elements of a chunk: what the cache of a processor takes
 
 
@@ -102,7 +103,10 @@ def fit_many(
 
 
 def errors(model: Likelihood, data: FloatArray, x: FloatArray, index: int) -> FloatArray:
-    """Return the standard deviation of one parameter at minima (T, P), from the curvature there, shape ``(T,)``."""
+    """Return the standard deviation of one parameter at minima (T, P), from the curvature there, shape ``(T,)``.
+
+    It is infinite where the data do not determine the parameter.
+    """
     free = np.flatnonzero(~model.fixed)
     matrix, held = model.expand(x, data).curvature, model.constraints
     gammas, width = held.index[held.poisson], held.width[held.poisson]
@@ -113,8 +117,14 @@ def errors(model: Likelihood, data: FloatArray, x: FloatArray, index: int) -> Fl
     matrix[:, gammas, gammas] += 2.0 * (observed - width / at)
     curvature = matrix[:, free[:, None], free]
     unit = (free == index).astype(float)[:, None]
-    inverse = np.linalg.solve(0.5 * curvature, np.broadcast_to(unit, (len(x), *unit.shape)))
-    return np.sqrt(np.maximum(inverse[:, np.searchsorted(free, index), 0], 0.0))
+    felt = np.sqrt(np.maximum(np.diagonal(curvature, axis1=1, axis2=2), _FLAT))
+    scaled = curvature / (felt[:, :, None] * felt[:, None, :])
+    determined = np.all(np.isfinite(scaled), axis=(1, 2))
+    determined[determined] = np.linalg.eigvalsh(scaled[determined])[:, 0] > _UNDETERMINED
+    scaled[~determined] = np.eye(len(free))
+    position = int(np.searchsorted(free, index))
+    inverse = np.linalg.solve(0.5 * scaled, np.broadcast_to(unit, (len(x), *unit.shape)))[:, position, 0]
+    return np.where(determined, np.sqrt(np.maximum(inverse, 0.0)) / felt[:, position], np.inf)
 
 
 class _Solver:

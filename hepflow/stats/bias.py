@@ -16,6 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from hepflow.errors import ConfigError, FitError
+from hepflow.records import without_nan
 from hepflow.sample import FloatArray
 from hepflow.smooth import FUNCTIONS, Function, fit_smooth
 from hepflow.stats.batch import errors, fit_many
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from hepflow.stats.scan import MassScan
 
 TOYS = 500
+_TOLERATED = 0.01  # share of toys without a pull: what they move the mean by is within its error
 NEGLIGIBLE = 0.5  # of the statistical error: the bias up to which coverage hardly suffers
 
 
@@ -40,13 +42,16 @@ class BiasTest:
     functions, shape_parameters
         The alternatives and their orders, each fitted to the data, length `F`.
     spurious
-        Signal strength that the nominal function finds in their expectation, ``(F, M)``.
+        Signal strength that the nominal function finds in their expectation, ``(F, M)``; NaN where that failed.
     pull, pull_error
-        Mean of ``(mu_hat - mu) / error`` over toys, and its statistical error, ``(F, M)``.
+        Mean of ``(mu_hat - mu) / error`` over toys, and its statistical error, ``(F, M)``; NaN where the toys do not
+        determine it.
     injected
         Signal strength in the toys, ``(M,)``.
     left_out
         Alternatives that do not describe the data, and so say nothing.
+    problems
+        What could not be measured at single masses, and why.
     """
 
     mass: FloatArray
@@ -57,18 +62,19 @@ class BiasTest:
     pull_error: FloatArray
     injected: FloatArray
     left_out: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def size(self) -> FloatArray:
-        """The largest spurious signal of any alternative at each mass, without its sign, ``(M,)``."""
+        """The largest spurious signal of any alternative at each mass, without its sign, ``(M,)``; else NaN."""
         return np.asarray(np.max(np.abs(self.spurious), axis=0))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain lists."""
+        """Return plain lists; NaN becomes None."""
         arrays = ("mass", "spurious", "pull", "pull_error", "injected", "size")
-        names = ("functions", "shape_parameters", "left_out")
+        names = ("functions", "shape_parameters", "left_out", "problems")
         return {
-            **{name: getattr(self, name).tolist() for name in arrays},
+            **{name: without_nan(getattr(self, name)) for name in arrays},
             **{name: list(getattr(self, name)) for name in names},
         }
 
@@ -157,18 +163,20 @@ def bias_test(
             "the fit's range, or give other alternatives"
         )
     rng = np.random.default_rng(seed)
-    shape = (len(fits), len(scan.masses))
-    spurious, pull, pull_error = np.empty(shape), np.empty(shape), np.empty(shape)
+    spurious, pull, pull_error = np.full((3, len(fits), len(scan.masses)), np.nan)
+    problems = []
     with tqdm(total=spurious.size, desc="bias", leave=False, disable=None) as bar:
-        for row, fit in enumerate(fits.values()):
+        for row, (name, fit) in enumerate(fits.items()):
             mean = scan.expected(fit)
-            for column in range(len(scan.masses)):
-                spurious[row, column] = _strengths(scan, column, mean, mean[None], f_test)[0][0]
+            for column, mass in enumerate(scan.masses):
                 shifted = mean + strengths[column] * scan.signals[column].counts
                 thrown = rng.poisson(np.maximum(shifted, 0.0), (toys, len(mean))).astype(float)
-                found, error = _strengths(scan, column, shifted, thrown, f_test)
-                pulls = (found - strengths[column]) / error
-                pull[row, column], pull_error[row, column] = np.mean(pulls), np.std(pulls) / np.sqrt(toys)
+                try:
+                    spurious[row, column] = _strengths(scan, column, mean, mean[None], f_test)[0][0]
+                    found, error = _strengths(scan, column, shifted, thrown, f_test)
+                    pull[row, column], pull_error[row, column] = _pull(found - strengths[column], error)
+                except FitError as problem:
+                    problems.append(f"bias test against {name} at {mass:g} GeV: {problem}")
                 bar.update()
     return BiasTest(
         mass=scan.masses,
@@ -179,7 +187,21 @@ def bias_test(
         pull_error=pull_error,
         injected=strengths,
         left_out=tuple(left_out),
+        problems=tuple(problems),
     )
+
+
+def _pull(away: FloatArray, error: FloatArray) -> tuple[float, float]:
+    """Return the mean pull of toys (T,), and its statistical error."""
+    known = np.isfinite(away) & np.isfinite(error) & (error > 0)
+    lost = int(np.sum(~known))
+    if lost > _TOLERATED * len(known):
+        raise FitError(
+            f"{lost} of {len(known)} toys have too few events to determine the signal strength, so that no pull is "
+            "given; leave the mass out, widen --window, or end the scan where events still are"
+        )
+    pulls = away[known] / error[known]
+    return float(np.mean(pulls)), float(np.std(pulls) / np.sqrt(len(pulls)))
 
 
 def _strengths(

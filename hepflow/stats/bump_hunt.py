@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hepflow.errors import ConfigError
+from hepflow.records import without_nan
 from hepflow.smooth import SmoothFit
 from hepflow.spectrum import Spectrum
 from hepflow.stats.calculators import Calculator
 from hepflow.stats.fit import expected_significance
 from hepflow.stats.inference import infer
-from hepflow.stats.model import Workspace, open_workspace, workspace
+from hepflow.stats.model import Workspace, workspace
+from hepflow.stats.opening import open_workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalTemplate, counting_signal, with_samples
 from hepflow.text import with_error
 
 if TYPE_CHECKING:
     from hepflow.selection import Cut
+
+
+FIT = {False: "pre-fit", True: "post-fit"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +34,8 @@ class BumpHunt:
     Parameters
     ----------
     n_exp, n_exp_error
-        Background expected in the signal region, with its full error. Of a user's workspace: in its most sensitive
-        channel, as the best fit has it.
+        Background expected in the signal region, with its full error: before the fit to the data there or, where
+        `post_fit` is true, as the best fit has it. Of a user's workspace: in its most sensitive channel.
     mu_up_exp
         CLs upper limits expected without signal at -2, -1, 0, 1, 2 sigma; NaN where none was found.
     workspace
@@ -51,6 +56,10 @@ class BumpHunt:
         without a signal or a background to expect, and of a user's workspace.
     spectrum, signal, smooth
         What it was made of, and the dijet fit behind it; None where there was none.
+    post_fit
+        Whether `n_exp` is that of the best fit.
+    signal_unit
+        What a signal strength of one stands for.
     level
         Confidence level of the limits.
     calculator, calculator_reason
@@ -75,6 +84,8 @@ class BumpHunt:
     spectrum: Spectrum | None = None
     signal: SignalTemplate | None = None
     smooth: SmoothFit | None = None
+    post_fit: bool = False
+    signal_unit: str = ""
     level: float = 0.95
     calculator: str = "asymptotic"
     calculator_reason: str = ""
@@ -82,35 +93,39 @@ class BumpHunt:
 
     @property
     def pull(self) -> float | None:
-        """Excess over its standard deviation, ``(n_obs - n_exp) / sqrt(n_exp + n_exp_error^2)``."""
-        if self.n_obs is None:
-            return None
+        """Excess over its standard deviation, ``(n_obs - n_exp) / sqrt(n_exp + n_exp_error^2)``, where finite."""
         variance = self.n_exp + self.n_exp_error**2
+        if self.n_obs is None or not np.isfinite(variance):
+            return None
         return float((self.n_obs - self.n_exp) / np.sqrt(variance)) if variance > 0 else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers under their keys of `results.json`."""
+        """Return the numbers under their keys of `results.json`; None where one is not finite."""
         names = ("n_obs", "n_exp", "n_exp_error", "pull", "z", "p0", "p0_error", "mu_hat", "mu_hat_error")
-        others = ("mu_up_obs", "z_expected", "calculator", "calculator_reason")
+        others = ("mu_up_obs", "z_expected", "calculator", "calculator_reason", "post_fit", "signal_unit")
         return {
             "blind": self.blind,
-            **{name: getattr(self, name) for name in (*names, *others)},
-            "mu_up_exp": [limit if np.isfinite(limit) else None for limit in self.mu_up_exp],
+            **{name: without_nan(getattr(self, name)) for name in (*names, *others)},
+            "mu_up_exp": without_nan(self.mu_up_exp),
             "problems": list(self.problems),
         }
 
     def __str__(self) -> str:
-        background = f"expected {with_error(self.n_exp, self.n_exp_error)}"
+        background = f"expected {with_error(self.n_exp, self.n_exp_error)} {FIT[self.post_fit]}"
         limit = f"{100 * self.level:g} % CLs upper limit"
         if self.mu_hat is None or self.mu_hat_error is None:
             aim = "" if self.z_expected is None else f", Z = {self.z_expected:.2f} at mu = 1"
-            return f"blinded: {background}{aim}; {limit} {self.mu_up_exp[2]:.3g} expected"
+            return f"blinded: {background}{aim}; {limit} {self.mu_up_exp[2]:.3g} expected{self._unit}"
         return (
             f"Z = {self.z:.2f} (p0 = {self.p0:.2g}), n_obs = {self.n_obs:g}, {background}; "
             f"mu = {with_error(self.mu_hat, self.mu_hat_error)}; {limit} "
             f"{'not found' if self.mu_up_obs is None else format(self.mu_up_obs, '.3g')} "
-            f"(expected {self.mu_up_exp[2]:.3g}); {self.calculator}: {self.calculator_reason}"
+            f"(expected {self.mu_up_exp[2]:.3g}); {self.calculator}: {self.calculator_reason}{self._unit}"
         )
+
+    @property
+    def _unit(self) -> str:
+        return f"; mu = 1: {self.signal_unit}" if self.signal_unit else ""
 
 
 def bump_hunt(
@@ -178,6 +193,7 @@ def bump_hunt(
         z_expected=z_expected,
         spectrum=spectrum,
         signal=template,
+        signal_unit=unit_of(signal),
         **numbers_of(profile, spectrum.blind, level, calculator, toys, seed, limits),
     )
 
@@ -197,6 +213,24 @@ def _of_cut(spectrum: Any, signal: SignalTemplate | None) -> tuple[Spectrum, Sig
         for name, (up, down) in cut.variations.items():
             signal = with_samples(signal, edges, name, up, down)
     return cut.spectrum, signal
+
+
+def unit_of(signal: SignalTemplate | None) -> str:
+    """Return what a strength of one of a signal stands for, in words."""
+    if signal is None:
+        return "one signal event in the signal region"
+    events = float(signal.counts.sum())
+    return f"{signal.name}, {events:.4g} event{'s' * (round(events, 3) != 1)} in the spectrum"
+
+
+def without_error(n_exp_error: float) -> tuple[str, ...]:
+    """Return what to say of a background whose error is infinite, as `problems` hold it."""
+    if np.isfinite(n_exp_error):
+        return ()
+    return (
+        "the error of the expected background is infinite: the data do not determine it, apart from the signal; "
+        "constrain what scales it, or add a control channel",
+    )
 
 
 def numbers_of(

@@ -16,7 +16,7 @@ from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth, function_of
 from hepflow.spectrum import Spectrum
 from hepflow.stats.bins import Bins
-from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, numbers_of
+from hepflow.stats.bump_hunt import BumpHunt, bump_hunt, numbers_of, without_error
 from hepflow.stats.calculators import Calculator
 from hepflow.stats.profile import Profile
 from hepflow.stats.signal import SignalTemplate, counting_signal, gaussian_signal
@@ -121,7 +121,8 @@ def hunt_spectrum(
     profile = Profile(SmoothModel(smooth, edges, template, exposure=exposure), counts)
     n_exp, n_exp_error = profile.background(spectrum.in_signal)
     numbers = numbers_of(profile, False, level, calculator, toys, seed)
-    return replace(result, n_exp=n_exp, n_exp_error=n_exp_error, **numbers)
+    numbers["problems"] += without_error(n_exp_error)
+    return replace(result, n_exp=n_exp, n_exp_error=n_exp_error, post_fit=True, **numbers)
 
 
 def smooth_spectrum(

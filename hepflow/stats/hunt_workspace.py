@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from hepflow.stats.bump_hunt import BumpHunt, numbers_of
+from hepflow.stats.bump_hunt import BumpHunt, numbers_of, without_error
 from hepflow.stats.calculators import Calculator
-from hepflow.stats.model import BLINDED, open_workspace
+from hepflow.stats.model import BLINDED
+from hepflow.stats.opening import open_workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.spectra import workspace_of
 
@@ -44,14 +45,19 @@ def hunt_workspace(
     poi = profile.model.poi
     rates, jacobian = profile.model.rates(profile.model.at(0.0))
     felt = jacobian[:, poi] ** 2 / np.maximum(rates, 1.0)
+    signal = float(np.sum(profile.model.rates(profile.model.at(1.0))[0] - rates))
     slices = model.config.channel_slices.values()
     region = np.zeros(len(rates), dtype=bool)
     region[max(slices, key=lambda bins: float(np.sum(felt[bins])))] = True
     expected, error = profile.background(region)
+    numbers = numbers_of(profile, blind, level, calculator, toys, seed)
+    numbers["problems"] += without_error(error)
     return BumpHunt(
         expected,
         error,
         workspace=dict(spec),
+        post_fit=True,
+        signal_unit=f"the workspace's signal, {signal:.4g} events",
         n_obs=None if blind else float(np.sum(profile.data[: len(region)][region])),
-        **numbers_of(profile, blind, level, calculator, toys, seed),
+        **numbers,
     )

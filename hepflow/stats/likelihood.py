@@ -20,6 +20,7 @@ IndexArray = NDArray[np.intp]
 
 _FLOOR = 1e-3
 _FISHER_SHARE = 1e-2
+_NEAR = 1e-3  # relative difference of rate and count below which the deviance is a series
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,20 @@ class Expansion:
         diagonal = np.arange(matrix.shape[-1])
         matrix[..., diagonal, diagonal] += self.prior
         return np.asarray(matrix)
+
+
+def poisson_deviance(n: FloatArray, rate: FloatArray) -> FloatArray:
+    """Return ``rate - n + n ln(n / rate)``: half of -2 ln L of counts above that of the saturated model.
+
+    The three terms cancel where the rate is near the count: from 1e10 events on, their rounding is larger than the
+    differences that a fit has to see. There it is a series in the relative difference, which has none.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        away = (rate - n) / n
+        near = np.abs(away) < _NEAR
+        small = np.where(near, away, 0.0)
+        series = n * small**2 * (1 / 2 - small * (1 / 3 - small * (1 / 4 - small / 5)))
+        return np.asarray(np.where(near, series, rate - n + xlogy(n, np.where(n > 0, n / rate, 1.0))))
 
 
 class Likelihood(ABC):
@@ -170,8 +185,10 @@ class Likelihood(ABC):
                 log_rate = log_rate + np.where(below, raw / floor - 1.0, 0.0)
                 rate = np.where(below, np.exp(log_rate), raw)
             ratio = np.where(n > 0, n / rate, 0.0)
-            deviance = rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0)
-            first, second = 1.0 - ratio, (ratio + _FISHER_SHARE) / rate
+            deviance = np.where(
+                below, rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0), poisson_deviance(n, rate)
+            )
+            first, second = np.where(n > 0, (rate - n) / rate, 1.0), (ratio + _FISHER_SHARE) / rate
             if np.any(below):
                 first = np.where(below, (rate - n) / floor, first)
                 toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
@@ -206,7 +223,7 @@ class Likelihood(ABC):
             index, a, width = held.index[chosen], auxiliary[..., chosen], held.width[chosen]
             at = x[..., index]
             if poisson:
-                value = value + 2.0 * np.sum(width * at - a + xlogy(a, a / (width * at)), axis=-1)
+                value = value + 2.0 * np.sum(poisson_deviance(a, width * at), axis=-1)
                 # the expected curvature: its step ends at the constraint's minimum, a / width, from anywhere
                 first, second = 2.0 * (width - a / at), 2.0 * width / at
             else:

@@ -17,13 +17,17 @@ from scipy import linalg
 from hepflow.sample import FloatArray
 
 Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
+_Moved = tuple[int, FloatArray, float, FloatArray, FloatArray]
 
 TOLERANCE = 1e-12  # of the estimated distance to the minimum, in -2 ln L: a millionth of a standard deviation
 _ACCEPTABLE = 1e-6  # from here on steps need not descend: rounding hides it
 _MAX_STEPS = 100
 _POLISH = 5
 _PATIENCE = 15
+_STRIDE = 2  # halvings of a step
+_CROSSING = 4  # steps
 _FLAT = 1e-10
+_ALONG = 1e-4  # share of a flat direction from which on a parameter, or a combination, lies along it
 _UNFELT = 1e-100
 
 
@@ -90,9 +94,12 @@ def newton(
             value, gradient, curvature = objective(x)
             continue
         moved = _descend(objective, x, step, value, gradient, low, high)
+        if moved is None or moved[0] > _STRIDE:  # halved often: a curved valley, which steps cross in two
+            ahead = _across(objective, x, step, value, low, high, free)
+            moved = moved if ahead is None or (moved and moved[2] <= ahead[2]) else ahead
         if moved is None:
             break
-        x, value, gradient, curvature = moved
+        _, x, value, gradient, curvature = moved
     return Minimum(x, value, edm, distances, valid)
 
 
@@ -126,13 +133,38 @@ def _descend(
     gradient: FloatArray,
     low: FloatArray,
     high: FloatArray,
-) -> tuple[FloatArray, float, FloatArray, FloatArray] | None:
+) -> _Moved | None:
+    """Return how often the step had to be halved until it descends, and where it ends."""
     for halvings in range(40):
         trial = np.clip(x + step * 0.5**halvings, low, high)
         trial = np.where(step == 0.0, x, trial)
         new = objective(trial)
         if new[0] <= value + min(1e-4 * float(gradient @ (trial - x)), 0.0) and new[0] < value:
-            return trial, *new
+            return halvings, trial, *new
+    return None
+
+
+def _across(
+    objective: Objective,
+    x: FloatArray,
+    step: FloatArray,
+    value: float,
+    low: FloatArray,
+    high: FloatArray,
+    free: NDArray[np.bool_],
+) -> _Moved | None:
+    """Return where a few whole steps end that may rise at first, if the last one is lower than the start.
+
+    Many events make valleys so narrow that a straight step leaves them at once; the next one leads back.
+    """
+    for _ in range(_CROSSING):
+        x = np.where(step == 0.0, x, np.clip(x + step, low, high))
+        new = objective(x)
+        if not np.isfinite(new[0]):
+            return None
+        if new[0] < value:
+            return 0, x, *new
+        step = _step(x, new[1], new[2], low, high, free)
     return None
 
 
@@ -204,29 +236,64 @@ def _minuit(
             yield np.array(minuit.values)
 
 
-def covariance(
-    objective: Objective, x: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
-) -> FloatArray:
-    """Return the covariance (P, P) of -2 ln L at its minimum, from differences of the gradient.
+@dataclass(frozen=True, eq=False)
+class Curvature:
+    """The second derivatives of -2 ln L at its minimum, taken apart into directions.
 
-    Fixed parameters have zero variance, and those that a bound holds where the likelihood does not curve; a
-    parameter that the likelihood does not determine has an infinite one.
+    Parameters
+    ----------
+    size
+        Parameters, `P`.
+    index, scale
+        Those that move, and the scale of each, shapes ``(Q,)``.
+    eigenvalues, vectors
+        Of the matrix in those scales, shapes ``(Q,)`` and ``(Q, Q)``.
+    """
+
+    size: int
+    index: NDArray[np.intp]
+    scale: FloatArray
+    eigenvalues: FloatArray
+    vectors: FloatArray
+
+    @property
+    def covariance(self) -> FloatArray:
+        """The covariance (P, P): infinite variance where the likelihood does not determine a parameter."""
+        result = np.zeros((self.size, self.size))
+        flat = self.eigenvalues < _FLAT
+        inner = (self.vectors[:, ~flat] * (2.0 / self.eigenvalues[~flat])) @ self.vectors[:, ~flat].T
+        undetermined = np.flatnonzero(np.any(np.abs(self.vectors[:, flat]) > _ALONG, axis=1))
+        inner[undetermined, undetermined] = np.inf
+        result[np.ix_(self.index, self.index)] = inner / np.outer(self.scale, self.scale)
+        return result
+
+    def variance(self, slope: FloatArray) -> float:
+        """Return the variance of a combination ``slope @ x``; infinite if the likelihood does not determine it.
+
+        It may be determined where none of its parameters is, as a product of two free factors.
+        """
+        along = self.vectors.T @ (slope[self.index] / self.scale)
+        flat = self.eigenvalues < _FLAT
+        if np.any(np.abs(along[flat]) > _ALONG * np.linalg.norm(along)):
+            return float(np.inf)
+        return float(np.sum(along[~flat] ** 2 * 2.0 / self.eigenvalues[~flat]))
+
+
+def curvature_at(
+    objective: Objective, x: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
+) -> Curvature:
+    """Return the curvature of -2 ln L at its minimum, from differences of the gradient.
+
+    Fixed parameters do not move, nor do those that a bound holds where the likelihood does not curve.
     """
     _, gradient, curvature = objective(x)
-    result = np.zeros((len(x), len(x)))
     index = np.flatnonzero(free)
     if not len(index):
-        return result
+        return Curvature(len(x), index, np.zeros(0), np.zeros(0), np.zeros((0, 0)))
     second = hessian(objective, x, curvature, low, high, free)[np.ix_(index, index)]
     held = ((x <= low) & (gradient > 1e-3)) | ((x >= high) & (gradient < -1e-3))
     if np.any(held[index]) and linalg.eigvalsh(second)[0] <= 0:
         second = second[np.ix_(~held[index], ~held[index])]
         index = index[~held[index]]
     scale = np.sqrt(np.maximum(np.abs(np.diag(second)), 1e-300))
-    eigenvalues, vectors = linalg.eigh(second / np.outer(scale, scale))
-    flat = eigenvalues < _FLAT
-    inner = (vectors[:, ~flat] * (2.0 / eigenvalues[~flat])) @ vectors[:, ~flat].T
-    undetermined = np.flatnonzero(np.any(np.abs(vectors[:, flat]) > 1e-4, axis=1))
-    inner[undetermined, undetermined] = np.inf
-    result[np.ix_(index, index)] = inner / np.outer(scale, scale)
-    return result
+    return Curvature(len(x), index, scale, *linalg.eigh(second / np.outer(scale, scale)))

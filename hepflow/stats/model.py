@@ -10,20 +10,16 @@ channels.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyhf
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
 from hepflow.spectrum import Spectrum
 from hepflow.stats.signal import SignalTemplate, counting_signal
-from hepflow.stats.spectra import workspace_of
 
 Workspace = dict[str, Any]
 IndexArray = NDArray[np.intp]
@@ -124,56 +120,6 @@ def channel_bins(spectrum: Spectrum) -> dict[str, list[IndexArray]]:
         bands = [np.flatnonzero((centres >= a) & (centres < b)) for a, b in spectrum.windows.sidebands]
         bins["sidebands"] = _joined(spectrum, bands, "sidebands")
     return bins
-
-
-def open_workspace(spec: Mapping[str, Any] | str | Path) -> tuple[pyhf.Model, list[float]]:
-    """Return the pyhf model of a workspace's first measurement, and its data (main, then auxiliary).
-
-    `spec` is the workspace, or the path of its JSON file.
-
-    Raises
-    ------
-    InputError
-        If pyhf refuses the workspace, or it is of another version than pyhf's schema.
-    ConfigError
-        If a shapefactor floats every bin of a channel that alone holds it: the signal could never be told
-        from it.
-    """
-    spec = workspace_of(spec)
-    version = spec.get("version", pyhf.schema.version)
-    if version != pyhf.schema.version:
-        raise InputError(
-            f"workspace of version {version!r}: pyhf {pyhf.__version__} reads version {pyhf.schema.version!r}; write "
-            "it anew in that one"
-        )
-    try:
-        with warnings.catch_warnings():  # pyhf 0.7 validates with a part of jsonschema that is being retired
-            warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyhf|jsonschema")
-            opened = pyhf.Workspace(dict(spec))
-            _refuse_lone_shapefactors(spec)
-            model = opened.model()
-        return model, list(opened.data(model))
-    except (pyhf.exceptions.InvalidSpecification, pyhf.exceptions.InvalidModel, KeyError) as error:
-        raise InputError(f"not a workspace that pyhf can open: {error}") from error
-
-
-def _refuse_lone_shapefactors(spec: Mapping[str, Any]) -> None:
-    poi = next((entry["config"]["poi"] for entry in spec.get("measurements", [])), None)
-    where: dict[str, set[str]] = {}
-    with_signal: set[str] = set()
-    for channel in spec.get("channels", []):
-        for modifier in (entry for sample in channel["samples"] for entry in sample["modifiers"]):
-            if modifier["type"] == "shapefactor":
-                where.setdefault(modifier["name"], set()).add(channel["name"])
-            if modifier["name"] == poi:
-                with_signal.add(channel["name"])
-    for name, channels in where.items():
-        if len(channels) == 1 and channels <= with_signal:
-            raise ConfigError(
-                f"shapefactor {name!r} is in channel {next(iter(channels))!r} alone: it floats every bin, so "
-                "that any signal there fits as well as none. Add a channel without signal that shares it, or "
-                "constrain the background with shapesys or histosys"
-            )
 
 
 def _joined(spectrum: Spectrum, groups: list[IndexArray], where: str) -> list[IndexArray]:

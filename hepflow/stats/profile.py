@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
 from hepflow.stats.likelihood import Likelihood
-from hepflow.stats.minimise import TOLERANCE, Minimum, covariance, minimise
+from hepflow.stats.minimise import TOLERANCE, Curvature, Minimum, curvature_at, minimise
 from hepflow.stats.numerical import likelihood_of
 
 AnyModel: TypeAlias = "pyhf.Model | Likelihood"
@@ -93,7 +93,11 @@ class Profile:
     @cached_property
     def covariance(self) -> FloatArray:
         """Covariance of the free fit's parameters, shape ``(P, P)``; infinite variance where undetermined."""
-        return self.covariance_at(self.free.x, self.movable(fix_poi=False))
+        return self._curvature.covariance
+
+    @cached_property
+    def _curvature(self) -> Curvature:
+        return self._curvature_at(self.free.x, self.movable(fix_poi=False))
 
     @property
     def free(self) -> Minimum:
@@ -142,7 +146,8 @@ class Profile:
         if conditional.value < self.free.value - _BETTER:  # the free fit sat in another minimum
             self._free = self._fit(conditional.x, self.movable(fix_poi=False))
             self._refuse_bounds(self._free)
-            self.__dict__.pop("covariance", None)
+            for kept in ("covariance", "_curvature"):
+                self.__dict__.pop(kept, None)
         return max(0.0, conditional.value - self.free.value)
 
     def asimov(self, mu: float = 0.0) -> Profile:
@@ -156,17 +161,23 @@ class Profile:
         return other
 
     def background(self, bins: Mask) -> tuple[float, float]:
-        """Return the background in a mask of bins (N,) as the best fit has it, and its error."""
+        """Return the background in a mask of bins (N,) as the best fit has it, and its error.
+
+        The error is infinite where the data do not determine the background.
+        """
         x, poi = self.free.x.copy(), self.model.poi
         x[poi] = 0.0
         rates, jacobian = self.model.rates(x)
-        slope = np.delete(jacobian[bins].sum(axis=0), poi)
-        matrix = np.delete(np.delete(self.covariance, poi, axis=0), poi, axis=1)
-        return float(rates[bins].sum()), float(np.sqrt(slope @ matrix @ slope))
+        slope = jacobian[bins].sum(axis=0)
+        slope[poi] = 0.0
+        return float(rates[bins].sum()), float(np.sqrt(self._curvature.variance(slope)))
 
     def covariance_at(self, x: FloatArray, free: Mask) -> FloatArray:
         """Return the covariance (P, P) of the free parameters of a fit that ended at `x` (P,)."""
-        return covariance(lambda at: self.model.evaluate(at, self.data), x, self._low, self._high, free)
+        return self._curvature_at(x, free).covariance
+
+    def _curvature_at(self, x: FloatArray, free: Mask) -> Curvature:
+        return curvature_at(lambda at: self.model.evaluate(at, self.data), x, self._low, self._high, free)
 
     def movable(self, *, fix_poi: bool) -> Mask:
         """Return which parameters a fit moves, shape ``(P,)``."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hepflow.errors import ConfigError, HepflowError
+from hepflow.errors import ConfigError, FitError, HepflowError
 from hepflow.progress import progress
+from hepflow.records import without_nan
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
 from hepflow.stats.bins import Bins
@@ -75,7 +76,7 @@ class Scan:
         arrays = ("mass", "z", "p0", "mu_hat", "mu_hat_error", "mu_up_obs", "mu_up_exp")
         found = self.global_significance
         return {
-            **{name: _plain(getattr(self, name)) for name in arrays},
+            **{name: without_nan(getattr(self, name)) for name in arrays},
             "calculator": list(self.calculator),
             "unit": self.unit,
             "level": self.level,
@@ -105,7 +106,7 @@ class MassScan:
         Fit only bins within this fraction of the mass on either side (a sliding window); None for all bins.
     spurious
         Strength of the spurious signal (one standard deviation), one number or one for each of the masses, rising:
-        the `size` of a `bias_test`.
+        the `size` of a `bias_test`. A mass where it is NaN, as none could be measured, is not fitted.
     unit
         What strength one stands for, in words.
     exposure
@@ -212,6 +213,8 @@ class MassScan:
         smooth = self.background(bins) if smooth is None else smooth
         signal = self.signals[index]
         events = float(self.spurious[index] * signal.counts.sum())
+        if np.isnan(events):
+            raise FitError("not fitted, since its spurious signal could not be measured")
         return SmoothModel(smooth, self.edges, signal, bins=bins, spurious=events, exposure=self.exposure)
 
     def profile(self, index: int) -> Profile:
@@ -307,20 +310,9 @@ class MassScan:
 
 def _of_each_mass(spurious: ArrayLike, masses: int) -> FloatArray:
     strengths = np.asarray(spurious, dtype=np.float64)
-    if strengths.shape not in ((), (masses,)) or not np.all((strengths >= 0) & np.isfinite(strengths)):
+    if strengths.shape not in ((), (masses,)) or np.any((strengths < 0) | np.isinf(strengths)):
         raise ConfigError(
             f"spurious signal {strengths.tolist()}: expected a strength of zero or more, or one for each of the "
             f"{masses} masses"
         )
     return np.broadcast_to(strengths, (masses,))
-
-
-def _plain(values: FloatArray | None) -> Any:
-    if values is None:
-        return None
-    listed = values.tolist()
-    return [[_number(v) for v in row] if isinstance(row, list) else _number(row) for row in listed]
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -21,7 +21,8 @@ from hepflow.sample import FloatArray
 from hepflow.stats.bump_hunt import BumpHunt
 from hepflow.stats.joint_tail import trials_factor
 from hepflow.stats.likelihood import Likelihood
-from hepflow.stats.model import IndexArray, channel_bins, open_workspace
+from hepflow.stats.model import IndexArray, channel_bins
+from hepflow.stats.opening import open_workspace
 from hepflow.stats.profile import Profile
 from hepflow.stats.toys import check_toys, q0_many, reaches, throw
 

@@ -1,7 +1,10 @@
 """The training of networks: the recipe, several networks as one, and the one torch loop."""
 
+from hepflow.shown import show_briefly
 from hepflow.training.loop import train
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
 
 __all__ = ["Losses", "Members", "State", "Training", "TrainingPlan", "train"]
+
+show_briefly([globals()[name] for name in __all__])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.records import Record, read_json, read_record, write_json
+from hepflow.records import Record, read_json, read_record, without_nan, write_json
 
 
 @dataclass
@@ -128,3 +128,19 @@ def test_numbers_come_back_to_the_last_bit(tmp_path):
     )
     write_json(tmp_path / "inner.json", Inner(values))
     assert read_record(tmp_path / "inner.json", Inner).values == values
+
+
+def test_without_nan():
+    class Result:
+        def to_dict(self):
+            return {"x": np.array([1.0, np.inf])}
+
+    value = {
+        "a": (math.nan, 1),
+        "b": [Result()],
+        "c": Point(-math.inf, "p"),
+        "d": np.float64("nan"),
+        "e": True,
+    }
+    plain = {"a": [None, 1], "b": [{"x": [1.0, None]}], "c": {"x": None, "where": "p"}, "d": None, "e": True}
+    assert without_nan(value) == plain

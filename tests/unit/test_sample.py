@@ -1,4 +1,6 @@
-"""Sample: shapes, selections, and injected signal."""
+"""Sample: shapes, selections, tables, and injected signal."""
+
+import sys
 
 import awkward as ak
 import numpy as np
@@ -157,3 +159,77 @@ def test_features_and_weights_stay_with_their_events():
     mixed, _ = inject(make(20, 1, start=500), make(50, 0, weight=weight), 7, seed=3)
     np.testing.assert_allclose(mixed.features[:, 0], mixed.mass / 10)
     assert np.array_equal(mixed.weight[mixed.label == 0], mixed.mass[mixed.label == 0] - 999.0)
+
+
+def test_columns_and_events_are_had_as_in_a_table():
+    sample = Sample(
+        np.array([3.0, 1.0, 2.0]), np.arange(6.0).reshape(3, 2), ("a", "b"), label=np.array([0, 1, 0])
+    )
+    np.testing.assert_array_equal(sample["b"], [1, 3, 5])
+    np.testing.assert_array_equal(sample["m_jj"], [3, 1, 2])
+    np.testing.assert_array_equal(sample["weight"], [1, 1, 1])
+    np.testing.assert_array_equal(sample["label"], [0, 1, 0])
+    assert sample[:2].mass.tolist() == [3, 1]
+    assert sample[sample["m_jj"] > 1].mass.tolist() == [3, 2]
+    assert sample[[2, 0]].mass.tolist() == [2, 3]
+    assert sample[-1].mass.tolist() == [2]
+    np.testing.assert_array_equal(np.asarray(sample), sample.features)
+    assert np.asarray(sample, dtype=np.float32).dtype == np.float32
+    with pytest.raises(ConfigError, match="no column 'c' in this sample"):
+        sample["c"]
+    with pytest.raises(IndexError, match="event 3 of 3"):
+        sample[3]
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(sample)
+
+
+class Frame(dict):
+    """As pandas has it: columns, each an array by its name."""
+
+    columns = ("m_jj", "a", "weight")
+
+
+COLUMNS = {"m_jj": [3.0, 1.0], "a": [0.5, 0.25], "weight": [2.0, 1.0]}
+STRUCTURED = np.array([(3.0, 0.5, 2.0), (1.0, 0.25, 1.0)], dtype=[(name, float) for name in COLUMNS])
+
+
+@pytest.mark.parametrize("table", [COLUMNS, Frame(COLUMNS), ak.zip(COLUMNS), STRUCTURED])
+def test_from_tables(table):
+    sample = Sample.of(table)
+    assert sample.names == ("a",)
+    assert (sample.mass.tolist(), sample["a"].tolist()) == ([3, 1], [0.5, 0.25])
+    assert (sample.weight.tolist(), sample.label) == ([2, 1], None)
+    again = Sample.of(sample.to_awkward())
+    np.testing.assert_array_equal(again.features, sample.features)
+
+
+def test_columns_may_be_chosen():
+    sample = Sample.of({"mass": [3.0], "b": [1.0], "a": [2.0]}, ["a"], mass="mass")
+    assert (sample.names, sample.mass.tolist()) == (("a",), [3.0])
+
+
+def test_what_is_no_table():
+    for table, message in (
+        ({"m_j": [1.0]}, "no column 'm_jj'"),
+        ({"m_jj": [1.0], "a": [[1.0, 2.0]]}, "column 'a' does not hold one number"),
+        ({"m_jj": [1.0], "a": ["x"]}, "column 'a' does not hold one number"),
+        ({"m_jj": [1.0], "a": [1.0, 2.0]}, "different lengths"),
+        (np.zeros((3, 2)), "expects a table with named columns"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Sample.of(table)
+
+
+def test_to_pandas():
+    pandas = pytest.importorskip("pandas")
+    sample = Sample.of(COLUMNS)
+    frame = sample.to_pandas()
+    assert isinstance(frame, pandas.DataFrame)
+    assert list(frame.columns) == ["m_jj", "a", "weight"]
+    np.testing.assert_array_equal(Sample.of(frame).features, sample.features)
+
+
+def test_to_pandas_without_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ConfigError, match="pip install pandas"):
+        Sample.of(COLUMNS).to_pandas()

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hepflow import outliers
 from hepflow.config import Config
+from hepflow.errors import FitError
 from hepflow.features import features, fields_for
+from hepflow.methods import fit_sidebands
+from hepflow.sample import Sample
 from hepflow.studies.analysis.inputs import effects_of, open_input
 from hepflow.studies.search.estimate import estimate
 
+POOR = 0.01  # p-value of the sideband fit below which it is worth a word
 
-def check(config: Config) -> list[str]:
+
+@dataclass(frozen=True)
+class Checked:
+    """What is known of an analysis before it runs.
+
+    Parameters
+    ----------
+    lines
+        One per finding.
+    problems
+        Why its result could not be trusted, though it would run.
+    """
+
+    lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+
+def check(config: Config) -> Checked:
     """Open what an analysis reads, and report what can be known before it runs.
-
-    Returns
-    -------
-    list of str
-        One line per finding.
 
     Raises
     ------
     HepflowError
         If the analysis could not start.
     """
-    lines, samples = [], {}
+    lines: list[str] = []
+    problems: list[str] = []
+    samples: dict[str, Sample] = {}
     entries = {name: config.opened(entry) for name, entry in config.inputs.given.items()}
     for name, entry in entries.items():
         source = open_input(entry, config.inputs.luminosity)
@@ -40,6 +60,12 @@ def check(config: Config) -> list[str]:
             windows.split(sample)
         inside, outside = windows.in_signal(sample.mass).sum(), windows.in_sidebands(sample.mass).sum()
         lines.append(f"  signal region: {inside:,} events; sidebands: {outside:,} events")
+        if sample.label is not None:
+            lines.append(f"  {labels(sample)}")
+        if name == "data":
+            told, problem = _sideband_fit(config, sample)
+            lines.append(f"  {told}")
+            problems += problem
     effects = effects_of(entries.get("signal"))
     events = {
         effect: open_input(entries["signal"], config.inputs.luminosity, effect).num_events
@@ -49,4 +75,29 @@ def check(config: Config) -> list[str]:
         f"signal, {name}: {events[f'{name}/up']:,} events up, {events[f'{name}/down']:,} down"
         for name in dict.fromkeys(effect.partition("/")[0] for effect in effects)
     ]
-    return [*lines, *estimate(config, samples).lines()]
+    return Checked((*lines, *estimate(config, samples).lines()), tuple(problems))
+
+
+def labels(sample: Sample) -> str:
+    """Return what a sample with labels holds by truth, and what a search does with that."""
+    signal = int((sample.label == 1).sum()) if sample.label is not None else 0
+    return (
+        f"truth labels: {signal:,} events of signal, {len(sample) - signal:,} of background; a search does not look "
+        "at them, they are for evaluation alone (signal efficiency, SIC)"
+    )
+
+
+def _sideband_fit(config: Config, data: Sample) -> tuple[str, list[str]]:
+    """Return how well the dijet function describes the sidebands, and that as a problem where it does not."""
+    try:
+        fit = fit_sidebands(data, config.regions.windows, config.fit.bin_width, config.fit.sqrt_s)
+    except FitError as error:
+        return f"dijet function in the sidebands: {error}", [f"the fit to the sidebands fails: {error}"]
+    told = f"chi2/ndf {fit.chi2:.0f}/{fit.ndf}, p = {fit.p_value:.2g}"
+    line = f"dijet function in the sidebands: {told}, {fit.n_shape} shape parameters"
+    if fit.adequate:
+        return f"{line}: {'poor' if fit.p_value < POOR else 'good'}", []
+    return f"{line}: bad", [
+        f"the dijet function does not describe the sidebands ({told}), and the expected background is its: start the "
+        "lower sideband above the turn-on of the trigger, end the upper one where events end, or narrow both"
+    ]

@@ -17,6 +17,7 @@ from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.selection import enough_simulation
 from hepflow.studies.analysis.build import build_classifier, build_density
+from hepflow.text import duration
 
 FEW, MORE = 2, 8  # training steps that are timed
 LONG = 2.0  # seconds after which a few steps must do
@@ -66,12 +67,12 @@ class Estimate:
 
     def lines(self) -> list[str]:
         """Return the estimate as text."""
-        stages = ", ".join(f"{stage} {_duration(seconds)}" for stage, seconds in self.seconds.items())
+        stages = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in self.seconds.items())
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return [
             "estimate for this machine, in one process, from a few training steps and one classifier; good to a "
             "factor of two where nothing else runs",
-            f"  time: {_duration(sum(self.seconds.values()))} ({stages}); not in it: {', '.join(self.missing)}",
+            f"  time: {duration(sum(self.seconds.values()))} ({stages}); not in it: {', '.join(self.missing)}",
             f"  memory: {self.memory / 1e9:.1f} GB; this machine has {whole / 1e9:.1f} GB"
             + (": too little" if self.memory > whole else ""),
         ]
@@ -212,11 +213,3 @@ def _timed(call: Callable[[], object]) -> float:
     begun = time.perf_counter()
     call()
     return time.perf_counter() - begun
-
-
-def _duration(seconds: float) -> str:
-    """Return a time to two digits, in the unit that suits it."""
-    for unit, size in (("h", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * size:
-            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
-    return f"{float(f'{max(seconds, 0.1):.2g}'):g} s"

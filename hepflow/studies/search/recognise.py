@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,20 +13,33 @@ from typing import Any
 
 import numpy as np
 
+from hepflow.config import Fit, Scan
 from hepflow.config.reference import DEMONSTRATION, Start
-from hepflow.errors import HepflowError, InputError
+from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.features import FEATURES, features
 from hepflow.readers import SCHEMAS, Source, read
 from hepflow.readers.files import container, find_files, is_url
 from hepflow.readers.hdf5 import open_hdf5
 from hepflow.readers.parquet import open_parquet
 from hepflow.readers.root import open_root, root_trees
+from hepflow.regions import Windows, sliding
 from hepflow.sample import FloatArray, Sample
+from hepflow.smooth import SmoothFit, fit_smooth
 
 WANTED = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 NAMES = {"pt": ("pt",), "eta": ("eta",), "phi": ("phi",), "mass": ("mass", "m"), "energy": ("energy", "e")}
 NAMES |= {f"tau{n}": (f"tau{n}",) for n in (1, 2, 3)}
 TAIL = 25  # events above the highest sideband's end: fewer say little of the spectrum
+STEP, TRIES = (
+    50,
+    60,
+)  # GeV by which the lowest sideband's start moves up until the function fits, and how often
+NARROWER, WINDOWS = (1.5, 1.0, 0.75), 3  # sidebands of a scan in widths of its windows, and how many of these
+DESCRIBED = 0.05  # p-value of the function's fit to the sidebands that is asked for
+FAT = re.compile("fat|large|ak8|ak1[05]|ca8|ca1[05]")
+NO_JETS = re.compile(  # words of collections that are none, or none of the detector
+    "gen|truth|true|mc|lhe|parti|track|tower|muon|^mu_|ele|photon|lep|eflow|pfc|cand|hlt|trig|met|boson|tau_"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,36 +68,87 @@ def start_from(folder: Path, data: str, signal: str | None = None, simulation: s
     """
     given = {"data": data, "signal": signal, "simulation": simulation}
     found = {name: recognise(path) for name, path in given.items() if path is not None}
+    wanted = _features([one.source for one in found.values()])
+    beginning = _first(found["data"], wanted)
+    both = signal is None and beginning.label is not None and len(np.unique(beginning.label)) > 1
+    if both:  # one file of both: the background is searched, and the signal there to inject
+        found = {"data": found["data"], "signal": found["data"], **found}
     values: dict[str, Any] = {}
     for name, one in found.items():
-        path = one.path if is_url(one.path) else os.path.relpath(one.path, folder)
+        as_given = is_url(one.path) or Path(one.path).is_absolute()
+        path = one.path if as_given else os.path.relpath(one.path, folder)
         values |= {f"inputs.{name}.{key}": value for key, value in {"path": path, **one.settings}.items()}
-    if signal is not None and "label" in _first_fields(found["signal"].source):
+    if "signal" in found and "label" in _first_fields(found["signal"].source):
         values["inputs.signal.label"] = 1
         if found["signal"].source.files == found["data"].source.files:
             values["inputs.data.label"] = 0
-    wanted = _features([one.source for one in found.values()])
-    beginnings = {
-        name: features(_beginning(found[name].source), wanted[:1], progress=False)
-        for name in ("data", "signal")
-        if name in found
-    }
-    masses = beginnings["data"].mass
-    peak = _peak(beginnings["signal"]) if "signal" in found else None
+    data_label = values.get("inputs.data.label")
+    searched = beginning if data_label is None else beginning.select(beginning.label == data_label)
+    masses = searched.mass
+    peak = _peak(beginning if both else _first(found["signal"], wanted)) if "signal" in found else None
     span = f"from {len(masses):,} events of the data, with m_jj from {masses.min():,.0f} to {masses.max():,.0f} GeV"
-    regions = _regions(masses, peak)
-    if regions is None:
+    guess = _regions(masses, peak)
+    if guess is None:
         note = f"Not to be guessed {span}: set them by hand."
         regions = {key: value for key, value in DEMONSTRATION.values.items() if key.startswith("regions.")}
     else:
-        note = f"A guess {span}: put the signal region where you look for a resonance."
-    return Start(
-        header="Formats as recognised in the files: "
-        + ", ".join(f"{name} {one.settings['format']}" for name, one in found.items())
-        + ". The regions are a guess.",
-        values={**values, "features": wanted, **regions},
-        notes={"regions": note},
+        regions, fit = guess
+        regions |= _scanned(regions)
+        note = f"A guess {span}: put the signal region where you look for a resonance. {fit}"
+    header = "Formats as recognised in the files: " + ", ".join(
+        f"{name} {one.settings['format']}" for name, one in found.items()
     )
+    return Start(
+        header=f"{header}. The regions are a guess.",
+        values={"name": _name(data), **values, "features": wanted, **regions},
+        notes={"regions": note, **_truth(beginning, values)},
+    )
+
+
+def _first(found: Recognised, wanted: list[str]) -> Sample:
+    """Return the beginning of the events, for their masses and labels."""
+    return features(_beginning(found.source), wanted[:1], progress=False)
+
+
+def _scanned(regions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the width of the sidebands of a scan, where the default leaves no room for a few windows."""
+    signal, bands = regions["regions.signal"], regions["regions.sidebands"]
+    within, width = (bands[0][0], bands[-1][1]), 2 * (signal[1] - signal[0]) / sum(signal)
+    for sidebands in (Scan().sidebands, *NARROWER):
+        with suppress(ConfigError):
+            if len(sliding(within, width, Scan().step, sidebands)) >= WINDOWS or sidebands == NARROWER[-1]:
+                return {} if sidebands == Scan().sidebands else {"scan.sidebands": sidebands}
+    return {}
+
+
+def _name(data: str) -> str:
+    """Return a name for the analysis of some files: theirs, or that of the folder where a glob has none."""
+    path = Path(data.partition("?")[0] if is_url(data) else data)
+    for text in (path.name, path.absolute().parent.name):
+        text = re.sub(r"(\.(features|root|h5|hdf5|hdf|parquet))+$", "", text, flags=re.IGNORECASE)
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", re.sub(r"[*?]|\[.*?\]", "", text)).strip("._-")
+        if name:
+            return name
+    return str(DEMONSTRATION.values.get("name", "search"))
+
+
+def _truth(data: Sample, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return a remark on the truth labels of the data, where they have some."""
+    if data.label is None:
+        return {}
+    signal = int((data.label == 1).sum())
+    if "inputs.data.label" in values:
+        done = (
+            "label: 0 keeps the background alone, and the signal is `inputs.signal`, whose injection says how much "
+            "of it is hidden in the data (none as this stands). Without the label all events are searched"
+        )
+    else:
+        done = "All of them are searched; label: 0 would keep the background alone"
+    return {
+        "inputs.data.label": f"The data have truth labels: {signal:,} events of signal, {len(data) - signal:,} of "
+        f"background among the first {len(data):,}. The search does not look at them; they are for evaluation alone. "
+        f"{done}."
+    }
 
 
 def recognise(path: str) -> Recognised:
@@ -130,10 +194,11 @@ def _jets(columns: Collection[str]) -> dict[str, str] | None:
     known = {
         name: own for name, own in known.items() if name[0] != "n" or name[1:] not in known
     }  # less counters
-    found = []
+    found: list[tuple[tuple[bool, bool, int], dict[str, str]]] = []
     for name in known:
         prefix = re.fullmatch(r"(.*)pt", name)
-        if prefix:
+        collection = name.rpartition("/")[2]
+        if prefix and not NO_JETS.search(collection):
             own = {
                 quantity: known[prefix[1] + ending]
                 for quantity, endings in NAMES.items()
@@ -143,8 +208,8 @@ def _jets(columns: Collection[str]) -> dict[str, str] | None:
             if {"pt", "eta", "phi"} <= own.keys() and {"mass", "energy"} & own.keys():
                 if "mass" in own:
                     own.pop("energy", None)
-                found.append(own)
-    return max(found, key=lambda own: (len(own), "fat" in own["pt"].lower()), default=None)
+                found.append(((bool(FAT.search(collection)), "jet" in collection, len(own)), own))
+    return max(found, key=lambda one: one[0], default=(None, None))[1]
 
 
 def _features(sources: list[Source]) -> list[str]:
@@ -175,21 +240,56 @@ def _peak(signal: Sample) -> float | None:
     return float(np.median(masses)) if len(masses) else None
 
 
-def _regions(masses: FloatArray, peak: float | None) -> dict[str, Any] | None:
-    """Return signal region and sidebands in GeV; None where the spectrum leaves no room for them.
+def _regions(masses: FloatArray, peak: float | None) -> tuple[dict[str, Any], str] | None:
+    """Return signal region and sidebands in GeV, and how well the function fits there; None without room for them.
 
     The spectrum is taken from its highest point, below which a trigger or a cut bends it, to where it runs out of
     events; a signal region of 6 % on both sides stands at the peak of the signal, or else in the middle of that, on a
-    logarithmic scale.
+    logarithmic scale. The start moves up until the dijet function describes the sidebands.
     """
-    edges = np.arange(np.floor(masses.min() / 50) * 50, masses.max() + 50, 50)
+    edges = np.arange(np.floor(masses.min() / STEP) * STEP, masses.max() + STEP, STEP)
     counts, _ = np.histogram(masses, edges)
     highest = int(np.argmax(counts))
-    low = int(edges[highest + (highest > 0)])
     high = int(np.sort(masses)[-min(TAIL, len(masses))] // 100 * 100)
+    best: tuple[Windows, SmoothFit] | None = None
+    first: Windows | None = None
+    for low in edges[highest + (highest > 0) :][:TRIES]:
+        windows = _windows(int(low), high, peak)
+        if windows is None:
+            break
+        first = first or windows
+        fit = _fit(masses, windows)
+        if fit is not None and (best is None or fit.p_value > best[1].p_value):
+            best = windows, fit
+        if fit is not None and fit.p_value >= DESCRIBED:
+            break
+    if first is None:
+        return None
+    windows, told = first, "No smooth function could be fitted to the sidebands."
+    if best is not None:
+        windows, fit = best
+        does = "describes" if fit.adequate else "does not describe"
+        told = (
+            f"The dijet function {does} the sidebands there: chi2/ndf {fit.chi2:.0f}/{fit.ndf}, "
+            f"p = {fit.p_value:.2g}."
+        )
+    listed = {"regions.signal": windows.signal, "regions.sidebands": windows.sidebands}
+    return {key: np.array(value, dtype=int).tolist() for key, value in listed.items()}, told
+
+
+def _windows(low: int, high: int, peak: float | None) -> Windows | None:
+    """Return regions between two masses in GeV, around a peak if there is one; None where there is no room."""
     centre = round((np.sqrt(low * max(high, 1)) if peak is None else peak) / 50) * 50
     half = max(50, round(0.06 * centre / 50) * 50)
     if not low + half < centre - half < centre + half < high - half:
         return None
-    signal = [centre - half, centre + half]
-    return {"regions.signal": signal, "regions.sidebands": [[low, signal[0]], [signal[1], high]]}
+    return Windows((centre - half, centre + half), [(low, centre - half), (centre + half, high)])
+
+
+def _fit(masses: FloatArray, windows: Windows) -> SmoothFit | None:
+    edges = windows.edges(Fit().bin_width)
+    counts, _ = np.histogram(masses, edges)
+    try:
+        return fit_smooth(edges, counts, windows.in_sidebands(0.5 * (edges[1:] + edges[:-1])))
+    except FitError:
+        return None

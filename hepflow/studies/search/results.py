@@ -170,6 +170,7 @@ def _cut_result(found: Fitted, truth: Truth | None, sampled: bool) -> CutResult:
         sic = significance_improvement(signal_efficiency, background_efficiency)
     simulated = cut.non_closure_simulation
     numbers = hunt.to_dict()
+    del numbers["post_fit"], numbers["signal_unit"]  # those of all cuts: pre-fit, and `Results.signal_unit`
     numbers["problems"] = tuple(numbers["problems"])
     lost = sampled and cut.signal is not None and not cut.signal_passes
     other = None if answers is None else answers.other

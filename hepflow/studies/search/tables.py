@@ -30,7 +30,8 @@ def found(results: Results) -> Table:
         caption="Signal region, selection by selection",
         headings=tuple(headings),
         rows=tuple(_found(cut, aims, results) for cut in cuts),
-        note=f"Local significance and p-value; 95% CLs limits; μ = 1: {results.signal_unit}.{_marks(results)}",
+        note="Expected background before the fit; local significance and p-value; 95% CLs limits; "
+        f"μ = 1: {results.signal_unit}.{_marks(results)}",
     )
 
 

@@ -56,6 +56,7 @@ def _listed(mark: str, sentences: Iterable[str]) -> list[str]:
 def _found(results: Results) -> list[str]:
     low, high = results.regions["signal"]
     lines = [f"{results.name}: {results.method}, signal region {low:g}-{high:g} GeV, seed {results.seed}"]
+    lines.append(f"n_exp: before the fit to the signal region (pre-fit); mu = 1: {results.signal_unit}")
     auc = results.closure.get("auc")
     if auc is not None:
         told = with_error(auc, results.closure.get("auc_error"))

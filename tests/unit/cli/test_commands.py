@@ -22,6 +22,7 @@ from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import FitError, InputError
 from hepflow.storage import load_sample
 from hepflow.studies.known import study
+from hepflow.studies.search.check import Checked
 from hepflow.studies.search.text import text as summary
 
 CUT = replace(
@@ -45,7 +46,7 @@ BLINDED = replace(made_up.hidden(RESULTS), inclusive=replace(RESULTS.inclusive, 
 @pytest.fixture
 def stages(stand_in, monkeypatch):
     """Stand in for the search and the check; `calls` are what the search was asked for."""
-    fake = SimpleNamespace(raises=None)
+    fake = SimpleNamespace(raises=None, problems=())
 
     def run(asked):
         if fake.raises is not None:
@@ -61,7 +62,7 @@ def stages(stand_in, monkeypatch):
     def check(config):
         if fake.raises is not None:
             raise fake.raises
-        return [f"data: {config.inputs.data.path[0]}"]
+        return Checked((f"data: {config.inputs.data.path[0]}",), fake.problems)
 
     fake.calls = stand_in("search", run)
     monkeypatch.setattr("hepflow.studies.search.check.check", check)
@@ -125,6 +126,47 @@ def test_check(hepflow, config, stages):
     stages.raises = InputError("events.h5: no such file")
     code, out, err = hepflow("check", config)
     assert (code, out, err) == (1, "", "error: events.h5: no such file\n")
+
+
+def test_check_of_what_would_not_give_a_result(hepflow, config, stages):
+    stages.problems = ("the dijet function does not describe the sidebands",)
+    code, out, err = hepflow("check", config)
+    assert code == 4
+    assert out == "data: demo:data.h5\nc.yaml: not ready, see below\n"
+    assert "does not describe the sidebands" in err
+    assert json.loads(hepflow("check", config, "--json")[1])["problems"] == list(stages.problems)
+
+
+@pytest.mark.parametrize("name", ["data.root", "notes.yaml", "table"])
+def test_init_replaces_nothing_but_configurations(hepflow, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_bytes(b"- root: 1\n\xff" if name == "data.root" else b"- a list\n- of notes\n")
+    before = Path(name).read_bytes()
+    for arguments in ([], ["--force"]):
+        code, _, err = hepflow("init", name, *arguments)
+        assert code == 2
+        assert f"did you mean `hepflow init search.yaml --data {name}`?" in err
+    assert Path(name).read_bytes() == before
+    Path(name).unlink()
+    if name == "data.root":  # nor is a configuration written under such a name
+        assert hepflow("init", name)[0] == 2
+        assert not Path(name).exists()
+
+
+def test_init_replaces_an_empty_file_and_a_wrong_configuration(hepflow, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for text in ("", "inputs: {}\nclasifier: x\n"):
+        Path("c.yaml").write_text(text, "utf-8")
+        assert hepflow("init", "c.yaml", "--force")[0] == 0
+        assert load_config("c.yaml").name == "search"
+
+
+def test_init_says_what_else_can_be_run(hepflow, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, _, err = hepflow("init", "c.yaml")
+    assert "`hepflow run c.yaml --scan` works with it, too" in err
+    assert "`hepflow compare c.yaml` wants more: fit.blind: a comparison shows" in err
+    assert "`hepflow limit c.yaml --retrain` wants more: --retrain adds signal to the data" in err
 
 
 def test_configuration_errors_exit_with_2(hepflow, config, stages):
@@ -404,7 +446,7 @@ def test_warnings_read_as_messages(hepflow, config, stages, monkeypatch):
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("take care", stacklevel=1)
-        return []
+        return Checked(())
 
     monkeypatch.setattr("hepflow.studies.search.check.check", check)
     logger = logging.getLogger("hepflow")

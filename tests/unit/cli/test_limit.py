@@ -33,14 +33,15 @@ def test_hello_world_of_pyhf(hepflow, write_workspace):
 def test_text(hepflow, write_workspace):
     code, out, err = hepflow("limit", write_workspace(), "--mu", 0, 1, 0.5, "--plot", "cls.pdf")
     assert (code, err) == (0, "")
-    first, bands, calculator, _, heading, *rows = out.splitlines()
+    first, bands, calculator, unit, _, heading, *rows = out.splitlines()
     assert first == "95 % CLs upper limit on mu: 1.01 observed, 1.06 expected"
     assert bands.endswith("0.56, 0.757, 1.06, 1.5, 2.05")
     assert calculator == "asymptotic: 100 events expected under the signal's shape, 20 or more"
+    assert unit == "mu = 1: the workspace's signal, 23 events"
     assert heading.split()[:3] == ["mu", "CLs", "obs"]
     assert rows[-1].split()[:3] == ["1", "0.0525", "0.00261"]
     assert Path("cls.pdf").stat().st_size > 5000
-    assert len(hepflow("limit", write_workspace())[1].splitlines()) == 3
+    assert len(hepflow("limit", write_workspace())[1].splitlines()) == 4
 
 
 def test_few_events_take_toys(hepflow, write_workspace):
@@ -99,6 +100,7 @@ def test_every_cut_of_a_run(hepflow, run):
     assert float(rows[1][1]) > 1
     assert rows[2][:2] == ["eps0.01", "-"]
     assert out.endswith("20 or more, blinded\n")
+    assert "eps0.1: mu = 1: the workspace's signal, " in out
     found = json.loads(hepflow("limit", run, "--json")[1])
     assert found["eps0.01"]["limit"]["observed"] is None
     alone = hepflow("limit", f"{run}/workspaces/eps0.01.json", "--plot", "blinded.png", "--mu", 0.5, 1, 0.5)

@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from steps_for_tests import STUDY, Settings, Sums
+from tqdm import tqdm
 
 from hepflow.engine.executors import Processes
 from hepflow.engine.folder import RunFolder
@@ -156,6 +158,64 @@ def test_the_same_in_other_processes(out, tmp_path):
     assert entry.executor == {"name": "processes", "workers": 2, "threads": 1}
     log = (out / "run.log").read_text("utf-8")
     assert all(f" {step}: done in " in log for step in STEPS)
+
+
+def test_the_first_words_say_what_how_much_where_and_how_long(out, caplog):
+    caplog.set_level("INFO", "hepflow.engine")
+    STUDY.run(FIRST, out, until="read")
+    first = caplog.messages[0]
+    assert f"steps to do in {out}; how long: `hepflow check CONFIG` measures it" in first
+    assert STUDY.command.replace("CONFIG", FIRST.name) in first
+    STUDY.run(FIRST, out)
+    caplog.clear()
+    STUDY.run(FIRST, out)
+    assert not caplog.messages  # nothing is left to do
+    (out / "sums.json").unlink()
+    STUDY.run(FIRST, out)
+    assert "as the last time" in caplog.messages[0]
+
+
+def test_a_run_that_fails_before_its_first_step_is_done_claims_no_folder(out, monkeypatch):
+    """Whether the folder was there, empty, or not; what is interrupted keeps it, and so does what got further."""
+    failure = InputError("no such file")
+
+    def fail(*_):
+        raise failure
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hepflow.engine.study.carry_out", fail)
+        with pytest.raises(InputError, match="no such file"):
+            STUDY.run(FIRST, out)
+        assert not out.exists()
+        out.mkdir()
+        with pytest.raises(InputError, match="no such file"):
+            STUDY.run(FIRST, out)
+        assert not any(out.iterdir())
+        failure = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            STUDY.run(FIRST, out)
+        assert (out / "run.json").is_file()
+        failure = InputError("no such file")
+    STUDY.run(FIRST, out, until="read")
+    with monkeypatch.context() as patched:
+        patched.setattr("hepflow.engine.study.carry_out", fail)
+        with pytest.raises(InputError, match="no such file"):
+            STUDY.run(FIRST, out)
+    assert (out / "run.json").is_file()
+
+
+def test_one_bar_counts_all_steps(out, made, monkeypatch):
+    seen = []
+
+    class Bar(tqdm):
+        def update(self, n=1):
+            super().update(n)
+            seen.append((self.n, self.total))
+
+    monkeypatch.setattr("hepflow.engine.study.tqdm", Bar)
+    monkeypatch.setattr("sys.stderr", SimpleNamespace(isatty=lambda: True, write=len, flush=lambda: None))
+    STUDY.run(FIRST, out)
+    assert seen[-1] == (len(made), len(made))
 
 
 def test_a_damaged_record_is_written_again(out, made):

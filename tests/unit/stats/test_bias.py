@@ -7,7 +7,7 @@ import pytest
 
 from hepflow.errors import ConfigError, FitError
 from hepflow.smooth import DIJET, MODIFIED_EXPONENTIAL, UA2
-from hepflow.stats import MassScan, bias_test
+from hepflow.stats import MassScan, bias_test, gaussian_family
 
 MASSES = [3000.0, 3500.0, 4200.0]
 
@@ -78,6 +78,28 @@ def test_alternatives_that_do_not_describe_the_data_say_nothing(dijet, gaussian)
     scan = MassScan(edges, np.random.default_rng(6).poisson(wavy), [3500.0], gaussian)
     with pytest.raises(FitError, match="none of the functions ua2, modified-exponential describes"):
         bias_test(scan, toys=100, seed=6)
+
+
+def test_a_mass_without_events_is_said_and_the_others_are_kept():
+    """In the window of the last mass toys have no event, or a few: they do not determine the strength."""
+    edges = np.linspace(2000.0, 7000.0, 51)
+    counts = np.random.default_rng(3).poisson(60 * np.exp(-(edges[:-1] - 2000) / 350)).astype(float)
+    scan = MassScan(edges, counts, [2500.0, 6000.0], gaussian_family(0.03), half_range=0.3)
+    found = bias_test(scan, [MODIFIED_EXPONENTIAL], toys=100, seed=1)
+    assert np.isfinite(found.spurious[:, 0]).all()
+    assert np.isfinite(found.pull[:, 0]).all()
+    assert np.isnan(found.pull[0, 1])
+    assert len(found.problems) == 1
+    assert "bias test against modified-exponential at 6000 GeV: " in found.problems[0]
+    assert "of 100 toys have too few events" in found.problems[0]
+    assert found.to_dict()["pull"][0][1] is None
+
+
+def test_a_mass_whose_spurious_signal_is_unknown_is_not_fitted(make_scan):
+    found = make_scan([3000.0, 3500.0], spurious=[1.0, np.nan]).run(limits=False)
+    assert np.isfinite(found.z[0])
+    assert np.isnan(found.z[1])
+    assert found.problems == ("3500 GeV: not fitted, since its spurious signal could not be measured",)
 
 
 def test_seed_decides_everything(make_scan):

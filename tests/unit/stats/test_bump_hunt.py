@@ -14,6 +14,7 @@ from hepflow import Sample, Spectrum, Windows
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.selection import Cut
 from hepflow.stats import (
+    Profile,
     SignalTemplate,
     bump_hunt,
     gaussian_signal,
@@ -291,3 +292,13 @@ def test_workspaces_by_their_path(make_spectrum, tmp_path):
         ConfigError, match="a workspace as int: expected a pyhf workspace as a dict, or the path"
     ):
         open_workspace(3)
+
+
+def test_an_infinite_error_is_none_in_the_record_and_has_a_reason(counting, monkeypatch):
+    monkeypatch.setattr(Profile, "background", lambda self, bins: (110.0, np.inf))
+    found = hunt_workspace(counting([5.0], [100.0], [10.0], [110.0]), calculator="asymptotic")
+    record = found.to_dict()
+    assert record["n_exp_error"] is None
+    assert record["pull"] is None
+    assert "error of the expected background is infinite" in record["problems"][0]
+    json.dumps(record, allow_nan=False)

@@ -7,7 +7,8 @@ import pyhf
 import pytest
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.stats import HistFactory, open_workspace
+from hepflow.stats import HistFactory, Profile, open_workspace, upper_limit
+from hepflow.stats.likelihood import poisson_deviance
 
 EVERYTHING = {
     "channels": [
@@ -259,3 +260,31 @@ def test_refuses_a_background_below_zero(counting):
     model, _ = open_workspace(counting([1.0, 1.0], [5.0, -2.0], [], [11.0, 3.0]))
     with pytest.raises(InputError, match="'bins': its samples add up to -2 events without signal in bin 1"):
         HistFactory(model)
+
+
+def test_deviance_keeps_its_digits_near_the_count():
+    """Below rounding of the three terms that cancel: ``n x^2 / 2`` for a small relative difference."""
+    n = np.array([1e14, 1e10, 100.0, 0.0, 5.0])
+    rate = n * (1 + np.array([1e-8, 1e-6, 0.3, 0.0, 0.0])) + np.array([0.0, 0.0, 0.0, 2.0, 0.0])
+    wanted = [0.5e-2, 0.5e-2, 30 - 100 * np.log(1.3), 2.0, 0.0]
+    np.testing.assert_allclose(poisson_deviance(n, rate), wanted, rtol=1e-5)
+    below, above = poisson_deviance(np.full(2, 1e4), 1e4 * (1.001 + np.array([-1e-12, 1e-12])))
+    assert below == pytest.approx(above, rel=1e-7)
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e10, 1e12, 1e14])
+def test_limits_of_very_many_events(counting, scale):
+    """The background is known to 1e-7: the limit is that of Gaussian errors, 1.96 sigma of a single bin."""
+    spec = counting([1.0], [scale], [np.sqrt(scale)], [scale])
+    limit = upper_limit(Profile(*open_workspace(spec)))
+    assert limit.observed == pytest.approx(1.96 * np.sqrt(2 * scale), rel=1e-3)
+    assert limit.problems == ()
+
+
+def test_valleys_of_very_many_events_are_followed(counting):
+    """Errors of a tenth, and 1e12 events: straight steps leave the valley at once."""
+    spec = counting([5.0, 8.0], [5e11, 6e11], [1e10, 1e10], [5.5e11, 7e11])
+    scale = {"name": "scale", "type": "normsys", "data": {"hi": 1.1, "lo": 0.9}}
+    spec["channels"][0]["samples"][1]["modifiers"].append(scale)
+    limit = upper_limit(Profile(*open_workspace(spec)))
+    assert limit.observed / 1e10 == pytest.approx(2.4986, rel=1e-3)  # as 1e8 in place of 1e10 give it

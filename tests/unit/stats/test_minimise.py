@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepflow.stats import HistFactory, open_workspace, workspace
-from hepflow.stats.minimise import _minuit, covariance, minimise, newton
+from hepflow.stats.minimise import _minuit, curvature_at, minimise, newton
 
 INF = np.full(2, np.inf)
 FREE = np.array([True, True])
@@ -76,10 +76,10 @@ def test_every_retry_of_minuit_arrives():
 
 
 def test_minuit_takes_over(monkeypatch):
-    monkeypatch.setattr("hepflow.stats.minimise._MAX_STEPS", 8)
+    monkeypatch.setattr("hepflow.stats.minimise._MAX_STEPS", 2)
     start = np.array([-1.2, 1.0])
-    assert not newton(banana, start, -INF, INF, FREE).valid
-    found = minimise(banana, start, -INF, INF, FREE)
+    assert not newton(misleading, start, -INF, INF, FREE).valid
+    found = minimise(misleading, start, -INF, INF, FREE)
     assert found.valid
     np.testing.assert_allclose(found.x, [1.0, 1.0], atol=1e-3)
 
@@ -95,9 +95,9 @@ def test_covariance():
     _, _, curvature = quadratic(np.zeros(2))
     x = np.array([1.0, -2.0])
     np.testing.assert_allclose(
-        covariance(quadratic, x, -INF, INF, FREE), 2 * np.linalg.inv(curvature), rtol=1e-6
+        curvature_at(quadratic, x, -INF, INF, FREE).covariance, 2 * np.linalg.inv(curvature), rtol=1e-6
     )
-    one = covariance(quadratic, x, -INF, INF, np.array([True, False]))
+    one = curvature_at(quadratic, x, -INF, INF, np.array([True, False])).covariance
     np.testing.assert_allclose(one, [[0.5, 0.0], [0.0, 0.0]], atol=1e-9)
 
 
@@ -106,8 +106,10 @@ def test_covariance_of_a_flat_direction_is_infinite():
         away = x[0] + x[1] - 3.0
         return away**2, 2 * away * np.ones(2), 2 * np.ones((2, 2))
 
-    matrix = covariance(flat, np.array([1.0, 2.0]), -INF, INF, FREE)
-    assert np.all(np.isinf(np.diag(matrix)))
+    found = curvature_at(flat, np.array([1.0, 2.0]), -INF, INF, FREE)
+    assert np.all(np.isinf(np.diag(found.covariance)))
+    assert found.variance(np.ones(2)) == pytest.approx(1.0)  # their sum is known
+    assert found.variance(np.array([1.0, 0.5])) == np.inf
 
 
 @pytest.mark.parametrize("scale", [3.0, 300.0])

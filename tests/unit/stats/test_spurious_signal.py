@@ -55,7 +55,7 @@ def test_local_significances_of_toys_are_normal_with_and_without_it(spurious):
     np.testing.assert_allclose(z.mean(axis=0), 0.0, atol=4 / np.sqrt(1500))
 
 
-@pytest.mark.parametrize("spurious", [-1.0, [1.0, 2.0, 3.0], [1.0, np.nan]])
+@pytest.mark.parametrize("spurious", [-1.0, [1.0, 2.0, 3.0], [1.0, np.inf]])
 def test_a_spurious_signal_below_zero_or_of_other_masses_is_refused(spurious):
     with pytest.raises(ConfigError, match="one for each of the 2 masses"):
         scan(spurious=spurious)

@@ -161,7 +161,7 @@ def test_check_tells_yields_and_variations(configure, monkeypatch):
     nothing = SimpleNamespace(lines=list)  # the estimate of time and memory has its own tests
     monkeypatch.setattr("hepflow.studies.search.check.estimate", lambda *arguments: nothing, raising=False)
     variations = {"jes": {"up": {"path": "b.h5"}, "down": {"path": "c.h5"}}}
-    lines = check(configure(signal={"path": "a.h5", "scale": 1.5, "variations": variations}))
+    lines = check(configure(signal={"path": "a.h5", "scale": 1.5, "variations": variations})).lines
     assert "  weights add up to 300 events" in lines
     assert "signal, jes: 60 events up, 40 down" in lines
 

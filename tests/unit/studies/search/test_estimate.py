@@ -77,11 +77,11 @@ def test_text(seconds, text):
 
 def test_check_says_what_is_read_and_how_much(configure, inputs, monkeypatch):
     monkeypatch.setattr("hepflow.studies.search.estimate.measure", lambda *_: COSTS)
-    lines = check(configure())
+    lines = check(configure()).lines
     assert lines[0].startswith("data: 1 file(s), 3,000 events")
     assert lines[1] == "  reads m_jj, m_J1, tau21, weight, label"
     assert any(line.startswith("  signal region: ") and "; sidebands: " in line for line in lines)
     assert any(line.startswith("  time: ") for line in lines)
     narrow = load_sample(inputs / "data.h5")
     save_sample(replace(narrow, label=None), inputs / "narrow.h5")
-    assert check(configure(data="narrow.h5"))[1] == "  reads m_jj, m_J1, tau21, weight"
+    assert check(configure(data="narrow.h5")).lines[1] == "  reads m_jj, m_J1, tau21, weight"

@@ -7,8 +7,11 @@ import uproot
 
 from hepflow.config import example_yaml, load_config
 from hepflow.errors import InputError
+from hepflow.methods import fit_sidebands
+from hepflow.sample import Sample
 from hepflow.storage import save_sample
-from hepflow.studies.search.recognise import recognise, start_from
+from hepflow.studies.known import study
+from hepflow.studies.search.recognise import _name, recognise, start_from
 
 
 def jets(prefix, events=400, **names):
@@ -93,6 +96,73 @@ def test_the_signal_says_where_to_look(folder, toy):
     assert config.inputs.data.label is None
     both = configured(folder, "data.h5", "data.h5").inputs  # one file that holds both
     assert (both.data.label, both.signal.label) == (0, 1)
+
+
+def test_the_spectrum_begins_where_the_function_describes_it(folder):
+    """A turn-on is no part of the sidebands: their fit starts above it."""
+    random = np.random.default_rng(4)
+    masses = 1500 + random.exponential(500, 150_000)
+    kept = masses[random.random(len(masses)) < 1 / (1 + np.exp((2600 - masses) / 120))]
+    save_sample(Sample(kept, random.normal(size=(len(kept), 2)), ("m_J1", "dm_J")), "data.h5")
+    config = configured(folder, "data.h5")
+    assert 2700 <= config.regions.sidebands[0][0] <= 3300
+    fit = fit_sidebands(Sample(kept, np.zeros((len(kept), 1)), ("x",)), config.regions.windows, 50.0)
+    assert fit.p_value > 0.01
+    assert "The dijet function describes the sidebands" in (folder / "c.yaml").read_text("utf-8").replace(
+        "\n# ", " "
+    )
+
+
+def test_a_file_of_both_truths_is_data_and_signal(folder, toy):
+    """Nothing of that is silent: the file says what the labels are and what becomes of them."""
+    background, signal = toy.background(5000, seed=1), toy.signal(400, seed=2)
+    save_sample(Sample.concat([background, signal]), "both.h5")
+    config = configured(folder, "both.h5")
+    assert (config.inputs.data.label, config.inputs.signal.label) == (0, 1)
+    assert config.inputs.signal.path == config.inputs.data.path == ("both.h5",)
+    assert config.regions.signal == (3300, 3700)
+    text = " ".join((folder / "c.yaml").read_text("utf-8").replace("# ", " ").split())
+    assert (
+        "The data have truth labels: 400 events of signal, 5,000 of background among the first 5,400." in text
+    )
+
+
+def test_generator_particles_are_no_jets(folder):
+    both = jets("Particle.", pt="PT") | jets("GenJet_") | jets("Jet_")
+    write_tree("e.root", t=both)
+    assert configured(folder, "e.root").inputs.data.branches["pt"] == "Jet_pt"
+    write_tree("particles.root", t=jets("Particle.", pt="PT") | jets("Muon_") | jets("GenJet_"))
+    with pytest.raises(InputError, match="no format fits"):
+        recognise("particles.root")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("events.features.h5", "events"),
+        ("deep/run2 data.root", "run2-data"),
+        ("jets/*.root", "jets"),
+        ("data_*.parquet", "data"),
+        ("https://server.org/a/tt.root?x=1", "tt"),
+    ],
+)
+def test_the_name_is_that_of_the_data(data, name):
+    assert _name(data) == name
+
+
+def test_paths_stay_as_given(folder, toy):
+    save_sample(toy.background(5000, seed=1), "data.h5")
+    assert configured(folder, str(folder / "data.h5")).inputs.data.path == (str(folder / "data.h5"),)
+    text = (folder / "c.yaml").read_text("utf-8")
+    assert f"path: {folder / 'data.h5'}" in text
+    configured(folder, "data.h5")
+    assert "path: data.h5" in (folder / "c.yaml").read_text("utf-8")
+
+
+def test_a_scan_has_room_in_the_regions(folder, toy):
+    save_sample(toy.background(5000, seed=1), "data.h5")
+    config = configured(folder, "data.h5")
+    study("windows").check(config)
 
 
 def test_too_few_events_to_guess_from(folder):

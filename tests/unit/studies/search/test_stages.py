@@ -343,7 +343,7 @@ def test_a_folder_of_another_run(folder, configure, override):
 
 
 def test_check_reports_what_will_be_read(configure):
-    lines = check(configure())
+    lines = check(configure()).lines
     assert "data: 1 file(s), 3,000 events, format hepflow" in lines
     assert any("signal region: " in line for line in lines)
     with pytest.raises(InputError, match="no event in the signal region"):
