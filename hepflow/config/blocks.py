@@ -208,13 +208,17 @@ class Figures(Block):
 
     experiment: str = Field(
         default("hepflow.plots.label:Label.experiment"),
+        examples=["CMS"],
         description="Who made them, in bold on the left; empty for nobody.",
     )
     status: str = Field(
         default("hepflow.plots.label:Label.status"),
+        examples=["Simulation"],
         description="Behind it, such as `Preliminary`.",
     )
-    luminosity: float | None = Field(None, gt=0, description="Integrated luminosity, inverse femtobarn.")
+    luminosity: float | None = Field(
+        None, gt=0, examples=[138], description="Integrated luminosity, inverse femtobarn."
+    )
     energy: float | None = Field(
-        None, gt=0, description="Energy of the collisions in their centre of mass, TeV."
+        None, gt=0, examples=[13], description="Energy of the collisions in their centre of mass, TeV."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil, floor, log10
+from math import floor, inf, log10
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PLAIN = -3  # p-values below this power of ten are written as powers of ten
 ROUNDED_UP = -log10(0.995)  # 9.95 is written as 1.0 times the next power
 SMALLEST = 1e-180  # that an axis shows (28 sigma), with room below that a float can hold
+CLOSE = 0.06  # of the height: names of lines nearer than that would stand on each other
 
 
 def p_text(p: float) -> str:
@@ -72,11 +73,16 @@ def set_p_axis(ax: Axes, smallest: float, filled: float, least: int = 3) -> None
     levels = range(1, least + 1)
     while ndtr(-float(levels[-1])) > smallest:
         levels = range(1, levels[-1] + 2)
-    step = ceil(len(levels) / 9)
+    lowest = log10(ndtr(-float(levels[-1])))
     beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "color": NEUTRAL}
-    for level in levels[::-step]:
+    last = inf
+    for level in levels[::-1]:
         p = float(ndtr(-float(level)))
+        place = log10(p) / lowest
+        if last - place < CLOSE:  # of small ones, which stand close together where the axis goes far down
+            continue
+        last = place
         ax.axhline(p, color=NEUTRAL, linewidth=0.8, linestyle="--", zorder=1)
         ax.text(1.01, p, rf"${level}\,\sigma$", size=8.5, **beside)
     ax.set_yscale("log")
-    ax.set_ylim(10 ** (log10(ndtr(-float(levels[-1]))) / filled), 1.0)
+    ax.set_ylim(10 ** (lowest / filled), 1.0)

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 COLOURS = tuple(colour for colour in SEQUENCE[1:] if colour != SIGNAL)
 BAND: dict[str, Any] = {"facecolor": "none", "edgecolor": NEUTRAL, "hatch": "//////", "linewidth": 0}
 MOST_TICKS = 10
+MOST_IN_TWO, LONG = (
+    8,
+    16,
+)  # entries of a legend in two columns, and letters of one, where both would be too wide
 SPAN = 0.9  # the ratio's axis shows at most 1 -+ this
 
 
@@ -64,7 +68,9 @@ def post_fit(
     figure = canvas(WIDTH, 4.5, left=WIDE)
     upper, lower = stacked(figure, (3.2, 1))
     entries = _draw_events(upper, channel, edges)
-    upper.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2)
+    crowded = len(entries) > MOST_IN_TWO and max(map(len, entries)) > LONG
+    columns: dict[str, Any] = {"ncols": 1, "fontsize": 7} if crowded else {"ncols": 2}
+    upper.legend(entries.values(), entries.keys(), loc="upper right", columnspacing=1.2, **columns)
     _draw_ratio(lower, channel, edges)
     upper.set_ylabel("Events / bin")
     lower.set_ylabel("Data / fit", loc="center")

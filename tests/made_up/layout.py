@@ -21,7 +21,9 @@ def faults(figure):
     found += [f"{one!r} stands on {other!r}" for (one, a), (other, b) in pairs if _meet(a, b)]
     lines = [line for ax in canvas.axes for line in _straight(ax)]
     return found + [
-        f"a line strikes {name!r}" for name, box in texts if any(_meet(box, one) for one in lines)
+        f"a line strikes {name!r}"
+        for name, box in _texts(canvas, backed=False)
+        if any(_meet(box, one) for one in lines)
     ]
 
 
@@ -32,14 +34,18 @@ def _ticks(canvas):
     return [(one.get_text(), one.get_window_extent()) for one in labels if _seen(one)]
 
 
-def _texts(canvas):
-    """Return all other texts, each with where it stands; a legend is one."""
+def _texts(canvas, backed=True):
+    """Return all other texts, each with where it stands, a legend among them; not those on a ground, if not `backed`."""
     legends = [*canvas.legends, *(ax.get_legend() for ax in canvas.axes if ax.get_legend() is not None)]
     found = [(f"legend {one.get_texts()[0].get_text()}", one.get_window_extent()) for one in legends]
     axes = [axis for ax in canvas.axes if ax.axison for axis in (ax.xaxis, ax.yaxis)]
     free = [*canvas.texts, *(text for ax in canvas.axes for text in ax.texts)]
     free += [text for axis in axes for text in (axis.label, axis.offsetText)]
-    return found + [(one.get_text(), one.get_window_extent()) for one in free if _seen(one)]
+    return found + [
+        (one.get_text(), one.get_window_extent())
+        for one in free
+        if _seen(one) and (backed or one.get_bbox_patch() is None)
+    ]
 
 
 def _seen(text):

@@ -131,7 +131,7 @@ def test_blinded_data_are_not_drawn(blinded, render, texts):
     assert "blinded" in text
     assert "$Z$ =" not in text
     assert "obs" not in text
-    assert rf"= {cut.z_expected:.1f}$\,\sigma$" in text
+    assert rf"$Z_{{\mathrm{{exp}}}}$ = {cut.z_expected:.1f}" in text
     assert "blinded" in texts(spectra(blinded))
     assert "blinded" not in texts(spectrum(blinded.inclusive))
 
@@ -193,7 +193,7 @@ def test_a_cut_and_its_spectrum_before_any_fit(hunt, texts):
         shown = texts(spectrum(given))
         assert f"= {hunt.n_obs:,.0f}" in shown
         assert f"= {artists.with_error(hunt.n_exp, hunt.n_exp_error)}" in shown
-        assert r"\,\sigma" not in shown
+        assert "$Z$ =" not in shown
     assert "obs" not in texts(spectrum(hunt.spectrum.blinded()))
     with pytest.raises(ConfigError, match="a figure of int: expected a BumpHunt"):
         spectrum(3)
