@@ -102,6 +102,9 @@ def _planned(arguments):
     """Return the arguments of a command; where it takes minutes, those of its dry run."""
     command, *others = arguments
     if command == "demo":
-        return ["run", str(config_path()), *others, "--dry-run"]
-    long = command in ("run", "compare", "tune") or "--retrain" in others
-    return [*arguments, "--dry-run"] if long and "--dry-run" not in others else arguments
+        return ["run", str(config_path()), *others, "--dry-run", "--out", "elsewhere"]
+    if command not in ("run", "compare", "tune") and "--retrain" not in others:
+        return arguments
+    dry = [] if "--dry-run" in others else ["--dry-run"]
+    elsewhere = [] if "--out" in others else ["--out", "elsewhere"]  # not in the folders that pages look at
+    return [*arguments, *dry, *elsewhere]

@@ -35,7 +35,7 @@ def _ticks(canvas):
 
 
 def _texts(canvas, backed=True):
-    """Return all other texts, each with where it stands, a legend among them; not those on a ground, if not `backed`."""
+    """Return all other texts, each with where it stands, a legend among them; not on a ground only if `backed`."""
     legends = [*canvas.legends, *(ax.get_legend() for ax in canvas.axes if ax.get_legend() is not None)]
     found = [(f"legend {one.get_texts()[0].get_text()}", one.get_window_extent()) for one in legends]
     axes = [axis for ax in canvas.axes if ax.axison for axis in (ax.xaxis, ax.yaxis)]

@@ -32,7 +32,7 @@ BLOCKS = blocks()
 RUN = [one for one in BLOCKS if one.why is None]
 FIRST = next(one for one in RUN if one.text.startswith("git clone"))
 PAGES = sorted({one.page for one in RUN})
-NOT_RUN = 15  # blocks: those that install, submit to a farm, or need files that are not bundled
+NOT_RUN = 16  # blocks: those that install, submit to a farm, or need files or packages that are not here
 EVERY = 8  # of the bundled events, one is read
 
 
@@ -131,7 +131,6 @@ def reduced(monkeypatch):
     monkeypatch.setattr(hepflow, "features", few)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.filterwarnings("ignore")  # few events give warnings that the whole sample does not
 @pytest.mark.parametrize("page", PAGES)
