@@ -14,9 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from hepflow.atomic import write_text
 from hepflow.errors import ConfigError, InputError
+from hepflow.regular import read_regular
 from hepflow.shown import summary, table
 
 T = TypeVar("T")
+MOST_BYTES = 256 * 2**20  # of a record
 SHOWN = 3  # problems of a damaged file that its error tells
 
 
@@ -98,10 +100,14 @@ def read_json(path: str | Path, kind: str = "JSON") -> Any:
         If it is missing, cannot be read or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
+        return json.loads(read_regular(path, MOST_BYTES).decode(), parse_constant=_no_number)
     except RecursionError:
         raise InputError(f"{path}: cannot be read as {kind} (nested hundreds of levels deep)") from None
-    except (OSError, ValueError) as error:
+    except InputError as error:
+        raise InputError(
+            f"{path}: cannot be read as {kind} ({str(error).removeprefix(f'{path}: ')})"
+        ) from None
+    except ValueError as error:
         raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
 
 

@@ -86,19 +86,19 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except console.InterruptError as error:
-        click.echo(str(error), err=True)
+        console.echo(str(error), err=True)
         return error.exit_code
     except HepflowError as error:
         _show_traceback()
-        click.echo(f"error: {error}", err=True)
+        console.echo(f"error: {error}", err=True)
         return error.exit_code
     except (OSError, MemoryError) as error:
         _show_traceback()
-        click.echo(f"error: {str(error) or 'out of memory'}", err=True)
+        console.echo(f"error: {str(error) or 'out of memory'}", err=True)
         return 1
     except Exception as error:
         _show_traceback()
-        click.echo(
+        console.echo(
             f"unexpected {type(error).__name__}: {error}\n"
             "This is a defect of hepflow. Please report it in the project's issue tracker, with what "
             "`hepflow env` prints, and what this command prints after `export HEPFLOW_DEBUG=1`.",

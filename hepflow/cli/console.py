@@ -16,6 +16,7 @@ import click
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
 from hepflow.errors import CheckError, FitError, HepflowError
+from hepflow.text import LONGEST, printable
 
 INTERRUPTED = 130
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,7 +34,7 @@ class _BesideBars(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         tqdm = sys.modules.get("tqdm")  # no bar can be there unless someone imported it
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        message = level + self.format(record)
+        message = level + printable(self.format(record), LONGEST)
         if tqdm is None:
             click.echo(message, err=True)
         else:
@@ -65,6 +66,11 @@ def messages(level: str) -> Iterator[None]:
         logger.removeHandler(handler)
         logger.setLevel(level_before)
         warnings.showwarning = shown
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Write text, in which names from files may stand, to standard output or error."""
+    click.echo(printable(text, LONGEST if err else None), err=err)
 
 
 def example(*lines: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.regular import read_stream
 
 if TYPE_CHECKING:
     from hepflow.stats.bins import Bins
@@ -28,7 +30,8 @@ def read_target(name: str, *, errors: bool = False) -> Target:
     from hepflow.stats.spectra import is_workspace, parse_json, read_spectrum
 
     if name == STANDARD_INPUT:
-        raw = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+        stream = getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode())
+        raw = read_stream(stream, "standard input")
         return parse_json(decoded(raw, "standard input"), "standard input")
     if is_workspace(name):
         return parse_json(read_text(name), name)

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ValidationError
 from hepflow.config.choice import models_of
 from hepflow.config.document import Document, Location, parse
 from hepflow.config.top import Config
-from hepflow.errors import ConfigError, did_you_mean
+from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.regular import read_stream
 
+MOST_BYTES = 4 * 2**20  # of a configuration, whose longest lists are those of files
 EXPECTED = {
     "int": "an integer",
     "float": "a number",
@@ -83,9 +85,12 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as stream:
+            return read_stream(stream, path, MOST_BYTES).decode()
     except FileNotFoundError:
         raise ConfigError(f"no configuration file {str(path)!r}; `hepflow init {path}` writes one") from None
+    except InputError as error:
+        raise ConfigError(f"cannot read the configuration file {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration file {str(path)!r}: {error}") from error
 

@@ -19,6 +19,7 @@ from hepflow.engine.notes import now, read_note
 from hepflow.engine.plan import Plan, differences
 from hepflow.errors import InputError
 from hepflow.records import read_record, write_json
+from hepflow.regular import check_regular
 
 RUN, STEP, CHECKPOINTS = "run.json", "step.json", "checkpoints"
 EXPORT = "export"  # what is made of a finished run for others, unless they say where
@@ -281,9 +282,10 @@ def refuse_links(folder: Path) -> None:
 def digest(file: Path) -> str:
     """Return a hash of a whole file; an empty text where it cannot be read."""
     try:
+        check_regular(file)  # a pipe would be waited for
         with file.open("rb") as stream:
             return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
-    except OSError:
+    except (InputError, OSError):
         return ""
 
 

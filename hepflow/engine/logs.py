@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+from hepflow.text import LONGEST, printable
+
 FILE = "run.log"
 
 
@@ -22,6 +24,16 @@ class _Log(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (logging's name)
         pass
+
+
+class _Lines(logging.Formatter):
+    """Messages in UTC, which hold no control characters: a line of a log is one that hepflow wrote."""
+
+    converter = time.gmtime
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
+        record.message = printable(record.message, LONGEST).replace("\n", "\n  ")
+        return super().formatMessage(record)
 
 
 class _NoTerminal:
@@ -48,11 +60,8 @@ def without_bars() -> Iterator[None]:
 def logging_to(folder: Path) -> Iterator[None]:
     """Append the messages of hepflow to ``run.log`` in a folder, with the time (UTC) and the process."""
     handler = _Log(folder / FILE, encoding="utf-8", delay=True)
-    form = logging.Formatter(
-        "%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
-    )
-    form.converter = time.gmtime
-    handler.setFormatter(form)
+    form = "%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s"
+    handler.setFormatter(_Lines(form, "%Y-%m-%dT%H:%M:%S"))
     logger = logging.getLogger("hepflow")
     level = logger.level
     if level == logging.NOTSET:  # as in the process of a worker

@@ -13,6 +13,7 @@ from hepflow.atomic import write_text
 from hepflow.engine.job import Job, published
 from hepflow.plots.label import Label
 from hepflow.report.blocks import Page
+from hepflow.text import printable
 from hepflow.version import __version__
 
 # Browsers themselves refuse whatever would come from elsewhere, and scripts from anywhere.
@@ -24,6 +25,7 @@ def render(page: Page) -> str:
     environment = Environment(
         loader=PackageLoader("hepflow.report"),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -39,6 +41,11 @@ def render(page: Page) -> str:
         policy=POLICY.format(digest),
         version=__version__,
     )
+
+
+def _seen(value: object) -> object:
+    """Return what a template shows; text with its control characters written out."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @published

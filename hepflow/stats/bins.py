@@ -20,7 +20,22 @@ from numpy.typing import NDArray
 from hepflow.errors import InputError
 from hepflow.sample import FloatArray
 
+MOST_BINS = 20_000  # more than one for each GeV of the LHC
+MOST_EVENTS = 1e15  # in a bin; a double counts little more one by one
+_LARGEST = 1e100  # of a sum of weights: its square is a number, too
 _ALIKE = 1e-6  # relative: weights that differ by less are one weight
+
+
+def check_number(bins: int, where: str) -> None:
+    """Refuse a histogram of more bins than anything here fits.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MOST_BINS`.
+    """
+    if bins > MOST_BINS:
+        raise InputError(f"{where}: {bins:,} bins; expected {MOST_BINS:,} at most: join neighbouring ones")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +82,7 @@ class Bins:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, np.asarray(given, dtype=np.float64))
+        check_number(self.values.size, self.where)
         if len(self.values) == 0:
             raise InputError(f"{self.where}: no bin in it")
         variances = self.values if self.variances is None else self.variances
@@ -88,6 +104,9 @@ class Bins:
         self._check(
             ~np.isfinite(variances) | (variances < 0), "variance {variance}", "a number, zero or more"
         )
+        most = MOST_EVENTS if self.variances is None else _LARGEST
+        self._check(self.values > most, "{value:g} events", f"{most:g} at most")
+        self._check(variances > _LARGEST, "variance {variance:g}", f"{_LARGEST:g} at most")
 
     def __iter__(self) -> Iterator[FloatArray]:
         yield from (self.edges, self.counts)
@@ -120,7 +139,13 @@ class Bins:
             "one above zero",
         )
         filled = self.values > 0
-        worth = np.divide(self.values**2, self.variances, out=np.zeros_like(self.values), where=filled)
+        with np.errstate(over="ignore", under="ignore"):
+            worth = np.divide(self.values**2, self.variances, out=np.zeros_like(self.values), where=filled)
+        self._check(
+            ~(worth <= MOST_EVENTS),
+            "{value:g} events with variance {variance:g}",
+            f"{MOST_EVENTS:g} events at most",
+        )
         whole = np.round(worth)  # of events of one weight there is a whole number
         return np.where(np.abs(worth - whole) < _ALIKE * np.maximum(whole, 1.0), whole, worth)
 

@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from hepflow.errors import InputError
-from hepflow.stats.bins import Bins
+from hepflow.stats.bins import Bins, check_number
 
 _WANTED = ("low", "high", "count")
 _COUNTS = frozenset(
@@ -82,6 +82,7 @@ def _rows(text: str, where: str) -> list[Row]:
     numbered = enumerate(re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff")), start=1)
     lines = [(number, re.sub(r"(^|\s)#.*", "", line).strip(" ")) for number, line in numbered]
     lines = [(number, line) for number, line in lines if line.strip()]
+    check_number(len(lines) - 1, where)  # before the slow part
     delimiter = next((mark for mark in (";", "\t", ",") if lines and mark in lines[0][1]), None)
     rows = []
     for number, line in lines:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from hepflow.errors import InputError
+from hepflow.regular import read_regular
 
 
 def read_text(path: str | Path) -> str:
@@ -16,10 +17,7 @@ def read_text(path: str | Path) -> str:
     InputError
         If it cannot be read, or not as the text that it claims to be.
     """
-    try:
-        return decoded(Path(path).read_bytes(), path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    return decoded(read_regular(path), path)
 
 
 def decoded(raw: bytes, where: str | Path, *, numbers_only: bool = False) -> str:

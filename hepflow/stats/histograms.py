@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from hepflow.errors import InputError, did_you_mean
 from hepflow.sample import FloatArray
-from hepflow.stats.bins import Bins
+from hepflow.stats.bins import Bins, check_number
 
 _AVERAGE = 1 << 18  # TH1::kIsAverage
 _ALIKE = 1e-6
@@ -71,11 +72,14 @@ def from_json(content: Any, where: str) -> Bins:
         )
     storage = content["storage"]
     try:
+        check_number(_bins_of(content["axes"]), where)  # hist would take memory for all of them
         histogram: Any = hist.Hist(content)
         written = (
             None if histogram.kind != "COUNT" else np.asarray(storage["values"], dtype=np.float64).ravel()
         )
         kept = np.asarray(histogram.values(flow=True), dtype=np.float64).ravel()
+    except InputError:
+        raise
     except Exception as error:  # as above
         raise InputError(
             f"{where}: not a histogram as uhi.io.json writes it ({type(error).__name__}: {_first_line(error)})"
@@ -119,12 +123,20 @@ def from_root(path: Path, name: str) -> Bins:
             histogram: Any = file[name or found[0]]
             if int(histogram.all_members.get("@fBits", 0)) & _AVERAGE:
                 raise InputError(f"{where}: its bins hold averages (kIsAverage); a spectrum holds events")
+            check_number(int(histogram.member("fNcells")) - 2, where)
+            check_number(int(histogram.member("fXaxis").member("fNbins")), where)
             histogram = histogram.to_hist()
     except InputError:
         raise
     except Exception as error:  # as above
         raise InputError(f"{path}: not a ROOT file that uproot can read ({_first_line(error)})") from error
     return from_hist(histogram, where)
+
+
+def _bins_of(axes: Any) -> int:
+    """Return how many bins a histogram of these axes has, as far as that is written."""
+    numbers = [axis.get("bins", 1) for axis in axes if isinstance(axis, dict)]
+    return math.prod(int(number) for number in numbers if isinstance(number, int | float))
 
 
 def events(bins: Bins) -> Bins:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from hepflow.demo import bundled
 from hepflow.errors import ConfigError, InputError
+from hepflow.regular import check_regular, read_regular
 from hepflow.stats.bins import Bins
 from hepflow.stats.csv_spectra import parse_csv
 from hepflow.stats.encoding import decoded, read_text
@@ -65,12 +66,11 @@ def read_spectrum(path: str | Path | hist.Hist[Any], *, errors: bool = False) ->
     path = bundled(str(path))
     file, _, name = path.partition(".root:")
     where = Path(f"{file}.root" if name else str(path))
+    check_regular(where)
     if where.suffix.lower() not in _READERS:
         raise InputError(
             f"{where}: unknown kind of spectrum {where.suffix!r}; expected one of {', '.join(_READERS)}"
         )
-    if not where.is_file():
-        raise InputError(f"{where}: no such file")
     return _READERS[where.suffix.lower()](where, name, errors)
 
 
@@ -143,9 +143,11 @@ def workspace_of(spec: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
 
 def is_workspace(path: str | Path) -> bool:
     """Return whether a file is a pyhf workspace: JSON with channels, observations and measurements."""
+    if Path(path).suffix.lower() == ".root":
+        return False  # and not looked at in vain
     try:
-        return _is_workspace(json.loads(Path(path).read_bytes()))
-    except (OSError, ValueError, RecursionError):
+        return _is_workspace(_json(read_text(path), path))
+    except InputError:
         return False
 
 
@@ -154,7 +156,7 @@ def _is_workspace(content: Any) -> bool:
 
 
 def _read_csv(path: Path, _: str, errors: bool) -> Bins:
-    text = decoded(path.read_bytes(), path, numbers_only=True)
+    text = decoded(read_regular(path), path, numbers_only=True)
     return events(parse_csv(text, str(path), errors=errors))
 
 

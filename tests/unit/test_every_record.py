@@ -184,7 +184,7 @@ def test_what_is_written_is_read_again(name, file_of):
 @every_record
 def test_files_that_hold_no_json(name, tmp_path):
     path = tmp_path / "record.json"
-    refused(path, name, "cannot be read as", "No such file")
+    refused(path, name, "cannot be read as", "no such file")
     path.mkdir()
     refused(path, name, "cannot be read as", "Is a directory")
     path.rmdir()

@@ -286,7 +286,7 @@ def test_workspaces_by_their_path(make_spectrum, tmp_path):
     path.write_text("{}")
     with pytest.raises(InputError, match=r"ws.json: not a pyhf workspace, which has channels, measurements"):
         open_workspace(path)
-    with pytest.raises(InputError, match=r"nowhere.json: No such file"):
+    with pytest.raises(InputError, match=r"nowhere.json: no such file"):
         open_workspace("nowhere.json")
     with pytest.raises(
         ConfigError, match="a workspace as int: expected a pyhf workspace as a dict, or the path"
