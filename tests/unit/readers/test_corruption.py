@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from made_up.damage import DAMAGE, damaged
 
 from hepflow.errors import HepflowError
 from hepflow.features import features
@@ -21,40 +21,6 @@ EVENTS = 300
 JETS = ("pt", "eta", "phi", "mass", "tau1", "tau2")
 FLAT = [f"{name}j{jet}" for jet in (1, 2) for name in ("px", "py", "pz", "m", "tau1", "tau2")]
 EXTRA = {"weight": "w", "label_branch": "label"}
-
-place = st.floats(0, 1, exclude_max=True)
-DAMAGE = st.lists(
-    st.one_of(
-        st.tuples(st.just("flip"), place, st.integers(0, 7)),
-        st.tuples(st.just("overwrite"), place, st.binary(min_size=1, max_size=64)),
-        st.tuples(st.just("zero"), place, st.integers(1, 400)),
-        st.tuples(st.just("remove"), place, st.integers(1, 16)),
-        st.tuples(st.just("double"), place, st.integers(1, 64)),
-        st.tuples(st.just("end"), place, st.none()),
-    ),
-    min_size=1,
-    max_size=3,
-)
-
-
-def damaged(contents, damage):
-    """Return the bytes of a file after these mishaps."""
-    contents = bytearray(contents)
-    for kind, where, how in damage:
-        start = int(where * len(contents))
-        if kind == "flip":
-            contents[start : start + 1] = bytes([contents[start] ^ (1 << how)]) if contents else b""
-        elif kind == "overwrite":
-            contents[start : start + len(how)] = how
-        elif kind == "zero":
-            contents[start : start + how] = bytes(len(contents[start : start + how]))
-        elif kind == "remove":
-            del contents[start : start + how]
-        elif kind == "double":
-            contents[start:start] = contents[start : start + how]
-        else:
-            del contents[start:]
-    return bytes(contents)
 
 
 def events():

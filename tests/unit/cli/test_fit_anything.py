@@ -1,0 +1,150 @@
+"""``hepflow fit`` on anything: a result, or an error that says what is wrong. No defect, no hang, no end of memory."""
+
+import csv
+import io
+import json
+import re
+import resource
+import time
+from contextlib import contextmanager
+
+import hist
+import numpy as np
+import pytest
+import uhi.io.json
+import uproot
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from made_up.damage import CHANGES, DAMAGE, changed, damaged
+from made_up.results import RESULTS
+
+from hepflow.cli import _run
+from hepflow.regions import Windows
+from hepflow.spectrum import Spectrum
+from hepflow.stats import workspace
+
+EDGES = np.arange(2000.0, 5001.0, 250.0)
+COUNTS = np.round(-np.diff(4e4 * (EDGES / 2000) ** -6))
+REGION = ("--signal-region", "3250", "3750")
+SECONDS = 60
+BYTES = 4 * 2**30
+
+pytestmark = pytest.mark.filterwarnings("default")  # as on the command line, where these are shown
+
+
+def table():
+    return [
+        ["low", "high", "count"],
+        *([low, high, n] for low, high, n in zip(EDGES, EDGES[1:], COUNTS, strict=False)),
+    ]
+
+
+def histogram():
+    filled = hist.Hist(hist.axis.Variable(EDGES), storage=hist.storage.Weight())
+    filled.view().value, filled.view().variance = 2 * COUNTS, 4 * COUNTS
+    return filled
+
+
+def spec():
+    windows = Windows((3250, 3750), [(2000, 3250), (3750, 5000)])
+    shift = 0.05 * COUNTS
+    return workspace(
+        Spectrum(EDGES, COUNTS, COUNTS, windows, {"shift": shift}, 0.1 * COUNTS, sidebands_in_fit=True)
+    )
+
+
+def as_csv(rows):
+    text = io.StringIO()
+    rows = rows if isinstance(rows, list) else [rows]
+    csv.writer(text).writerows(row if isinstance(row, list) else [row] for row in rows)
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def as_json(content):
+    return json.dumps(content).encode()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("anything")
+
+
+@pytest.fixture(scope="module")
+def contents(folder):
+    """What each kind of file holds: values where they can be changed, and bytes."""
+    with uproot.recreate(folder / "whole.root") as file:
+        file["mjj"] = histogram()
+    values = {
+        "csv": (as_csv, table()),
+        "json": (as_json, json.loads(json.dumps(histogram(), default=uhi.io.json.default))),
+        "workspace": (as_json, spec()),
+        "run": (as_json, json.loads(json.dumps(RESULTS.to_dict()))),
+    }
+    return values | {"root": (None, (folder / "whole.root").read_bytes())}
+
+
+@contextmanager
+def bounded():
+    """Give at most so much memory more than there is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    with open("/proc/self/statm") as stream:  # noqa: PTH123
+        used = int(stream.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, hard))
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert time.perf_counter() - start < SECONDS
+
+
+def check(kind, folder, raw, capsys):
+    """See what `hepflow fit` says to these bytes; return its exit code."""
+    where = folder / {"run": "run/results.json", "workspace": "workspace.json"}.get(kind, f"mjj.{kind}")
+    where.parent.mkdir(exist_ok=True)
+    where.write_bytes(raw)
+    target = where.parent if kind == "run" else where
+    with bounded():
+        code = _run(["fit", str(target), *(() if kind in ("run", "workspace") else REGION)])
+    out, err = capsys.readouterr()
+    assert code in (0, 1, 2, 3, 4), err
+    for said in ("defect", "Traceback", "out of memory", "encountered in"):
+        assert said not in err, err
+    assert len(err) < 20_000
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", out + err)
+    assert code == 0 or err.startswith(("error: ", "warning: ", "Usage: ")), err
+    assert out or code
+    return code
+
+
+def mutated(kind, contents, changes, damage):
+    """Return the bytes of a file whose values or bytes are others."""
+    write, whole = contents[kind]
+    raw = whole if write is None else write(changed(whole, changes))
+    return damaged(raw, damage) if damage else raw
+
+
+KINDS = ["csv", "json", "root", "workspace", "run"]
+MISHAPS = st.one_of(st.tuples(CHANGES, st.just([])), st.tuples(st.just([]), DAMAGE))
+RELAXED = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whole_files(kind, folder, contents, capsys):
+    assert check(kind, folder, mutated(kind, contents, [], []), capsys) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=20, derandomize=True, **RELAXED)
+@given(mishaps=MISHAPS)
+def test_some_mutations(kind, folder, contents, capsys, mishaps):
+    check(kind, folder, mutated(kind, contents, *mishaps), capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=2000, **RELAXED)
+@given(mishaps=MISHAPS)
+def test_two_thousand_mutations(kind, folder, contents, capsys, mishaps):
+    check(kind, folder, mutated(kind, contents, *mishaps), capsys)
