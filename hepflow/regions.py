@@ -14,6 +14,7 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.shown import show_briefly
 
 Window = tuple[float, float]
+MOST_BINS = 20_000  # of a spectrum: more than one for each GeV of the LHC
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,18 @@ class Windows:
         return Windows((low, high), [*others, (below[0], low), (high, above[1])])
 
     def edges(self, width: float) -> FloatArray:
-        """Return bin edges over all regions, about `width` GeV apart, with an edge on every region's border."""
+        """Return bin edges over all regions, about `width` GeV apart, with an edge on every region's border.
+
+        Raises
+        ------
+        ConfigError
+            If that makes more than `MOST_BINS`.
+        """
+        low, high = self.range
+        if not (high - low) / width <= MOST_BINS:
+            raise ConfigError(
+                f"bins of {width:g} GeV from {low:g} to {high:g} GeV are more than {MOST_BINS:,}; expected wider ones"
+            )
         borders = sorted({edge for window in (self.signal, *self.sidebands) for edge in window})
         pieces = [
             np.linspace(low, high, max(1, round((high - low) / width)) + 1)[:-1]

@@ -164,7 +164,7 @@ class CutResult:
 
 def cut_name(background_efficiency: float) -> str:
     """Return the name of a selection in files; an efficiency of one is the inclusive one's."""
-    return "inclusive" if background_efficiency == 1 else f"eps{background_efficiency:g}"
+    return "inclusive" if background_efficiency == 1 else f"eps{float(background_efficiency)!r}"
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Verdict:
         return (
             self.check
             if self.background_efficiency is None
-            else f"{self.check} at eps_B {self.background_efficiency:g}"
+            else f"{self.check} at eps_B {self.background_efficiency:.12g}"
         )
 
     @property
@@ -282,5 +282,7 @@ def _at_most(
 
 def _where(background_efficiency: float | None) -> str:
     return (
-        "" if background_efficiency is None else f"at a background efficiency of {background_efficiency:g}, "
+        ""
+        if background_efficiency is None
+        else f"at a background efficiency of {background_efficiency:.12g}, "
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
@@ -30,6 +30,14 @@ from hepflow.engine.logs import without_bars
 from hepflow.errors import HepflowError
 from hepflow.version import __version__
 
+NO_MEMORY = (
+    "not enough memory",
+    "cannot allocate memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "out of memory",
+)
+MEMORY = "Let fewer workers run at once (--workers), read smaller files, or take a larger machine"
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -92,12 +100,18 @@ def _run(arguments: Sequence[str] | None) -> int:
         _show_traceback()
         console.echo(f"error: {error}", err=True)
         return error.exit_code
-    except (OSError, MemoryError) as error:
-        _show_traceback()
-        console.echo(f"error: {str(error) or 'out of memory'}", err=True)
-        return 1
     except Exception as error:
+        causes = list(_causes(error))
+        if any(isinstance(one, KeyboardInterrupt) for one in causes):  # while something was imported
+            click.echo("interrupted", err=True)
+            return console.INTERRUPTED
         _show_traceback()
+        if any(map(_lacks_memory, causes)):
+            console.echo(f"error: there is not enough memory ({str(error) or 'it ends'}). {MEMORY}", err=True)
+            return 1
+        if isinstance(error, OSError):
+            console.echo(f"error: {error}", err=True)
+            return 1
         console.echo(
             f"unexpected {type(error).__name__}: {error}\n"
             "This is a defect of hepflow. Please report it in the project's issue tracker, with what "
@@ -105,6 +119,19 @@ def _run(arguments: Sequence[str] | None) -> int:
             err=True,
         )
         return 1
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ended; torch and C++ say so in errors of any class."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY)
 
 
 def _show_traceback() -> None:

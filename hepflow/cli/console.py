@@ -92,9 +92,9 @@ def print_plan(steps: Mapping[str, str | None], out: Path, as_json: bool) -> Non
         return
     width = max(map(len, steps))
     for step, why in steps.items():
-        click.echo(f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}")
+        echo(f"{step:<{width}}  {'done' if why is None else f'to do: {why}'}")
     left = sum(why is not None for why in steps.values())
-    click.echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
+    echo(f"{left} of {len(steps)} steps to do in {out}", err=True)
 
 
 @contextmanager

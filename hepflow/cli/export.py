@@ -36,6 +36,6 @@ def export(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool)
     if as_json:
         console.print_json({**asdict(exported), "folder": str(exported.folder)})
     else:
-        click.echo("\n".join(str(exported.folder / file) for file in exported.files))
+        console.echo("\n".join(str(exported.folder / file) for file in exported.files))
     for reason in exported.left_out:
-        click.echo(f"left out: {reason}", err=True)
+        console.echo(f"left out: {reason}", err=True)

@@ -91,8 +91,8 @@ def features(
         console.print_json({"out": str(out), "events": len(sample), "cutflow": cutflow, "skipped": skipped})
         return
     width = max(len(cause) for cause, _ in sample.cutflow)
-    click.echo("\n".join(f"{cause:<{width}}  {events:>12,}" for cause, events in sample.cutflow))
-    click.echo(f"wrote {out}", err=True)
+    console.echo("\n".join(f"{cause:<{width}}  {events:>12,}" for cause, events in sample.cutflow))
+    console.echo(f"wrote {out}", err=True)
 
 
 def _columns(branches: tuple[str, ...]) -> dict[str, str | list[str]] | None:

@@ -59,14 +59,14 @@ def fit(
         if as_json:
             console.print_json(results.to_dict())
         else:
-            click.echo(text(results))
+            console.echo(text(results))
         console.raise_failed([verdict.name for verdict in results.failed])
         return
     found = hunt(target, **chosen)
     if as_json:
         console.print_json(found.to_dict())
     else:
-        click.echo(hunt_text(found))
+        console.echo(hunt_text(found))
     if workspace_out is not None:
         from hepflow.records import write_json
 

@@ -124,7 +124,7 @@ def limit(
     if as_json:
         console.print_json(_plain(scan, reason, found.signal_unit))
     else:
-        click.echo(limit_text(scan, reason, found.signal_unit, along_mu=mu is not None))
+        console.echo(limit_text(scan, reason, found.signal_unit, along_mu=mu is not None))
     if figure is not None:
         from hepflow import plots
 
@@ -197,7 +197,7 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         console.print_json({name: _plain(scan, reason, unit) for _, name, scan, reason, unit in limits})
     else:
-        click.echo(limits_text([one[1:] for one in limits]))
+        console.echo(limits_text([one[1:] for one in limits]))
     console.raise_problems(problems)
     if (folder / "results.json").exists():
         from hepflow.studies.known import study
@@ -225,7 +225,7 @@ def _against_mass(
     if as_json:
         console.print_json(record(found))
     else:
-        click.echo(scan_text(found))
+        console.echo(scan_text(found))
     if figure is not None:
         from hepflow import plots
 

@@ -30,4 +30,4 @@ def report(folder: Path, out: Path | None) -> None:
 
     if out is None:
         refuse_links(folder)
-    click.echo(f"report in {write_report(folder, out)}", err=True)
+    console.echo(f"report in {write_report(folder, out)}", err=True)

@@ -88,7 +88,7 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     The whole analysis, in about two minutes.
     """
-    click.echo("a resonance is hidden in the bundled sample; to find it takes about two minutes", err=True)
+    console.echo("a resonance is hidden in the bundled sample; to find it takes about two minutes", err=True)
     from hepflow.config import load_config
     from hepflow.demo import config_path
 
@@ -113,4 +113,4 @@ def plot(folder: Path, out: Path | None) -> None:
     if out is None:
         refuse_links(folder)
     files = draw(folder, out)
-    click.echo(f"figures in {files[0].parent}", err=True)
+    console.echo(f"figures in {files[0].parent}", err=True)

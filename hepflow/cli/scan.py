@@ -131,7 +131,7 @@ def scan(
     if as_json:
         console.print_json(_plain(found, smooth, tested, bump))
     else:
-        click.echo(_text(found, smooth, tested, bump))
+        console.echo(_text(found, smooth, tested, bump))
     if figures is not None:
         write_figures(figures, scan_figures(fitted, found, tested, bump, section))
     if folder is not None:
@@ -191,4 +191,4 @@ def _export(folder: Path, scan: MassScan, results: dict[str, Any]) -> None:
         )
     else:
         write_submission(folder / "submission.tar.gz", scan_tables(results["scan"]))
-    click.echo(f"records in {folder}", err=True)
+    console.echo(f"records in {folder}", err=True)

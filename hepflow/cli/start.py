@@ -50,9 +50,9 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
 
         start = start_from(file.parent, data, signal, simulation)
         write_text(file, example_yaml(start))
-        click.echo("\n".join([*start.header.splitlines(), *start.notes.values()]), err=True)
-    click.echo(f"wrote {file}: look at its inputs and regions, then `hepflow check {file}`", err=True)
-    click.echo("\n".join(_usable(file)), err=True)
+        console.echo("\n".join([*start.header.splitlines(), *start.notes.values()]), err=True)
+    console.echo(f"wrote {file}: look at its inputs and regions, then `hepflow check {file}`", err=True)
+    console.echo("\n".join(_usable(file)), err=True)
 
 
 def _usable(file: Path) -> list[str]:
@@ -90,6 +90,6 @@ def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
         console.print_json({"config": str(config), "messages": found.lines, "problems": found.problems})
     else:
         end = f"{config}: not ready, see below" if found.problems else f"{config}: ready to run"
-        click.echo("\n".join([*found.lines, end]))
+        console.echo("\n".join([*found.lines, end]))
     if found.problems:
         raise CheckError("\n       ".join(found.problems))

@@ -34,7 +34,7 @@ def status(folder: Path, as_json: bool) -> None:
     if as_json:
         console.print_json(asdict(found))
     else:
-        click.echo(_status_text(found))
+        console.echo(_status_text(found))
 
 
 @click.command(epilog=console.example("hepflow reproduce runs/search --out runs/search-again"))
@@ -56,7 +56,7 @@ def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json
     if as_json:
         console.print_json({**asdict(found), "out": str(found.out)})
     else:
-        click.echo("\n".join(_reproduction_lines(found)))
+        console.echo("\n".join(_reproduction_lines(found)))
     if found.differences:
         raise HepflowError(f"{len(found.differences)} values differ from those in {folder}")
 

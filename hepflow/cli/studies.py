@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from hepflow.cli import console
 
 if TYPE_CHECKING:
@@ -60,14 +58,16 @@ def carry_out(
     with console.resumable(out):
         found = study.run(config, out, until=until, unblind=unblind, by=by)
     if found is None:
-        click.echo(f"stopped after {until!r}; the same command without --until goes on from {out}", err=True)
+        console.echo(
+            f"stopped after {until!r}; the same command without --until goes on from {out}", err=True
+        )
         return
     if as_json:
         console.print_json(found.to_dict())
     else:
-        click.echo(study.text(found))
+        console.echo(study.text(found))
     *others, last = (study.file, *(study.beside if until is None else ()))
-    click.echo(f"{', '.join(others)}{' and ' if others else ''}{last} in {out}", err=True)
+    console.echo(f"{', '.join(others)}{' and ' if others else ''}{last} in {out}", err=True)
     _hint(study.hint(config, out, None))
     console.raise_problems(study.problems(found))
     console.raise_failed(study.failed(found))
@@ -75,4 +75,4 @@ def carry_out(
 
 def _hint(text: str | None) -> None:
     if text is not None:
-        click.echo(text, err=True)
+        console.echo(text, err=True)

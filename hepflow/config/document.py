@@ -12,7 +12,10 @@ from hepflow.errors import ConfigError
 
 Location = tuple[str | int, ...]
 MOST_NODES = 100_000
-PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+PLAIN = frozenset(
+    f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
+)
+LARGEST = 2**63
 
 
 class _Loader(yaml.SafeLoader):
@@ -139,7 +142,7 @@ class _Converter:
         self.nodes += 1
         if self.nodes > MOST_NODES or node in self.open:
             raise ConfigError(f"{self.place(node)}: aliases make this file endless; write the values out")
-        if not isinstance(node, yaml.ScalarNode) and node.tag not in PLAIN:
+        if node.tag not in PLAIN:
             raise ConfigError(f"{self.place(node)}: the tag {node.tag!r} is not plain data; leave it out")
         self.open.append(node)
         try:
@@ -147,9 +150,25 @@ class _Converter:
                 return self.mapping(node, location)
             if isinstance(node, yaml.SequenceNode):
                 return [self.convert(item, (*location, i), item) for i, item in enumerate(node.value)]
-            return self.loader.construct_object(node)
+            return self.scalar(node)
         finally:
             self.open.pop()
+
+    def scalar(self, node: yaml.Node) -> Any:
+        """Return a text, a number, a truth value or nothing."""
+        try:
+            value = self.loader.construct_object(node)
+        except (
+            ValueError,
+            LookupError,
+            OverflowError,
+        ) as error:  # a tag that does not fit, thousands of digits
+            raise ConfigError(
+                f"{self.place(node)}: {node.value!r} is not of the kind {node.tag!r}"
+            ) from error
+        if isinstance(value, int) and abs(value) >= LARGEST:
+            raise ConfigError(f"{self.place(node)}: {node.value} is no integer that 64 bits hold")
+        return value
 
     def mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         """Return a block; a key that stands there twice is an error."""

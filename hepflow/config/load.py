@@ -105,7 +105,7 @@ def _message(error: Mapping[str, Any], document: Document) -> str:
         error = {**error, "type": "literal_error", "ctx": choices, "input": found, "loc": (*location, "name")}
         return _message(error, document)
     if kind == "between_keys":
-        location = (*_in_document(location, document), context["key"])
+        location = (*_in_document(location, document), *context["key"].split("."))
     elif kind == "missing" and isinstance(location[-1], int):
         kind, context, location = "too_short", {"min_length": location[-1] + 1}, location[:-1]
     elif kind != "missing":

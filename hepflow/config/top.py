@@ -34,7 +34,7 @@ from hepflow.config.scan import Scan
 from hepflow.config.tune import Tune
 from hepflow.demo import BUNDLED, bundled
 from hepflow.engine.executors import Chosen
-from hepflow.errors import did_you_mean
+from hepflow.errors import ConfigError, did_you_mean
 
 # what chooses a study, a place or a look, and no number
 BESIDE_RESULTS: Any = {"executor": True, "figures": True, "tune": True, "task": True, "compare": {"scan"}}
@@ -95,6 +95,19 @@ class Config(Block):
         if "m_jj" in value:
             raise ValueError("'m_jj' is the mass that is searched; a classifier that sees it would sculpt it")
         return each_once(value)
+
+    @field_validator("injection")
+    @classmethod
+    def _nothing_is_no_injection(cls, value: Injection | None) -> Injection | None:
+        return None if value is not None and value.events == 0 else value
+
+    @model_validator(mode="after")
+    def _bins_are_not_too_many(self) -> Config:
+        try:
+            self.regions.windows.edges(self.fit.bin_width)
+        except ConfigError as error:
+            raise problem("fit.bin_width", str(error)) from None
+        return self
 
     @model_validator(mode="after")
     def _injection_has_a_signal(self) -> Config:

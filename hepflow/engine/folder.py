@@ -99,7 +99,7 @@ class RunFolder:
                     f"{path} belongs to another run: its {key} is {its!r}, this one's is {own!r}. Choose another "
                     "--out, or remove that folder"
                 )
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.is_dir() and any(path.iterdir()) and not _was_run(path):
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
         if not make:
             return
@@ -264,8 +264,14 @@ def _owner(marker: Path) -> Owner:
         return read_record(marker, Owner)
     except InputError as error:
         raise InputError(
-            f"{error}. It says whose run the folder holds: choose another --out, or remove that folder"
+            f"{error}. It says whose run the folder holds. If it is this one's, remove {marker} alone and give the "
+            "command again: steps that are this run's stay. Else choose another --out"
         ) from None
+
+
+def _was_run(folder: Path) -> bool:
+    """Tell whether a folder without `RUN` is one of a run: its steps say themselves what they were made from."""
+    return any((folder / "stages").rglob(STEP))
 
 
 def refuse_links(folder: Path) -> None:

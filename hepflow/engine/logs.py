@@ -29,8 +29,6 @@ class _Log(logging.FileHandler):
 class _Lines(logging.Formatter):
     """Messages in UTC, which hold no control characters: a line of a log is one that hepflow wrote."""
 
-    converter = time.gmtime
-
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         record.message = printable(record.message, LONGEST).replace("\n", "\n  ")
         return super().formatMessage(record)
@@ -61,7 +59,9 @@ def logging_to(folder: Path) -> Iterator[None]:
     """Append the messages of hepflow to ``run.log`` in a folder, with the time (UTC) and the process."""
     handler = _Log(folder / FILE, encoding="utf-8", delay=True)
     form = "%(asctime)sZ %(levelname)s %(process)d %(name)s: %(message)s"
-    handler.setFormatter(_Lines(form, "%Y-%m-%dT%H:%M:%S"))
+    lines = _Lines(form, "%Y-%m-%dT%H:%M:%S")
+    lines.converter = time.gmtime
+    handler.setFormatter(lines)
     logger = logging.getLogger("hepflow")
     level = logger.level
     if level == logging.NOTSET:  # as in the process of a worker

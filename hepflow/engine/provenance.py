@@ -22,11 +22,12 @@ from hepflow.records import read_json, read_record, write_json
 from hepflow.version import versions
 
 FILE = "provenance.json"
-RUNNING, REPORTING, UNFINISHED, DONE = (
+RUNNING, REPORTING, UNFINISHED, DONE, KILLED = (
     "running",
     "reporting",
     "unfinished",
     "done",
+    "killed",
 )  # beside those of an error
 THREADS = (
     "OMP_NUM_THREADS",
@@ -44,8 +45,8 @@ class Command:
     started, ended
         When (UTC, ISO 8601); no end while it runs, or where its process was killed.
     outcome
-        ``running``, ``reporting``, ``unfinished`` (at a limit of time), ``done``, ``interrupted``, or ``failed: ...``
-        with the error.
+        ``running``, ``reporting``, ``unfinished`` (at a limit of time), ``done``, ``interrupted``, ``killed`` (as the
+        next command finds), or ``failed: ...`` with the error.
     seconds
         Wall time.
     command
@@ -151,7 +152,9 @@ def record_run(
         },
         **about,
     )
-    before = read_provenance(folder.path).runs
+    before = tuple(
+        map(_ended, read_provenance(folder.path).runs)
+    )  # none of them runs now: the folder is locked
     start = time.perf_counter()
 
     def write(latest: Command) -> None:
@@ -184,6 +187,11 @@ def command() -> tuple[str, ...]:
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name  # of python -m hepflow
     return (name, *sys.argv[1:])
+
+
+def _ended(command: Command) -> Command:
+    """Return a command that no longer runs; one that never said how it ended was killed."""
+    return replace(command, outcome=KILLED) if command.outcome in (RUNNING, REPORTING) else command
 
 
 def record_unblinding(folder: Path, by: str, config_hash: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.lock import holder
-from hepflow.engine.provenance import DONE, REPORTING, RUNNING, Command, read_provenance
+from hepflow.engine.provenance import DONE, KILLED, REPORTING, RUNNING, Command, read_provenance
 
 LEFT = "left"
 
@@ -71,6 +71,6 @@ def status(out: Path) -> Status:
         ]
     outcome = "not begun" if last is None else last.outcome
     if outcome in (RUNNING, REPORTING):
-        outcome = RUNNING if working is not None else "killed"
+        outcome = RUNNING if working is not None else KILLED
     changed = (file for file in map(folder.damaged, records) if file is not None)
     return Status((*done, *left), last, outcome, working, tuple(changed))

@@ -188,7 +188,7 @@ def _cutflow(run: Results) -> Table:
 
 def _spectrum(cut: CutResult, run: Results) -> Table:
     inclusive = cut is run.inclusive
-    where = "without a cut" if inclusive else f"at background efficiency {cut.background_efficiency:g}"
+    where = "without a cut" if inclusive else f"at background efficiency {cut.background_efficiency:.12g}"
     record = cut.spectrum
     variables = [
         _variable("Observed events", record.observed, digits=_EXACT),

@@ -165,6 +165,8 @@ class _Source:
 
 def _hepdata(source: _Source, folder: Path) -> list[str]:
     results = source.results
+    if find_spec("hepdata_lib") is None and not source.asked:
+        return ["hepdata.tar.gz: needs hepdata_lib: pip install 'hepflow[hepdata]'"]
     files = [path for path, _ in source.workspaces().values()]
     write_submission(
         folder / "hepdata.tar.gz",

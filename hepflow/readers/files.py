@@ -62,9 +62,9 @@ def find_files(path: str | Path | Iterable[str | Path]) -> list[str]:
             absent.append(str(error))
     if absent:
         raise InputError("\n".join(absent))
-    seen: dict[str, str] = {}
+    seen: dict[str | tuple[int, int], str] = {}
     for file in files:
-        same = file if is_url(file) else str(Path(file).resolve())
+        same = file if is_url(file) else _itself(Path(file))
         if same in seen:
             also = "" if file == seen[same] else f" (also as {seen[same]})"
             raise InputError(
@@ -73,6 +73,12 @@ def find_files(path: str | Path | Iterable[str | Path]) -> list[str]:
             )
         seen[same] = file
     return files
+
+
+def _itself(file: Path) -> str | tuple[int, int]:
+    """Return what a file has in common with all paths and links that lead to it."""
+    status = file.stat()
+    return (status.st_dev, status.st_ino) if status.st_ino else str(file.resolve())
 
 
 def is_url(file: str) -> bool:

@@ -50,9 +50,9 @@ def sigma(z: float | None) -> str:
     return f"{z:.1f}\u202fσ" if _known(z) else MISSING
 
 
-def percent(share: float | None) -> str:
-    """Return a share in percent: 0.001 is ``0.1%``."""
-    return f"{100 * share:.3g}%" if _known(share) else MISSING
+def percent(share: float | None, digits: int = 3) -> str:
+    """Return a share in percent, to so many digits: 0.001 is ``0.1%``."""
+    return f"{100 * share:.{digits}g}%" if _known(share) else MISSING
 
 
 def band(expected: Sequence[float | None]) -> str:

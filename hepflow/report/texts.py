@@ -84,16 +84,19 @@ def counted(results: Results) -> str:
     return f"the {len(results.trusted)} of {everything} selections that passed their checks"
 
 
+EXACT = 12  # digits of an efficiency, which was chosen: those that differ are two cuts
+
+
 def cut_name(cut: Selected) -> str:
     """Return the name of a selection in a table: ``no cut``, or its background efficiency, ``1%``."""
-    return "no cut" if cut.background_efficiency == 1 else numbers.percent(cut.background_efficiency)
+    return "no cut" if cut.background_efficiency == 1 else numbers.percent(cut.background_efficiency, EXACT)
 
 
 def behind(cut: Selected) -> str:
     """Return the name of a selection in a sentence."""
     if cut.background_efficiency == 1:
         return "without a cut"
-    return f"behind the cut at a background efficiency of {numbers.percent(cut.background_efficiency)}"
+    return f"behind the cut at a background efficiency of {numbers.percent(cut.background_efficiency, EXACT)}"
 
 
 def seen(cut: Tested) -> str:

@@ -190,14 +190,14 @@ def _cut(
     simulation: Validation | None,
 ) -> Cut:
     if not 0 < efficiency < 1:
-        raise ConfigError(f"background efficiency {efficiency:g}: expected a number between 0 and 1")
+        raise ConfigError(f"background efficiency {efficiency:.12g}: expected a number between 0 and 1")
     background = scores.background
     threshold = scores.template.quantile(efficiency)
     passing = [scores.template.above(threshold), scores.validation.above(threshold)]
     if min(len(part) for part in passing) < 10:
         raise InputError(
-            f"background efficiency {efficiency:g}: only {len(passing[0])} template events of the signal region and "
-            f"{len(passing[1])} of the sidebands pass; loosen the cut, or raise the method's oversampling or "
+            f"background efficiency {efficiency:.12g}: only {len(passing[0])} template events of the signal region "
+            f"and {len(passing[1])} of the sidebands pass; loosen the cut, or raise the method's oversampling or "
             "validation_oversampling. Where scores are all alike, the sample is too small for the classifier: lower "
             "its min_samples_leaf"
         )

@@ -56,7 +56,7 @@ def sic(truth: Truth, background_efficiency: float) -> tuple[float, float] | Non
     """
     if not 0 < background_efficiency <= 1:
         raise ConfigError(
-            f"background efficiency {background_efficiency:g}: expected a number above 0, up to 1"
+            f"background efficiency {background_efficiency:.12g}: expected a number above 0, up to 1"
         )
     if background_efficiency * len(truth.background) < LEAST_EXPECTED:
         return None
@@ -94,7 +94,7 @@ def rejection(truth: Truth, signal_efficiency: float) -> tuple[float, float] | N
         If the efficiency is not in (0, 1).
     """
     if not 0 < signal_efficiency < 1:
-        raise ConfigError(f"signal efficiency {signal_efficiency:g}: expected a number between 0 and 1")
+        raise ConfigError(f"signal efficiency {signal_efficiency:.12g}: expected a number between 0 and 1")
     shift = binomial_error(signal_efficiency, truth.signal_events)
     here, tighter, looser = (
         float(np.mean(truth.background >= _signal_threshold(truth, signal_efficiency + step)))

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import InputError
+from hepflow.regions import MOST_BINS
 from hepflow.sample import FloatArray
 
-MOST_BINS = 20_000  # more than one for each GeV of the LHC
 MOST_EVENTS = 1e15  # in a bin; a double counts little more one by one
 _LARGEST = 1e100  # of a sum of weights: its square is a number, too
 _ALIKE = 1e-6  # relative: weights that differ by less are one weight

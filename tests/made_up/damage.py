@@ -1,6 +1,7 @@
 """Mishaps of files: bytes that flip, vanish or come twice, and values of JSON that are others."""
 
 import json
+from copy import deepcopy
 
 from hypothesis import strategies as st
 
@@ -84,14 +85,14 @@ def _times(value, factor):
     """Return a number, or a list of them, times a factor; anything else as it is."""
     if isinstance(value, list):
         return [_times(one, factor) for one in value]
-    return value * factor if isinstance(value, int | float) else value
+    return float(value) * factor if isinstance(value, int | float) and abs(value) < LARGE else value
 
 
 def changed(value, changes):
     """Return a copy of a value that JSON gave, in which others stand in some places, or nothing does, or it twice.
 
-    `changes` are pairs of a place (0 to 1) and what stands there: of `ODD`, "drop", "double", "deep" or a factor (in a
-    tuple).
+    `changes` are pairs of a place (0 to 1) and what stands there: of `ODD`, "drop", "double", "deep" or a
+    factor in a tuple.
     """
     holder = {"all": json.loads(json.dumps(value))}
     for where, what in changes:
@@ -113,12 +114,13 @@ def changed(value, changes):
             for _ in range(400):
                 inner[last] = [inner[last]]
         else:
-            inner[last] = what
+            inner[last] = deepcopy(what)
         if "all" not in holder:
             return None
     return holder["all"]
 
 
+LARGE = 10**300
 FACTORS = [1e-300, 1e-100, 1e-12, 1e-3, 0.5, 0.999, 1.001, 2, 1e3, 1e12, 1e100, 1e300, -1, -0.5]
 CHANGES = st.lists(
     st.tuples(

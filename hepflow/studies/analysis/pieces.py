@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from hepflow.config.inputs import Input
+from hepflow.errors import InputError
 from hepflow.readers.files import find_files, is_url
 from hepflow.readers.source import Share
 from hepflow.studies.analysis.inputs import side_of
 
 BLOCK, BLOCKS = 1 << 16, 16  # bytes, and how many of such, that stand for a file
 SIZE = 256_000_000  # bytes of a piece: seconds to minutes of work, lost where a worker is killed
+SHOWN = 5  # files that changed
 MOST = 256  # pieces of an input, about: each is a task and a folder
 
 Fingerprints = dict[str, tuple[int, int, str]]
@@ -56,6 +58,29 @@ def _sampled(path: Path, size: int, _changed: tuple[int, int]) -> str:
             stream.seek(max(0, size - BLOCK) * block // (BLOCKS - 1))
             hashed.update(stream.read(BLOCK))
     return hashed.hexdigest()
+
+
+def check_unchanged(known: Mapping[str, Sequence[Any]]) -> None:
+    """Refuse what was read of files that changed meanwhile: it may be half of the old ones and half of the new.
+
+    Raises
+    ------
+    InputError
+        With those whose fingerprint is no longer the one that is `known`.
+    """
+    changed = [path for path, before in known.items() if _now(path) != tuple(before)]
+    if changed:
+        raise InputError(
+            f"{', '.join(changed[:SHOWN])}{' and others' if len(changed) > SHOWN else ''}: changed while being read; "
+            "once nothing writes there any more, give the same command again"
+        )
+
+
+def _now(path: str) -> tuple[int, int, str] | None:
+    try:
+        return _known(path)
+    except OSError:
+        return None
 
 
 def pieces(entry: Input, effect: str | None, known: Mapping[str, Any]) -> list[dict[str, Share]]:

@@ -20,6 +20,7 @@ from hepflow.records import read_record, write_json
 from hepflow.sample import Sample, SkippedFile, inject
 from hepflow.storage import load_sample, save_sample, write_hdf5
 from hepflow.studies.analysis.inputs import effects_of, open_input
+from hepflow.studies.analysis.pieces import check_unchanged
 
 FILES, ROWS = "files.json", "rows.h5"
 Samples = tuple[Sample, Sample | None]
@@ -160,7 +161,9 @@ def piece(job: Job) -> list[Collected]:
         settings["effect"],
         settings["shares"],
     )
-    return _collect(source, settings)
+    collected = _collect(source, settings)
+    check_unchanged(job.step.files)
+    return collected
 
 
 def _collect(source: Source, piece_settings: Mapping[str, Any]) -> list[Collected]:
@@ -177,7 +180,9 @@ def _read(job: Job, name: str, effect: str | None = None) -> Sample:
         for settings, read in job.helpers()
         if (settings["name"], settings["effect"]) == (name, effect)
     ]
-    return join_features(source, names, _joined(source, pieces)) if pieces else features(source, names)
+    sample = join_features(source, names, _joined(source, pieces)) if pieces else features(source, names)
+    check_unchanged(job.step.files)
+    return sample
 
 
 def _joined(

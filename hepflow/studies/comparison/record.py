@@ -147,7 +147,7 @@ class MethodResult:
             "calibration": self.calibration,
         }
         for cut in self.cuts:
-            where = f"at {cut.background_efficiency:g}"
+            where = f"at {cut.background_efficiency:.12g}"
             found |= {
                 f"sic {where}": cut.sic,
                 f"z {where}": Estimate(cut.z),

@@ -141,7 +141,9 @@ class Limits(Study[Config, RetrainedLimits]):
 
     def problems(self, record: RetrainedLimits) -> list[str]:
         """Return the limits that could not be set, and why."""
-        cuts = [f"eps_B {cut.background_efficiency:g}: {one}" for cut in record.cuts for one in cut.problems]
+        cuts = [
+            f"eps_B {cut.background_efficiency:.12g}: {one}" for cut in record.cuts for one in cut.problems
+        ]
         return [*record.problems, *cuts]
 
     def failed(self, record: RetrainedLimits) -> list[str]:

@@ -45,7 +45,7 @@ def _marked(cut: CutLimits, limits: RetrainedLimits) -> str:
 
 
 def _name(cut: CutLimits) -> str:
-    return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:g}"
+    return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:.12g}"
 
 
 def _nan(value: float | None) -> float:

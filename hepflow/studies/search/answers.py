@@ -47,4 +47,4 @@ def _row(cut: CutResult, blind: bool) -> list[str]:
 
 
 def _name(cut: CutResult) -> str:
-    return f"eps_B {cut.background_efficiency:g}"
+    return f"eps_B {cut.background_efficiency:.12g}"

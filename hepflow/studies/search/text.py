@@ -124,7 +124,7 @@ def _marked(results: Results, cut: CutResult, z: float | None) -> str:
 
 
 def _name(cut: CutResult) -> str:
-    return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:g}"
+    return "inclusive" if cut.background_efficiency == 1 else f"eps_B {cut.background_efficiency:.12g}"
 
 
 def _largest(results: Results) -> list[str]:

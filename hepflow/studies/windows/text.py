@@ -36,7 +36,7 @@ def _cells(window: WindowResult, cut: WindowCut | None) -> tuple[str, str]:
 def _found(scan: WindowScan) -> list[str]:
     lines = [f"{scan.name}: {scan.method}, {len(scan.windows)} windows, seed {scan.seed}", ""]
     efficiencies = scan.background_efficiencies
-    names = ["inclusive" if efficiency == 1 else f"eps_B {efficiency:g}" for efficiency in efficiencies]
+    names = ["inclusive" if efficiency == 1 else f"eps_B {efficiency:.12g}" for efficiency in efficiencies]
     rows = [["window [GeV]", *(f"{name} {what}" for name in names for what in ("p0", "Z"))]]
     for one in scan.windows:
         cuts = {cut.background_efficiency: cut for cut in one.cuts}
@@ -46,7 +46,9 @@ def _found(scan: WindowScan) -> list[str]:
     lines += aligned(rows)
     if scan.excess is not None:
         best = scan.excess
-        behind = "inclusive" if best.background_efficiency == 1 else f"eps_B {best.background_efficiency:g}"
+        behind = (
+            "inclusive" if best.background_efficiency == 1 else f"eps_B {best.background_efficiency:.12g}"
+        )
         lines += [
             "",
             f"largest local significance: Z = {best.z:.2f}, p0 = {best.p0:.2g} "

@@ -1,4 +1,4 @@
-"""``hepflow fit`` on anything: a result, or an error that says what is wrong. No defect, no hang, no end of memory."""
+"""``hepflow fit`` on anything: a result, or an error that says what is wrong, in bounded time and memory."""
 
 import csv
 import io

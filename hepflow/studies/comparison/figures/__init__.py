@@ -26,7 +26,7 @@ def figures(comparison: Comparison, *, label: Label | str = "hepflow") -> Iterat
             yield f"closure_bands_{injected}", closure_bands(comparison, injected, label=label)
     kinds: dict[str, list[Matrix]] = {}
     for one in comparison.matrices:
-        cut = "" if one.background_efficiency is None else f"_eps{one.background_efficiency:g}"
+        cut = "" if one.background_efficiency is None else f"_eps{one.background_efficiency:.12g}"
         kinds.setdefault(f"{one.what}_{one.injected}{cut}", []).append(one)
     for name, matrices in kinds.items():
         yield name, agreement(matrices, comparison, label=label)

@@ -47,7 +47,7 @@ def injection_scan(
     efficiency = known[0] if background_efficiency is None and known else background_efficiency
     if efficiency not in known:
         raise ConfigError(f"no cut at a background efficiency of {efficiency}; known: {known}")
-    sic = "max_sic" if background_efficiency is None else f"sic at {efficiency:g}"
+    sic = "max_sic" if background_efficiency is None else f"sic at {efficiency:.12g}"
     figure = canvas(WIDTH + LEGEND, 4.6, right=LEGEND + 0.25)
     upper, lower = stacked(figure, (1, 1))
     summary, style = comparison.summary(), looks(comparison)
@@ -55,7 +55,7 @@ def injection_scan(
     for method, look in style.items():
         rows = sorted((one for one in summary if one.method == method), key=lambda one: one.injected)
         entries[rows[0].title] = look
-        for ax, name in ((upper, sic), (lower, f"z at {efficiency:g}")):
+        for ax, name in ((upper, sic), (lower, f"z at {efficiency:.12g}")):
             _draw(ax, rows, name, look)
     upper.set_ylabel(
         "Max. SIC" if sic == "max_sic" else rf"SIC at $\epsilon_B$ = {percent(efficiency or 0.0)}"
