@@ -152,7 +152,7 @@ def test_lists_all_problems_at_once(write):
         ("a: *nowhere\n", "c.yaml:1: not valid YAML: found undefined alias"),
         ("a: &x [*x]\n", "c.yaml:1: aliases make this file endless"),
         ("a: !!python/object/apply:os.system [ls]\n", "c.yaml:1: the tag"),
-        ("a: !!python/name:os.system x\n", "c.yaml:1: not valid YAML: could not determine a constructor"),
+        ("a: !!python/name:os.system x\n", "c.yaml:1: the tag"),
         ("? [1]\n: 2\n", "c.yaml:1: a key must be a word"),
         ("a: 1\n---\nb: 2\n", "c.yaml:2: not valid YAML"),
         ("a: \x01\n", "c.yaml: not valid YAML"),
@@ -331,3 +331,44 @@ def test_knows_the_features_and_the_formats():
     assert set(FEATURES) == set(features.FEATURES) - {"m_jj"}
     formats = Config.model_json_schema()["$defs"]["Input"]["properties"]["format"]["enum"]
     assert set(formats) == set(schemas.SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("!!binary aGVsbG8=", "the tag 'tag:yaml.org,2002:binary' is not plain data; leave it out"),
+        ("!!timestamp 2020-01-01", "the tag 'tag:yaml.org,2002:timestamp' is not plain data"),
+        ("!!python/object/apply:os.system [id]", "is not plain data"),
+        ("!own 3", "the tag '!own' is not plain data"),
+        ("!!bool maybe", "'maybe' is not of the kind 'tag:yaml.org,2002:bool'"),
+        ("!!int x", "'x' is not of the kind 'tag:yaml.org,2002:int'"),
+        (str(2**63), f"{2**63} is no integer that 64 bits hold"),
+        (str(-(2**63)), "is no integer that 64 bits hold"),
+        ("0x" + "f" * 40, "is no integer that 64 bits hold"),
+        ("9" * 5000, "is not of the kind 'tag:yaml.org,2002:int'"),
+    ],
+)
+def test_values_that_are_not_plain(write, value, message):
+    place, _, said = problems(write(GOOD.replace("seed: 1\n", f"seed: {value}\n")))[0].partition(": ")
+    assert place == "c.yaml:2"
+    assert message in said
+
+
+def test_plain_tags_may_stand(write):
+    assert load_config(write(GOOD.replace("seed: 1\n", "seed: !!int 5\n"))).seed == 5
+
+
+@pytest.mark.parametrize("width", ["0.05", "1e-9", "1e-300"])
+def test_bins_that_are_too_many(write, width):
+    text = GOOD.replace("blind: false}", f"blind: false, bin_width: {width}}}")
+    assert problems(write(text)) == [
+        f"c.yaml:13: fit.bin_width: bins of {float(width):g} GeV from 2500 to 5000 GeV are more than 20,000; "
+        "expected wider ones"
+    ]
+
+
+def test_no_events_are_no_injection(write):
+    assert load_config(write(GOOD.replace("events: 300", "events: 0"))).injection is None
+    without = GOOD.replace("  signal:     {path: events.features.h5, format: lhco, label: 1}\n", "")
+    assert load_config(write(without.replace("events: 300", "events: 0"))).injection is None
+    assert "needs a signal sample" in problems(write(without))[0]

@@ -79,6 +79,23 @@ def test_a_damaged_marker_is_nobodys_run(tmp_path, text):
         RunFolder(tmp_path, IDENTITY)
 
 
+def test_the_way_on_from_a_damaged_marker(tmp_path):
+    """Without it, a folder with steps is taken for the run that asks: they say what they were made from."""
+    plan = Plan.of([Step("one", "a", f"{HERE}:numbers")])
+    folder = RunFolder(tmp_path, IDENTITY)
+    with folder.replacing("one") as made:
+        folder.finish(made, plan, "one", 1.0, [])
+    marker = tmp_path / "run.json"
+    marker.write_text("{", encoding="utf-8")
+    with pytest.raises(
+        InputError, match=rf"If it is this one's, remove {marker} alone and give the command again"
+    ):
+        RunFolder(tmp_path, IDENTITY)
+    marker.unlink()
+    assert RunFolder(tmp_path, IDENTITY).todo(plan, "one") is None
+    assert json.loads(marker.read_text()) == {"identity": IDENTITY, "layout": LAYOUT}
+
+
 @pytest.mark.parametrize("owner", [{"identity": IDENTITY}, {"identity": IDENTITY, "layout": LAYOUT + 1}])
 def test_a_folder_of_another_layout(tmp_path, owner):
     """Its steps are kept in another way: none is taken for done, and nothing is written over."""

@@ -70,6 +70,20 @@ def test_how_a_command_ended_early(folder, error, outcome):
     assert [one.outcome for one in read_provenance(folder.path).runs] == [outcome, "done"]
 
 
+@pytest.mark.parametrize("last", ["running", "reporting"])
+def test_a_command_that_was_killed_is_called_so_by_the_next(folder, last):
+    with record_run(folder, PLAN, {}) as end:
+        end("done")
+    content = json.loads((folder.path / FILE).read_text(encoding="utf-8"))
+    content["runs"][0] |= {"outcome": last, "ended": None}
+    (folder.path / FILE).write_text(json.dumps(content), encoding="utf-8")
+    assert status(folder.path).outcome == "killed"
+    with record_run(folder, PLAN, {}) as end:
+        assert [one.outcome for one in read_provenance(folder.path).runs] == ["killed", "running"]
+        end("done")
+    assert [one.outcome for one in read_provenance(folder.path).runs] == ["killed", "done"]
+
+
 def test_commands_and_unblindings_are_kept_beside_each_other(folder):
     record_unblinding(folder.path, "Emmy", "0" * 16)
     with record_run(folder, PLAN, {}) as end:

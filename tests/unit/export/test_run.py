@@ -116,6 +116,13 @@ def test_a_run_without_weights_says_so(folder):
     ]
 
 
+def test_what_needs_a_library_that_is_not_there_is_left_out(folder, monkeypatch):
+    monkeypatch.setattr(export_module, "find_spec", lambda name: None)
+    exported = export_run(folder)
+    assert exported.left_out[0] == "hepdata.tar.gz: needs hepdata_lib: pip install 'hepflow[hepdata]'"
+    assert exported.files == (*HISTOGRAMS, *WORKSPACES)
+
+
 def test_parts_and_another_folder(folder, tmp_path):
     exported = export_run(folder, tmp_path / "new" / "place", ["workspaces", "histograms"])
     assert exported.files == (*HISTOGRAMS, *WORKSPACES)

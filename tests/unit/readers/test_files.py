@@ -33,7 +33,9 @@ def test_folder_and_empty_list(tmp_path):
 def test_the_same_file_twice(tree_file, tmp_path):
     link = tmp_path / "link.root"
     link.symlink_to(tree_file)
-    for other in (tree_file, tree_file.parent / "." / "toy.root", link, tmp_path / "t*.root"):
+    hard = tmp_path / "hard.root"
+    hard.hardlink_to(tree_file)
+    for other in (tree_file, tree_file.parent / "." / "toy.root", link, hard, tmp_path / "t*.root"):
         with pytest.raises(InputError, match=r"given twice.* would count double"):
             read([tree_file, other], "nanoaod")
 

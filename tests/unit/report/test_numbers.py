@@ -1,12 +1,14 @@
 """Numbers as physicists write them: known answers, and that none is further off than its last digit."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepflow.report import numbers
+from hepflow import results
+from hepflow.report import numbers, texts
 
 PLAIN = str.maketrans(
     {**{high: low for low, high in zip("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)}, ",": None}
@@ -95,3 +97,11 @@ def test_errors_keep_two_digits(value, error):
     assert value_of(written + scale)[0] == pytest.approx(error, rel=0.051)
     found, last = value_of(factor + scale)
     assert abs(found - value) <= 0.5001 * last + 1e-9 * abs(value)
+
+
+def test_efficiencies_that_differ_have_names_that_differ():
+    one, other = (SimpleNamespace(background_efficiency=value) for value in (0.01, 0.0100000001))
+    assert (texts.cut_name(one), texts.cut_name(other)) == ("1%", "1.00000001%")
+    assert texts.cut_name(SimpleNamespace(background_efficiency=0.07)) == "7%"
+    assert (results.cut_name(0.01), results.cut_name(0.0100000001)) == ("eps0.01", "eps0.0100000001")
+    assert (results.cut_name(1e-5), results.cut_name(1)) == ("eps1e-05", "inclusive")
