@@ -42,6 +42,12 @@ clean: ## remove what was built, the environment too
 	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# For those who want hashes. Written whole or not at all; it names no host.
+constraints-hashed.txt: constraints.txt tools/hashed_constraints.py $(VENV)/.installed
+	$(BIN)/pip install --dry-run --ignore-installed --quiet --report $(VENV)/report.json --requirement constraints.txt
+	$(BIN)/python tools/hashed_constraints.py < $(VENV)/report.json > $@.new
+	mv $@.new $@
+
 # constraints.txt chooses the versions; with them the CPU build of torch, where the machine has one at hand.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -19,6 +19,7 @@ from hepflow.shown import summary, table
 
 T = TypeVar("T")
 MOST_BYTES = 256 * 2**20  # of a record
+MOST_DIGITS = 20  # of an integer of 64 bits, with its sign
 SHOWN = 3  # problems of a damaged file that its error tells
 
 
@@ -100,7 +101,9 @@ def read_json(path: str | Path, kind: str = "JSON") -> Any:
         If it is missing, cannot be read or is not JSON.
     """
     try:
-        return json.loads(read_regular(path, MOST_BYTES).decode(), parse_constant=_no_number)
+        return json.loads(
+            read_regular(path, MOST_BYTES).decode(), parse_constant=_no_number, parse_int=integer
+        )
     except RecursionError:
         raise InputError(f"{path}: cannot be read as {kind} (nested hundreds of levels deep)") from None
     except InputError as error:
@@ -109,6 +112,24 @@ def read_json(path: str | Path, kind: str = "JSON") -> Any:
         ) from None
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as {kind} ({error})") from None
+
+
+def integer(digits: str) -> int | float:
+    """Return an integer of JSON, or the nearest double where 64 bits do not hold it.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if len(digits) <= MOST_DIGITS:
+        whole = int(digits)
+        if -(2**63) <= whole < 2**63:
+            return whole
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"an integer of {len(digits):,} digits, which no double holds")
+    return value
 
 
 def _no_number(name: str) -> NoReturn:

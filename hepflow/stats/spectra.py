@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from hepflow.demo import bundled
 from hepflow.errors import ConfigError, InputError
+from hepflow.records import integer
 from hepflow.regular import check_regular, read_regular
 from hepflow.stats.bins import Bins
 from hepflow.stats.csv_spectra import parse_csv
@@ -171,7 +172,7 @@ def _read_json(path: Path, _: str, __: bool) -> Bins:
 
 def _json(text: str, where: str | Path) -> Any:
     try:
-        return json.loads(text.removeprefix("\ufeff"))
+        return json.loads(text.removeprefix("\ufeff"), parse_int=integer)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where}: not JSON ({error}); expected a histogram or a pyhf workspace") from error
 

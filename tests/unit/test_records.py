@@ -144,3 +144,17 @@ def test_without_nan():
     }
     plain = {"a": [None, 1], "b": [{"x": [1.0, None]}], "c": {"x": None, "where": "p"}, "d": None, "e": True}
     assert without_nan(value) == plain
+
+
+@pytest.mark.parametrize(
+    ("digits", "value"),
+    [
+        *(("12", 12), ("-12", -12), (str(2**63 - 1), 2**63 - 1), (str(-(2**63)), -(2**63))),
+        *((str(2**63), 2.0**63), ("9" * 20, 1e20)),
+    ],
+)
+def test_integers_beyond_64_bits_are_doubles(tmp_path, digits, value):
+    (tmp_path / "x.json").write_text(digits)
+    found = read_json(tmp_path / "x.json")
+    assert found == value
+    assert type(found) is type(value)
