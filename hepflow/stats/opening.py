@@ -13,10 +13,12 @@ from typing import Any
 import pyhf
 
 from hepflow.errors import ConfigError, HepflowError, InputError
+from hepflow.stats.bins import check_number
 from hepflow.stats.spectra import workspace_of
 
 Content = Mapping[str, Any]
 
+MOST_DERIVATIVES = 100_000_000
 _PER_BIN = ("staterror", "shapesys")  # modifiers whose data are an error for each bin
 
 
@@ -43,6 +45,7 @@ def open_workspace(spec: Content | str | Path) -> tuple[pyhf.Model, list[float]]
             f"workspace of version {version!r}: pyhf {pyhf.__version__} reads version {pyhf.schema.version!r}; write "
             "it anew in that one"
         )
+    _check_bins(spec)
     try:
         with warnings.catch_warnings():  # pyhf 0.7 validates with a part of jsonschema that is being retired
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyhf|jsonschema")
@@ -58,6 +61,31 @@ def open_workspace(spec: Content | str | Path) -> tuple[pyhf.Model, list[float]]
         raise InputError(f"not a workspace that pyhf can open: {why}") from error
 
 
+def _check_bins(spec: Content) -> None:
+    """Refuse more bins than anything here fits, before pyhf takes its time to look at each."""
+    found = spec.get("observations")
+    counts = [one.get("data") for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+    check_number(sum(len(data) for data in counts if isinstance(data, list)), "workspace")
+
+
+def _check_size(spec: Content, bins: Mapping[str, int]) -> None:
+    """Refuse a workspace whose derivatives, by each parameter in each bin, no memory holds."""
+    single: set[str] = set()
+    per_bin: dict[tuple[str, str], int] = {}
+    for channel in spec["channels"]:
+        for modifier in (modifier for sample in channel["samples"] for modifier in sample["modifiers"]):
+            if modifier["type"] in (*_PER_BIN, "shapefactor"):
+                per_bin[modifier["name"], channel["name"]] = bins[channel["name"]]
+            else:
+                single.add(modifier["name"])
+    parameters, every = len(single) + sum(per_bin.values()), sum(bins.values())
+    if parameters * every > MOST_DERIVATIVES:
+        raise InputError(
+            f"workspace: {parameters:,} parameters and {every:,} bins; expected at most {MOST_DERIVATIVES:,} pairs "
+            "of them: join bins, or leave small errors out (pyhf prune)"
+        )
+
+
 def _check(spec: Content) -> None:
     """Raise InputError for what pyhf would not see, or not say."""
     channels, observations = spec["channels"], spec["observations"]
@@ -67,6 +95,7 @@ def _check(spec: Content) -> None:
     for channel in channels:
         _once(f"channel {channel['name']!r}: sample", [sample["name"] for sample in channel["samples"]])
         bins[channel["name"]] = len(channel["samples"][0]["data"])
+    _check_size(spec, bins)
     for where, sample, modifier in _modifiers(spec):
         _check_modifier(f"{where}: {modifier['type']} {modifier['name']!r}", sample, modifier)
     observed = {observation["name"]: observation["data"] for observation in observations}

@@ -148,3 +148,53 @@ def test_some_mutations(kind, folder, contents, capsys, mishaps):
 @given(mishaps=MISHAPS)
 def test_two_thousand_mutations(kind, folder, contents, capsys, mishaps):
     check(kind, folder, mutated(kind, contents, *mishaps), capsys)
+
+
+def many(kind, folder, bins):
+    """Return the bytes of a spectrum with so many bins; of JSON it is only said."""
+    if kind == "csv":
+        return as_csv([[2000 + 0.1 * i, 2000 + 0.1 * (i + 1), 1] for i in range(bins)])
+    if kind == "root":
+        with uproot.recreate(folder / "many.root") as file:
+            file["mjj"] = np.ones(bins), np.linspace(2000, 5000, bins + 1)
+        return (folder / "many.root").read_bytes()
+    axis = {
+        "type": "regular",
+        "lower": 2000,
+        "upper": 5000,
+        "bins": 10**9,
+        "underflow": False,
+        "overflow": False,
+    }
+    return as_json({"axes": [axis | {"circular": False}], "storage": {"type": "int", "values": [1]}})
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "root"])
+def test_bins_that_are_too_many(kind, folder, capsys):
+    with bounded():
+        path = folder / f"many.{kind}"
+        path.write_bytes(many(kind, folder, 20_001))
+        assert _run(["fit", str(path), *REGION]) == 1
+    assert re.search(r"many.* bins; expected 20,000 at most: join", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("deep.json", "[" * 100_000, "not JSON (maximum recursion depth"),
+        ("deep.json", "[" * 900 + "]" * 900, "neither a histogram"),
+        ("long.csv", "low high count\n1 2 " + "x" * 10**6, "line 2: count is 'xxx"),
+        ("long.csv", "low,high,count\n1,2," + "x" * 10**6, "line 2: field larger than field limit"),
+        ("long.json", '{"axes": ' + "1" * 10_000 + "}", "an integer of 10,000 digits"),
+        ("huge.csv", "2000,3250,10\n3250,3750,1e300\n3750,5000,3\n", "1e+300 events in bin 3250-3750"),
+        ("escape.csv", "low,high,c\x1b[31m\n1,2,3\n", r"c\x1b[31m"),
+    ],
+)
+def test_contents_beyond_all_measure(name, text, message, folder, capsys):
+    (folder / name).write_text(text)
+    with bounded():
+        assert _run(["fit", str(folder / name), *REGION]) == 1
+    err = capsys.readouterr().err
+    assert message in err
+    assert str(folder / name) in err
+    assert len(err) < 5_000

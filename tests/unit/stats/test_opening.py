@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepflow.errors import InputError
-from hepflow.stats import Profile, hunt_workspace, open_workspace
+from hepflow.stats import Profile, hunt_workspace, open_workspace, opening
 
 
 def modifier(kind, name, data=None):
@@ -157,3 +157,18 @@ def test_a_product_of_free_factors_has_an_error_where_the_factors_have_none():
     assert found.n_exp == pytest.approx(110.0, rel=1e-6)
     assert found.n_exp_error == pytest.approx(110.0 / np.sqrt(100.0), rel=0.02)
     assert found.problems == ()
+
+
+def test_bins_that_are_too_many():
+    spec = workspace(channel("SR", [50.0] * 20_001, [5.0] * 20_001))
+    with pytest.raises(InputError, match="workspace: 20,001 bins; expected 20,000 at most"):
+        open_workspace(spec)
+
+
+def test_derivatives_that_no_memory_holds(monkeypatch):
+    monkeypatch.setattr(opening, "MOST_DERIVATIVES", 9)
+    shared = modifier("normsys", "scale", {"hi": 1.1, "lo": 0.9})
+    open_workspace(workspace(region([shared], [shared])))  # mu and scale in two bins
+    spec = workspace(region([shared, modifier("shapesys", "bins", [5.0, 2.0]), modifier("normfactor", "k")]))
+    with pytest.raises(InputError, match="workspace: 5 parameters and 2 bins; expected at most 9 pairs"):
+        open_workspace(spec)
