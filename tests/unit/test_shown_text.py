@@ -20,6 +20,6 @@ def test_the_log(tmp_path):
 
 
 def test_the_report():
-    page = render(Page(f"title {PLANTED}", "", (), (Section("one", "One", (Text(PLANTED),)),)))
+    page = render(Page(f"title {PLANTED}", "", (Section("one", "One", (Text(PLANTED),)),)))
     assert page.count(SHOWN) >= 2
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", page)
