@@ -186,7 +186,7 @@ def test_files_that_hold_no_json(name, tmp_path):
     path = tmp_path / "record.json"
     refused(path, name, "cannot be read as", "no such file")
     path.mkdir()
-    refused(path, name, "cannot be read as", "Is a directory")
+    refused(path, name, "cannot be read as", "is a folder")
     path.rmdir()
     for content, said in (
         (b"", "Expecting value"),
@@ -194,7 +194,7 @@ def test_files_that_hold_no_json(name, tmp_path):
         (b"\xff\xfe", "codec can't decode"),
         (b"[NaN]", "NaN is no JSON"),
         (b'{"n": -Infinity}', "-Infinity is no JSON"),
-        (b"1" * 5000, "limit"),
+        (b"1" * 5000, "which no double holds"),
     ):
         path.write_bytes(content)
         refused(path, name, "cannot be read as", said)
