@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLAIN = -3  # p-values below this power of ten are written as powers of ten
 ROUNDED_UP = -log10(0.995)  # 9.95 is written as 1.0 times the next power
 SMALLEST = 1e-180  # that an axis shows (28 sigma), with room below that a float can hold
-CLOSE = 0.06  # of the height: names of lines nearer than that would stand on each other
+CLOSE = 0.1  # of the height: names of lines nearer than that would stand on each other
 
 
 def p_text(p: float) -> str:
