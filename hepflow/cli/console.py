@@ -16,7 +16,7 @@ import click
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
 from hepflow.errors import CheckError, FitError, HepflowError
-from hepflow.text import LONGEST, printable
+from hepflow.printable import LONGEST, printable
 
 INTERRUPTED = 130
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 
 from hepflow.errors import ConfigError
+from hepflow.printable import printable
 
 Location = tuple[str | int, ...]
 MOST_NODES = 100_000
 PLAIN = frozenset(
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 )
+SHORT = 60  # characters of a value in an error
 LARGEST = 2**63
 
 
@@ -164,10 +166,12 @@ class _Converter:
             OverflowError,
         ) as error:  # a tag that does not fit, thousands of digits
             raise ConfigError(
-                f"{self.place(node)}: {node.value!r} is not of the kind {node.tag!r}"
+                f"{self.place(node)}: {printable(repr(node.value), SHORT)} is not of the kind {node.tag!r}"
             ) from error
         if isinstance(value, int) and abs(value) >= LARGEST:
-            raise ConfigError(f"{self.place(node)}: {node.value} is no integer that 64 bits hold")
+            raise ConfigError(
+                f"{self.place(node)}: {printable(node.value, SHORT)} is no integer that 64 bits hold"
+            )
         return value
 
     def mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:

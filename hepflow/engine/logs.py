@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from hepflow.text import LONGEST, printable
+from hepflow.printable import LONGEST, printable
 
 FILE = "run.log"
 

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from hepflow.atomic import write_text
 from hepflow.engine.job import Job, published
 from hepflow.plots.label import Label
+from hepflow.printable import printable
 from hepflow.report.blocks import Page
-from hepflow.text import printable
 from hepflow.version import __version__
 
 # Browsers themselves refuse whatever would come from elsewhere, and scripts from anywhere.

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from hepflow import text
+from hepflow.printable import printable
 
 
 @pytest.mark.parametrize(
@@ -43,15 +44,12 @@ def test_columns_are_aligned():
 
 
 def test_control_characters_are_written_out():
-    assert text.printable("a\tb\nc") == "a\tb\nc"
-    assert text.printable("\x1b[31mred\x07\r\x9b\x7f") == r"\x1b[31mred\x07\r\x9b\x7f"
-    assert text.printable("\u202egpj.exe \udcff \u2028") == r"\u202egpj.exe \udcff \u2028"
-    assert (
-        text.printable("\u03bc \u202f 100 \xa0 \u00b1 \U0001d54a")
-        == "\u03bc \u202f 100 \xa0 \u00b1 \U0001d54a"
-    )
+    assert printable("a\tb\nc") == "a\tb\nc"
+    assert printable("\x1b[31mred\x07\r\x9b\x7f") == r"\x1b[31mred\x07\r\x9b\x7f"
+    assert printable("\u202egpj.exe \udcff \u2028") == r"\u202egpj.exe \udcff \u2028"
+    assert printable("\u03bc \u202f 100 \xa0 \u00b1 \U0001d54a") == "\u03bc \u202f 100 \xa0 \u00b1 \U0001d54a"
 
 
 def test_long_lines_are_cut_in_their_middle():
-    cut = text.printable("a" * 60 + "b" * 60 + "\n" + "c" * 100, 100)
+    cut = printable("a" * 60 + "b" * 60 + "\n" + "c" * 100, 100)
     assert cut == "a" * 50 + " ... (20 characters left out) ... " + "b" * 50 + "\n" + "c" * 100

@@ -308,7 +308,7 @@ def test_demo(hepflow, stages):
             "interrupted; what is done stays in runs/search, and the same command goes on",
         ),
         (OSError(28, "No space left on device", "x"), 1, "error: [Errno 28] No space left on device: 'x'"),
-        (MemoryError(), 1, "error: out of memory"),
+        (MemoryError(), 1, "error: there is not enough memory"),
         (ZeroDivisionError("division by zero"), 1, "unexpected ZeroDivisionError: division by zero"),
     ],
 )

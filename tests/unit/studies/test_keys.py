@@ -29,6 +29,7 @@ NO_PART = (
     "engine/",
     "atomic.py",
     "errors.py",
+    "printable.py",
     "progress.py",
 )  # of what runs while a step is made: no number's
 SPLINES = (

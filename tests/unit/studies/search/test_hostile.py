@@ -38,7 +38,7 @@ def laughs(levels):
         ("name: " + DEEP, "nested hundreds of levels deep"),
         ("{a: " * 5000 + "1" + "}" * 5000, "nested hundreds of levels deep"),
         ("seed: 1\nname: a\nseed: 2", r":3: 'seed' stands here twice, first at .*:1; keep one"),
-        ("seed: " + "9" * 10_000, "seed|not valid YAML"),
+        ("seed: " + "9" * 10_000, "characters left out.* not of the kind"),
         ("seed: 1e999", "seed: expected"),
         ("name: a\0b", "not valid YAML"),
         ("? [a, b]\n: 1", "a key must be a word"),
