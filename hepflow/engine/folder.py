@@ -103,7 +103,8 @@ class RunFolder:
             raise InputError(f"{path} is not empty and holds no run of hepflow; choose another --out")
         if not make:
             return
-        self._new, self._empty = not marker.is_file(), path.is_dir()
+        self._empty = path.is_dir()
+        self._new = not self._empty or not any(path.iterdir())  # what stood there before is never removed
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not marker.is_file():

@@ -184,3 +184,14 @@ def test_a_record_of_other_types(change, tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **change}), "utf-8")
     assert folder.todo(TABLE, "table") == "not done yet"
     assert folder.records() == {}
+
+
+def test_a_run_whose_notes_are_damaged_is_not_removed(tmp_path):
+    """Without ``run.json``, and with steps that cannot be read, it is no run that began just now."""
+    step = tmp_path / "run" / "stages" / "training" / "step.json"
+    step.parent.mkdir(parents=True)
+    step.write_text("damaged")
+    folder = RunFolder(tmp_path / "run", {"name": "a"})
+    with pytest.raises(InputError, match="later"), folder.claimed():
+        raise InputError("later")
+    assert step.read_text() == "damaged"
