@@ -40,8 +40,9 @@ class Curtains:
     ----------
     variant
         What the map is. ``flows-for-flows`` (arXiv:2305.04646): a second flow, which starts at the identity and is
-        trained by the base's likelihood at m' on events of the sidebands, with targets drawn from the sidebands'
-        masses, below and above their own alike. ``latents``: into the latent of the base density's flow at m and out
+        trained by the base's likelihood at m' on events of the sidebands, with targets drawn from the fitted spectrum
+        of all regions: a map that saw targets in the sidebands alone would have to guess what lies between (the paper
+        takes those). ``latents``: into the latent of the base density's flow at m and out
         of it at m', which needs no second training.
     base
         The density of the sidebands.
@@ -129,8 +130,9 @@ class Curtains:
         events = at_bin_centres(data.select(beside), windows.edges(self.bin_width))
         of = fold_of[beside]
         random = np.random.default_rng(seed)
+        targets, _ = draw_masses(smooth, windows, 1.0, 1.0, random)  # as many in each region as are expected
         carriers, losses = self._learn(
-            [events.select(of != k) for k in range(folds)], seed, random, checkpoint
+            [events.select(of != k) for k in range(folds)], targets, seed, random, checkpoint
         )
 
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
@@ -161,9 +163,14 @@ class Curtains:
         )
 
     def _learn(
-        self, samples: list[Sample], seed: int, random: np.random.Generator, checkpoint: Path | None
+        self,
+        samples: list[Sample],
+        targets: FloatArray,
+        seed: int,
+        random: np.random.Generator,
+        checkpoint: Path | None,
     ) -> tuple[list[Carrier], tuple[Losses, ...]]:
-        """Train on each sample what carries its events, and return it with the losses of all trainings."""
+        """Train on each sample what carries its events to targets, and return it with the losses of all trainings."""
         bases = fit_apart(self.base, samples, seed, checkpoint)
         losses = [each.losses for base in bases for each in base.trainings]
         if self.variant == "latents":
@@ -173,7 +180,7 @@ class Curtains:
             samples,
             bases,
             seed,
-            targets=[random.permutation(sample.mass) for sample in samples],
+            targets=[random.choice(targets, len(sample)) for sample in samples],
             checkpoint=second(checkpoint),
         )
         losses += [each.losses for carrier in carriers for each in carrier.trainings]

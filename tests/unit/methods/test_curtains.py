@@ -9,6 +9,7 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, Transport, spline_autoregressive, spline_coupling
 from hepflow.flows.latents import Latents
+from hepflow.methods import curtains as curtains_module
 from hepflow.methods.curtains import Curtains
 from hepflow.methods.folds import EXAMPLES
 from hepflow.regions import Windows
@@ -167,6 +168,24 @@ def test_features_follow_the_mass(data, toy, variant, monkeypatch):
     below, above = mass < 2900, mass > 4200
     assert np.median(change[below]) > 1.05
     assert np.median(change[above]) < 0.95
+
+
+def test_maps_are_taught_to_carry_events_into_the_signal_region(data, toy, monkeypatch):
+    taught = []
+    learn = curtains_module.transport_apart
+
+    def watched(*args, targets, **options):
+        taught.extend(targets)
+        return learn(*args, targets=targets, **options)
+
+    monkeypatch.setattr(curtains_module, "transport_apart", watched)
+    background = curtains().fit(data, toy.windows, folds=3, seed=3)
+    beside = sum(background.smooth.yield_in(*band)[0] for band in toy.windows.sidebands)
+    share = background.expected[0] / (background.expected[0] + beside)
+    for fold, target in enumerate(taught):
+        events = (toy.windows.in_sidebands(data.mass) & (background.folds.data != fold)).sum()
+        assert len(target) == events
+        assert toy.windows.in_signal(target).mean() == pytest.approx(share, abs=0.03)
 
 
 def test_the_seed_decides(background, data, toy):
