@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from scipy import stats
 
 from hepflow.regions import Windows
 from hepflow.sample import Sample
+
+
+settings.register_profile("hepflow", deadline=None)  # no test asserts on time
+settings.load_profile("hepflow")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -27,11 +28,14 @@ class BoostedTrees:
     ----------
     members
         Size of the ensemble; its score is the mean of the members' log-ratios.
-    max_leaf_nodes, min_samples_leaf, learning_rate, max_iter
+    max_leaf_nodes, learning_rate, max_iter
         As in scikit-learn's `HistGradientBoostingClassifier`.
+    min_samples_leaf
+        Fewest training events in a leaf. By default the square root of the number of events in the numerator: as many
+        as a faint signal would have, and a larger sample has larger leaves.
     validation_fraction, patience
-        Each member stops when the loss on its validation rows has not fallen for `patience` iterations. A small
-        fraction leaves more of a faint signal to learn from.
+        Each member stops when the loss on its validation rows has not fallen for `patience` iterations. Members that
+        learn from halves of the events differ more, and their mean is the better for it.
 
     Examples
     --------
@@ -46,12 +50,12 @@ class BoostedTrees:
     True
     """
 
-    members: int = 10
+    members: int = 20
     max_leaf_nodes: int = 31
-    min_samples_leaf: int = 100
+    min_samples_leaf: int | None = None
     learning_rate: float = 0.1
     max_iter: int = 100
-    validation_fraction: float = 0.2
+    validation_fraction: float = 0.5
     patience: int = 10
 
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -74,6 +78,7 @@ class BoostedTrees:
         y = np.repeat([1, 0], [len(numerator), len(denominator)])
         half = 0.5 * len(x)
         w = np.concatenate([half * each.weight / each.weight.sum() for each in (numerator, denominator)])
+        leaf = self.min_samples_leaf or math.isqrt(len(numerator))
         trained = []
         for member in progress(range(self.members), "ensemble", "member"):
             tree = HistGradientBoostingClassifier(
@@ -83,7 +88,7 @@ class BoostedTrees:
                 early_stopping=True,
                 validation_fraction=self.validation_fraction,
                 n_iter_no_change=self.patience,
-                min_samples_leaf=self.min_samples_leaf,
+                min_samples_leaf=leaf,
                 random_state=seed + member,
             )
             trained.append(tree.fit(x, y, sample_weight=w))

@@ -36,7 +36,7 @@ class Trees(CrossFitted):
         default(f"{TREES}.members"),
         ge=1,
         le=1000,
-        examples=[10],
+        examples=[20],
         description="Classifiers averaged in each fold.",
     )
     max_iter: int = Field(
@@ -48,11 +48,11 @@ class Trees(CrossFitted):
     max_leaf_nodes: int = Field(
         default(f"{TREES}.max_leaf_nodes"), ge=2, le=10_000, description="Most leaves of a tree."
     )
-    min_samples_leaf: int = Field(
+    min_samples_leaf: int | None = Field(
         default(f"{TREES}.min_samples_leaf"),
         ge=1,
         le=1_000_000,
-        description="Fewest training events in a leaf; fewer for small samples.",
+        description="Fewest training events in a leaf; null: the square root of the number of data events.",
     )
     learning_rate: float = Field(
         default(f"{TREES}.learning_rate"), gt=0, le=1, description="Shrinkage of each tree."

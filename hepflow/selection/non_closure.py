@@ -21,9 +21,9 @@ SLICES = 18  # of the score, at most: more tell no more of a smooth curve
 LEAST = 5.0  # data events that the tightest slice is to hold
 ORDERS = 3  # of the polynomial, at most
 P_ORDER = 0.05  # p-value below which an order beyond the first is taken
-IN_BANDS, IN_SIMULATION = 1 / 3, 1.0  # what part of a difference found there is expected in the signal region
-SPREAD = np.sqrt(1 / 18)  # standard deviation of that part
-UNKNOWN = np.sqrt(6)  # error where nothing can be measured: that of the correction is one then
+IN_BANDS, IN_SIMULATION = 1 / 2, 1.0  # what part of a difference found there is expected in the signal region
+SPREAD = np.sqrt(1 / 12)  # standard deviation of that part
+UNKNOWN = np.sqrt(3)  # error where nothing can be measured: that of the correction is one then
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,9 @@ class NonClosure:
     value, error
         The difference, and its statistical error.
     share
-        What part of it is expected in the signal region. Of validation bands a third: the gap between their sidebands
-        is about twice as wide as that of the signal region, and what is missed grows faster than the gap, so that the
-        part lies between none and all, none the likelier: its density falls on a straight line to zero at all. Of
-        simulation, which is tried in the signal region itself, all, with the same spread.
+        What part of it is expected in the signal region. Of validation bands a half: the gap between their sidebands
+        is about twice as wide as that of the signal region, so that the part lies between none and all, anywhere
+        alike. Of simulation, which is tried in the signal region itself, all, with the same spread.
     """
 
     value: float
@@ -52,7 +51,7 @@ class NonClosure:
 
     @property
     def size(self) -> float:
-        """The error of the correction, from that of the difference and the spread of the part, ``s^2 = 1/18``.
+        """The error of the correction, from that of the difference and the spread of the part, ``s^2 = 1/12``.
 
         ``sqrt(value^2 s^2 + error^2 (share^2 + s^2))``, the standard deviation of a product of both.
         """

@@ -100,7 +100,7 @@ def validation(results: Results) -> Table | None:
         headings=(CUT, *shown),
         rows=tuple(zip(map(cut_name, results.cuts), *shown.values(), strict=True)),
         note="Non-closure: relative difference of data and expectation behind the cut. The expectation in the signal "
-        "region is raised by a third of what the bands show, whose gap is wider, or by all of what simulation shows; "
+        "region is raised by half of what the bands show, whose gap is wider, or by all of what simulation shows; "
         "the error of this correction is part of its error. Uncorrected: events that would be expected without it.",
     )
 

@@ -112,7 +112,7 @@ def test_weights_are_respected_by_the_trees(power):
 
     Its weighted AUC would be a half whatever the score.
     """
-    data, wide = gaussian(2000, 1), gaussian(4000, 2, shift=1.0)
+    data, wide = gaussian(6000, 1), gaussian(12_000, 2, shift=1.0)
     ratio = np.exp(0.5 - wide.features[:, 0] + 0.5 - wide.features[:, 1])
     fit = crossfit(TREES, data, replace(wide, weight=ratio**power), folds=2, seed=1)
     assert fit.numerator.mean() - fit.denominator.mean() == pytest.approx(2 * (1 - power), abs=0.2)
