@@ -90,7 +90,8 @@ def search(kind: Kind, case: Case, noise: int, seed: int) -> dict[str, list[floa
     """Train each classifier on one split of the events, and return its SIC at each efficiency."""
     random = np.random.default_rng(seed)
     background, signal = (
-        np.hstack([each, random.normal(size=(len(each), noise))])[random.permutation(len(each))] for each in kind
+        np.hstack([each, random.normal(size=(len(each), noise))])[random.permutation(len(each))]
+        for each in kind
     )
     injected, used = round(STRENGTH * np.sqrt(case.data)), case.data + case.template
     data = table(np.vstack([background[: case.data], signal[:injected]]))
@@ -120,7 +121,9 @@ def main() -> None:
     shared = Path(os.environ.get("HEPFLOW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=shared, help="folder with pythia/ and lhco/")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--noise", type=int, nargs="+", default=[0, 2, 10], help="features of pure noise to add")
+    parser.add_argument(
+        "--noise", type=int, nargs="+", default=[0, 2, 10], help="features of pure noise to add"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     kinds = read(options.data)
@@ -139,7 +142,9 @@ def main() -> None:
         for name in CLASSIFIERS:
             print(f"  {name:<22}" + "   ".join(mean([one[name][k] for one in found]) for k in range(2)))
         for k, efficiency in enumerate(EFFICIENCIES):
-            ratios[f"sic_{efficiency:g}"] += [one["trees"][k] / one["trees, leaves of 20"][k] for one in found]
+            ratios[f"sic_{efficiency:g}"] += [
+                one["trees"][k] / one["trees, leaves of 20"][k] for one in found
+            ]
         if not noise:
             ratios["network_over_trees"] += [
                 one["network"][k] / one["trees"][k] for one in found for k in range(len(EFFICIENCIES))
@@ -149,7 +154,12 @@ def main() -> None:
         print(f"{name:<20}{mean(values)}" if values else f"{name}: not measured")
     if options.json:
         content = {
-            name: {"hepflow": float(np.mean(values)), "peer": 1.0, "ratio": float(np.mean(values)), "unit": "SIC"}
+            name: {
+                "hepflow": float(np.mean(values)),
+                "peer": 1.0,
+                "ratio": float(np.mean(values)),
+                "unit": "SIC",
+            }
             for name, values in ratios.items()
             if values
         }

@@ -12,7 +12,6 @@ from scipy import stats
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 
-
 settings.register_profile("hepflow", deadline=None)  # no test asserts on time
 settings.load_profile("hepflow")
 
