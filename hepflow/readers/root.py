@@ -21,7 +21,7 @@ from hepflow.readers.branches import FriendFile, Place, tree_branches
 from hepflow.readers.damage import DamagedFileError, reading, unsupported
 from hepflow.readers.files import at_hand, is_url
 from hepflow.readers.packed import packed
-from hepflow.readers.remote import PatientSource
+from hepflow.readers.remote import PatientSource, chained, patience
 from hepflow.readers.table import Columns, Table, events_per_chunk
 
 FRIEND = b"TFriendElement"
@@ -77,8 +77,11 @@ def root_text(file: str, name: str) -> str | None:
 
 def _opened(file: str, **options: Any) -> Any:
     found = at_hand(file)
-    patient = is_url(found) and "::" not in file  # a chain of URLs brings a cache of its own
-    return uproot.open({found: None}, handler=PatientSource if patient else None, **options)
+    if not is_url(found):
+        return uproot.open({found: None}, **options)
+    if "::" in file:  # a chain of URLs brings a cache of its own
+        return chained(file, lambda: uproot.open({file: None}, **options, **patience(file)))
+    return uproot.open({found: None}, handler=PatientSource, **options, **patience(found))
 
 
 def _check_length(file: str) -> None:
