@@ -75,6 +75,19 @@ def root_text(file: str, name: str) -> str | None:
         return str(folder[name]) if name in folder else None
 
 
+def friends_named(file: str) -> list[str]:
+    """Return the files of friend trees as the trees of a local file name them; `branches.friend_file` finds them.
+
+    A file that cannot be read names none: who reads it says what is wrong with it.
+    """
+    try:
+        with _opened(file) as folder:
+            trees = [name for name, kind in folder.classnames(cycle=False).items() if kind in TREES[:-1]]
+            return [str(one.member("fTitle")) for name in trees for one in _friends(folder, file, name)]
+    except Exception:  # whatever a damaged file makes uproot raise
+        return []
+
+
 def _opened(file: str, **options: Any) -> Any:
     found = at_hand(file)
     if not is_url(found):
