@@ -77,8 +77,10 @@ class Arrow:
     ) -> tuple[FloatArray, FloatArray]:
         """Return the weight that others see in each bin (N,), and what its own parameters pull there (N,)."""
         weight, n = self.found.weight, len(self.found.weight)
-        give = np.bincount(bins, slope**2 / prior, n)
-        return weight / (1.0 + weight * give), np.bincount(bins, slope * right / prior, n)
+        give, pull = (
+            np.bincount(bins, each / prior, n).astype(np.float64) for each in (slope**2, slope * right)
+        )
+        return weight / (1.0 + weight * give), pull
 
 
 Matrix = FloatArray | Arrow
