@@ -17,8 +17,9 @@ from hepflow.verdicts import Verdict
 Numbers = tuple[float, ...]
 Maybe = tuple[float | None, ...]  # None where there is no number to show
 WITHHELD: dict[str, Any] = dict.fromkeys(  # of a selection that cannot be trusted
-    ("pull", "z", "p0", "p0_error", "z_expected", "mu_hat", "mu_hat_error", "mu_up_obs")
+    ("pull", "z", "p0", "p0_error", "z_expected", "mu_hat", "mu_hat_error", "mu_up_obs", "cross_section_obs")
 )
+NO_LIMITS: Maybe = (None,) * 5
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,12 @@ class CutResult:
     blind
         True where no data of the signal region were looked at: `n_obs`, `pull`, `z`, `p0`, `mu_hat` and its error,
         `mu_up_obs` and all that truth labels know are None.
+    cross_section_obs, cross_section_exp
+        The limits on the strength as limits on the cross-section that `Results.cross_section` tells, fb; None without
+        a luminosity, and where there is no limit.
+    signal_selected, signal_selected_error
+        Share of the signal sample, as it was read, that passes the cut at any m_jj, and its statistical error; None
+        without a sample.
     background, other, smooth
         Which background these numbers come from, "template" or "dijet"; what the other one says; the smooth function
         behind the cut, and whether it may be used. None in records of before, the last two for the inclusive one.
@@ -152,6 +159,10 @@ class CutResult:
     sic: float | None = None
     z_expected: float | None = None
     blind: bool = False
+    cross_section_obs: float | None = None
+    cross_section_exp: Maybe = NO_LIMITS
+    signal_selected: float | None = None
+    signal_selected_error: float | None = None
     background: str | None = None
     other: OtherAnswer | None = None
     smooth: SmoothAnswer | None = None
@@ -185,6 +196,31 @@ class TruthCurve:
     signal_efficiency: Numbers
     auc: float
     minimum_background_efficiency: float
+
+
+@dataclass(frozen=True)
+class CrossSection:
+    """What cross-section the limits of a run are limits on.
+
+    Parameters
+    ----------
+    quantity, meaning
+        Its factors, such as "sigma x B x A", and what they are.
+    luminosity
+        Integrated, of the data, inverse femtobarn.
+    efficiency
+        Share of the signal that reaches the data, besides what the run itself measures.
+    theory, theory_mass, theory_file
+        Prediction (fb) at a mass (GeV), and the file that it is read from; None without one.
+    """
+
+    quantity: str
+    meaning: str
+    luminosity: float
+    efficiency: float = 1.0
+    theory: float | None = None
+    theory_mass: float | None = None
+    theory_file: str | None = None
 
 
 def _rows(content: Any) -> tuple[tuple[Any, Any], ...]:
@@ -223,6 +259,8 @@ class Results(Record):
         The ROC curve, where truth labels exist.
     signal_unit
         What ``mu = 1`` stands for.
+    cross_section
+        What cross-section there are limits on; None without a luminosity.
     smooth
         The sideband fit: orders tried, chi2, p-values.
     timing
@@ -266,6 +304,7 @@ class Results(Record):
     unblinded: tuple[Unblinding, ...] = ()
     skipped_files: tuple[SkippedFile, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    cross_section: CrossSection | None = None
 
     @property
     def blind(self) -> bool:
@@ -296,7 +335,7 @@ class Results(Record):
         if not self.withheld:
             return self
         inclusive, *cuts = (
-            replace(cut, **WITHHELD, mu_up_exp=(None,) * len(cut.mu_up_exp))
+            replace(cut, **WITHHELD, mu_up_exp=(None,) * len(cut.mu_up_exp), cross_section_exp=NO_LIMITS)
             for cut in (self.inclusive, *self.cuts)
         )
         return replace(self, inclusive=inclusive, cuts=tuple(cuts), trials=None)

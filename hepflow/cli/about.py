@@ -38,7 +38,7 @@ PACKAGES = (
 def show_citation(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     """Print the BibTeX entries and leave."""
     if wanted and not context.resilient_parsing:
-        click.echo(citation(__version__))
+        console.echo(citation(__version__))
         context.exit()
 
 
@@ -64,7 +64,7 @@ def environment(as_json: bool) -> None:
     if as_json:
         console.print_json(values)
     else:
-        click.echo("\n".join(f"{name:<22}{value}" for name, value in values.items()))
+        console.echo("\n".join(f"{name:<22}{value}" for name, value in values.items()))
 
 
 def _version(package: str) -> str:

@@ -23,4 +23,4 @@ def completion(context: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None  # click knows all of SHELLS
-    click.echo(found(context.find_root().command, {}, "hepflow", VARIABLE).source())
+    console.echo(found(context.find_root().command, {}, "hepflow", VARIABLE).source())

@@ -10,8 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import click
-
+from hepflow.cli import console
 from hepflow.errors import HepflowError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def write_figures(folder: Path, drawings: Drawings) -> None:
     from hepflow.plots import save_all
 
     save_all(_drawn(drawings), folder)
-    click.echo(f"figures in {folder}", err=True)
+    console.echo(f"figures in {folder}", err=True)
 
 
 def _drawn(drawings: Drawings) -> Iterator[tuple[str, Figure]]:

@@ -62,9 +62,13 @@ def reproduce(folder: Path, out: Path | None, executor: tuple[str, ...], as_json
 
 
 def _status_text(found: Status) -> str:
+    from hepflow.engine.provenance import KILLED
+
     lines = []
     if found.last is not None:
         lines.append(f"{' '.join(found.last.command)}: {found.outcome} (began {found.last.started})")
+        if found.outcome == KILLED:
+            lines.append("if nobody killed it, the kernel may have, for lack of memory (`dmesg` tells)")
     if found.holder is not None:
         lines.append(f"running: {found.holder}")
     width = max((len(one.step) for one in found.steps), default=0)

@@ -203,6 +203,39 @@ class Fit(Block):
     )
 
 
+class CrossSection(Block):
+    """Limits as cross-sections, shown where the luminosity of the data is known."""
+
+    luminosity: float | None = Field(
+        None,
+        gt=0,
+        examples=[138],
+        json_schema_extra={"unit": "fb^-1"},
+        description="Integrated luminosity of the data; left out, `inputs.luminosity`.",
+    )
+    efficiency: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        examples=[0.9],
+        description="Share of the signal that reaches the data, besides what the signal sample knows and the cuts "
+        "keep of it: of a trigger that is not simulated, say; without a sample, of all that passes a cut.",
+    )
+    theory: str | None = Field(
+        None,
+        examples=["theory.csv"],
+        description="CSV file with a mass (GeV) and a cross-section (fb) a row, to set beside the limits; relative "
+        "to this configuration's folder.",
+    )
+    mass: float | None = Field(
+        None,
+        gt=0,
+        examples=[3500],
+        json_schema_extra=GEV,
+        description="Mass at which the theory is read; left out, the middle of the signal region.",
+    )
+
+
 class Figures(Block):
     """What stands above every figure, in the style that mplhep has of the experiment."""
 

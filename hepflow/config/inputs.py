@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ Positive = Annotated[float, Field(gt=0)]
 Period = Annotated[str, BeforeValidator(_as_text)]
 Nuisance = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 PB: dict[str, Any] = {"unit": "pb", BESIDE: True}
+PB_FB = 1000.0  # fb per pb
 LEFT_OUT: dict[str, Any] = {BESIDE: True}
 
 
@@ -231,6 +233,24 @@ class Inputs(Block):
                         key, f"cross_section {one.cross_section:g} pb needs {expected}; got {one.period!r}"
                     )
         return self
+
+    @property
+    def of_data(self) -> float | None:
+        """Luminosity of the data, all their periods together, fb^-1; None where it is not known."""
+        if not isinstance(self.luminosity, dict):
+            return self.luminosity
+        periods = {one.period for _, one in self.data.each()} & set(self.luminosity)
+        return sum(self.luminosity[name] for name in periods or self.luminosity if name is not None)
+
+    @property
+    def predicted(self) -> float | None:
+        """Cross-section of the signal in all data, its `scale` included, fb; None where it is not one number."""
+        entries = [] if self.signal is None else [one for _, one in self.signal.each()]
+        known = {one.cross_section * one.scale * PB_FB for one in entries if one.cross_section is not None}
+        covered = sum(luminosity_of(self.luminosity, one) or 0.0 for one in entries)
+        whole = self.of_data is not None and math.isclose(covered, self.of_data)
+        one_process = len(known) == 1 and all(one.cross_section is not None for one in entries)
+        return known.pop() if one_process and whole else None
 
     @property
     def given(self) -> dict[str, Input]:

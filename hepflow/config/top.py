@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from hepflow.catalogue import METHODS, STUDIES
 from hepflow.config.blocks import (
     FEATURES,
     Block,
+    CrossSection,
     Figures,
     Fit,
     Injection,
@@ -69,6 +71,7 @@ class Config(Block):
     classifier: Classifier = Field(Trees(), examples=[{}], description="How the score is made.")
     selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
     fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+    cross_section: CrossSection = Field(CrossSection(), description="Limits as cross-sections.")
     figures: Figures = Field(Figures(), description="What stands above the figures.")
     compare: Compare = Field(
         Compare(), examples=[{}], description="What `hepflow compare` sets side by side."
@@ -116,6 +119,22 @@ class Config(Block):
         return self
 
     @model_validator(mode="after")
+    def _cross_sections_have_a_luminosity(self) -> Config:
+        own, known = self.cross_section.luminosity, self.inputs.of_data
+        if self.cross_section.model_dump(exclude_defaults=True) and own is None and known is None:
+            raise problem(
+                "cross_section", "needs the luminosity of the data; give its `luminosity`, in fb^-1"
+            )
+        if own is not None and known is not None and not math.isclose(own, known):
+            raise problem(
+                "cross_section.luminosity",
+                f"{own:g} fb^-1, and `inputs.luminosity` {known:g}; give one of them",
+            )
+        if self.cross_section.mass is not None and self.cross_section.theory is None:
+            raise problem("cross_section.mass", "is where a theory is read; give `cross_section.theory`")
+        return self
+
+    @model_validator(mode="after")
     def _method_has_what_it_needs(self) -> Config:
         needs = METHODS[self.method.name]
         if needs.needs_truth:
@@ -160,6 +179,17 @@ class Config(Block):
 
         return Input.model_validate(_with_paths(sample.model_dump(), opened))
 
+    @property
+    def luminosity(self) -> float | None:
+        """Luminosity of the data, fb^-1; None where it is not known."""
+        return self.cross_section.luminosity or self.inputs.of_data
+
+    @property
+    def theory(self) -> Path | None:
+        """The file with the cross-sections of a theory, as it can be opened."""
+        theory = self.cross_section.theory
+        return None if theory is None else self._folder.absolute() / Path(theory).expanduser()
+
     def skipping_bad_files(self) -> Config:
         """Return the same analysis, in which damaged files are left out."""
         return self.model_copy(update={"inputs": self.inputs.skipping_bad_files()})
@@ -179,6 +209,8 @@ class Config(Block):
                 return path if _stands_alone(path) else os.path.relpath(self._folder / path, folder)
 
             values["inputs"] = _with_paths(values["inputs"], seen)
+            if self.cross_section.theory is not None:
+                values["cross_section"]["theory"] = seen(self.cross_section.theory)
         return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)
 
 

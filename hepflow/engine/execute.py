@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import NoReturn
 
 from tqdm import tqdm
@@ -13,8 +13,14 @@ from tqdm import tqdm
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.plan import Plan
 from hepflow.engine.work import Work
-from hepflow.errors import HepflowError
+from hepflow.errors import HepflowError, InputError
 
+KILLED = "KilledWorker"  # of Dask, which is optional
+LOST = (
+    "a worker process was killed, and nothing says by whom: most often it is the kernel (exit code -9), for lack of "
+    "memory; `dmesg`, or the log of the job, tells. Let fewer workers run at once (--workers), read smaller files, "
+    "or take a larger machine; what is done stays, and the same command goes on"
+)
 log = logging.getLogger("hepflow.engine")
 
 
@@ -24,6 +30,10 @@ class Workers(Executor):
     @abstractmethod
     def count(self) -> int:
         """Return how many workers there are now."""
+
+
+class LostWorkerError(InputError):
+    """A worker that ended without an error of its own."""
 
 
 def todo(plan: Plan, folder: RunFolder, wanted: Iterable[str]) -> dict[str, str]:
@@ -101,12 +111,17 @@ def carry_out(
             ready = ready[: max(0, max(1, pool.count()) - len(running))]
         for step in ready:
             waiting.remove(step)
-            running[pool.submit(perform, step)] = step
+            try:
+                running[pool.submit(perform, step)] = step
+            except BrokenExecutor:  # one of its workers was lost before
+                failed[step] = LostWorkerError(LOST)
         if not running:  # all that is left needs what failed
             break
         for done in wait(running, return_when=FIRST_COMPLETED).done:
             step = running.pop(done)
             error = done.exception()
+            if isinstance(error, BrokenExecutor) or type(error).__name__ == KILLED:
+                error = LostWorkerError(LOST)
             if error is None:
                 if bar is not None:
                     bar.update()
@@ -120,9 +135,13 @@ def carry_out(
 def _together(failed: Mapping[str, BaseException], skipped: list[str]) -> BaseException:
     """Return one error that names every step that failed, and those that were not begun."""
     first = next(iter(failed.values()))
-    if len(failed) == 1 and not skipped and isinstance(first, HepflowError):
+    lost = isinstance(first, LostWorkerError)
+    if len(failed) == 1 and not skipped and isinstance(first, HepflowError) and not lost:
         return first
-    lines = [f"{step}: {error}" for step, error in failed.items()]
+    causes: dict[str, list[str]] = {}
+    for step, error in failed.items():
+        causes.setdefault(str(error), []).append(step)
+    lines = [f"{', '.join(steps)}: {cause}" for cause, steps in causes.items()]
     lines += [f"not begun, since they need these: {', '.join(skipped)}"] if skipped else []
     kind = type(first) if isinstance(first, HepflowError) else HepflowError
     return kind("\n".join(lines))

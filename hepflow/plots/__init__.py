@@ -21,7 +21,7 @@ from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
 from hepflow.plots.label import Label
 from hepflow.plots.likelihood_scan import likelihood_scan
-from hepflow.plots.limits import limits
+from hepflow.plots.limits import cross_sections, limits
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.plots.p_scan import p_scan
@@ -64,6 +64,7 @@ __all__ = [
     "closure_bands",
     "cls_scan",
     "correlations",
+    "cross_sections",
     "efficiency_curves",
     "f_test",
     "global_toys",

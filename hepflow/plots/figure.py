@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -16,6 +17,7 @@ from matplotlib.gridspec import SubplotSpec
 from hepflow.atomic import atomic_write
 from hepflow.engine.job import Job, published
 from hepflow.errors import ConfigError, InputError
+from hepflow.plots.fonts import without_layout
 from hepflow.plots.label import Label
 from hepflow.plots.style import DPI, NEUTRAL, style
 
@@ -72,7 +74,7 @@ class Figure:
         """
         kind = file_format(kind, "kind")
         stream = io.BytesIO()
-        with style():
+        with style(), without_layout() if kind == "pdf" else nullcontext():
             self.canvas.savefig(stream, format=kind, dpi=dpi, metadata=METADATA[kind])
         return stream.getvalue()
 

@@ -116,17 +116,21 @@ def _own(tree: Any, friend: FriendFile | None) -> Branches:
 
 
 def _friend(file: str, element: Any) -> tuple[str, FriendFile]:
-    """Return alias, file and tree of a friend; a file is looked for beside this one, then from where one stands."""
+    """Return alias, file and tree of a friend."""
     alias, where, name = (str(element.member(key)) for key in ("fName", "fTitle", "fTreeName"))
-    name = name or alias
+    return alias, (friend_file(file, where), name or alias)
+
+
+def friend_file(file: str, where: str) -> str:
+    """Return the file of a friend; it is looked for beside the file of the tree, then from where one stands."""
     if not where or Path(where).name == Path(file).name:
-        return alias, (file, name)
+        return file
     if is_url(where) or Path(where).is_absolute():
-        return alias, (where, name)
+        return where
     if is_url(file):
-        return alias, (f"{file.rsplit('/', 1)[0]}/{where}", name)
+        return f"{file.rsplit('/', 1)[0]}/{where}"
     beside = Path(file).parent / where
-    return alias, (str(beside if beside.exists() else Path(where)), name)
+    return str(beside if beside.exists() else Path(where))
 
 
 def _unlike(tree: Any, friend: Any, where: FriendFile) -> str | None:

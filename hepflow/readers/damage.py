@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from uproot.deserialization import DeserializationError
 
 from hepflow.errors import HepflowError, InputError
+from hepflow.readers.remote import RemoteError, is_transient
 from hepflow.sample import SkippedFile
 
 MOST_NAMED = 20  # files named for one cause
@@ -59,6 +60,8 @@ def reading(file: str, what: str) -> Iterator[None]:
         Where the contents contradict themselves, as they do in a damaged file, or where nothing can be had of it.
     UnsupportedError
         Of everything else: a library that does not know a layout is no sign of damage.
+    RemoteError
+        If its server failed in a way that may pass.
     InputError
         If memory does not suffice, which a wrong number in a damaged file may ask for, too.
     """
@@ -72,6 +75,11 @@ def reading(file: str, what: str) -> Iterator[None]:
             "less, compare the file with the original"
         ) from error
     except Exception as error:
+        if "://" in file and is_transient(error):
+            raise RemoteError(
+                f"{file}: its server failed ({type(error).__name__}: {error}). Check the network and the server, and "
+                "run the same command again"
+            ) from error
         reason = (str(error).strip().splitlines() or [""])[0]
         said = f"{file}: cannot be read as {what} ({type(error).__name__}: {reason})."
         if isinstance(error, AWAY) or isinstance(getattr(error, "status", None), int):

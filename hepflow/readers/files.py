@@ -14,7 +14,7 @@ import h5py
 from hepflow.demo import bundled
 from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
 from hepflow.readers.damage import DamagedFileError, unsupported
-from hepflow.readers.remote import PatientFile, retried, whole_if_needed
+from hepflow.readers.remote import PatientFile, chained, filesystem, patience, retried, whole_if_needed
 
 MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
 OTHERS = {
@@ -93,10 +93,13 @@ def opened(file: str) -> Iterator[Any]:
     if not is_url(found):
         yield found
         return
-    with (
-        fsspec.open(file, "rb") if "::" in file else PatientFile(file) as stream
-    ):  # a chain has its own cache
+    with _cached(file) if "::" in file else PatientFile(file) as stream:
         yield stream
+
+
+def _cached(chain: str) -> Any:
+    """Open a chain of URLs, which brings a cache of its own."""
+    return chained(chain, lambda: fsspec.open(chain, "rb", **patience(chain)).open())
 
 
 def at_hand(file: str) -> str:
@@ -177,7 +180,7 @@ def _expand_url(url: str) -> list[str]:
     if "*" not in url:
         return [url]
     try:
-        system, pattern = fsspec.core.url_to_fs(url)
+        system, pattern = filesystem(url)
         matches = retried(url, lambda: system.glob(pattern))
         files = sorted(system.unstrip_protocol(match) for match in matches)
     except HepflowError:

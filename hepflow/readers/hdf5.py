@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,8 +69,33 @@ def hdf5_text(file: str, name: str) -> str | None:
 
 @contextmanager
 def _opened(file: str) -> Iterator[Any]:
-    with reading(file, "HDF5"), opened(file) as stream, h5py.File(stream, "r") as handle:
-        yield handle
+    with reading(file, "HDF5"), opened(file) as found:
+        stream = found if isinstance(found, str) else _Uncollected(found)
+        with h5py.File(stream, "r") as handle:
+            yield handle
+
+
+class _Uncollected:
+    """An open file of which h5py reads while Python collects no garbage.
+
+    h5py holds its lock while it reads, and needs it to let go of any of its objects. fsspec fetches bytes in a thread
+    of its own: were garbage collected there with such an object in it, each would wait for the other forever.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def readinto(self, buffer: Any) -> Any:
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return self._stream.readinto(buffer)
+        finally:
+            if collecting:
+                gc.enable()
 
 
 def _columns(file: str, handle: Any, key: str | None) -> tuple[Places, int]:

@@ -1,4 +1,8 @@
-"""Remote files whose servers fail now and then: what is transient is tried again, with growing pauses."""
+"""Remote files whose servers fail now and then: what is transient is tried again, with growing pauses.
+
+A server that says nothing has failed, too: no request waits longer than `CONNECTION` and `SILENCE` seconds, however
+long a file takes as a whole.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ from hepflow.errors import InputError
 
 TRIES = 4
 PAUSE = 1.0  # seconds before the second try; twice as long before each that follows
+CONNECTION = 30.0  # seconds until a server takes a connection
+SILENCE = 60.0  # seconds without a byte of an answer
 BUSY = {408, 425, 429}  # HTTP: timeout, too early, too many requests; and all from 500 on
 NETWORK = ("ClientConnectionError", "ClientPayloadError", "HTTPClientError", "IncompleteReadError")
 ERRNO = {errno.EIO, errno.EBUSY, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED}
@@ -65,6 +71,10 @@ def is_transient(error: BaseException) -> bool:
 
     The packages for the protocols are optional, so that their errors are known by name.
     """
+    if (
+        isinstance(error, FileNotFoundError) and error.__cause__
+    ):  # fsspec's word for whatever HTTP servers answered
+        return is_transient(error.__cause__)
     if isinstance(error, FileNotFoundError | PermissionError):
         return False
     response = getattr(error, "response", None)  # botocore, requests
@@ -96,6 +106,47 @@ def retried(url: str, call: Callable[[], Result]) -> Result:
             time.sleep(attempts.failed(error))
 
 
+def chained(url: str, call: Callable[[], Result]) -> Result:
+    """Return what a call returns that opens a chain of URLs, such as ``simplecache::https://...``.
+
+    The caches of fsspec say that there is no such file, whatever a server answered: it is asked again for what it is.
+    """
+    server = url.split("::")[-1]
+
+    def told() -> Result:
+        try:
+            return call()
+        except FileNotFoundError as error:
+            system, path = filesystem(server)
+            if "http" not in system.protocol:
+                raise
+            _gives_a_part(system, path)
+            raise ConnectionError("it did not answer, and does now") from error
+
+    return retried(url, told)
+
+
+def filesystem(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it."""
+    system, path = fsspec.core.url_to_fs(url, **patience(url))
+    return system, str(path)
+
+
+def patience(url: str) -> dict[str, Any]:
+    """Return the options of fsspec for how long the servers of a URL may be silent.
+
+    Those of aiohttp allow five minutes for a whole file, and thus for none of its bytes; s3fs and xrootd stop by
+    themselves.
+    """
+    protocols = {link.partition("://")[0] for link in url.split("::")} & {"http", "https"}
+    if not protocols:
+        return {}
+    from aiohttp import ClientTimeout  # optional
+
+    timeout = ClientTimeout(total=None, sock_connect=CONNECTION, sock_read=SILENCE)
+    return {protocol: {"client_kwargs": {"timeout": timeout}} for protocol in protocols}
+
+
 def whole_if_needed(url: str) -> str:
     """Return what to open: the URL, or, where its server sends no parts of files, the path of a copy of the whole.
 
@@ -107,10 +158,12 @@ def whole_if_needed(url: str) -> str:
 @cache
 def _sends_parts(url: str) -> bool:
     """Tell whether a server sends what is asked for of a file, as all but some of the web do."""
-    system, path = fsspec.core.url_to_fs(url)
-    if "http" not in system.protocol:
-        return True
-    return bool(retried(url, lambda: fsspec.asyn.sync(system.loop, _ask_for_a_part, system, path)))
+    system, path = filesystem(url)
+    return "http" not in system.protocol or retried(url, lambda: _gives_a_part(system, path))
+
+
+def _gives_a_part(system: Any, path: str) -> bool:
+    return bool(fsspec.asyn.sync(system.loop, _ask_for_a_part, system, path))
 
 
 async def _ask_for_a_part(system: Any, path: str) -> bool:
@@ -130,7 +183,7 @@ async def _ask_for_a_part(system: Any, path: str) -> bool:
 def _copy(url: str) -> str:
     folder = tempfile.mkdtemp(prefix="hepflow-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    system, path = fsspec.core.url_to_fs(url)
+    system, path = filesystem(url)
     local = Path(folder) / "whole"
     log.warning("%s: its server sends no parts of files; the whole is copied to %s", url, local)
     retried(url, lambda: system.get_file(path, str(local)))
@@ -141,7 +194,7 @@ class PatientFile(AbstractBufferedFile):  # type: ignore[misc]
     """A remote file to read and seek in, for HDF5 and Parquet."""
 
     def __init__(self, url: str) -> None:
-        system, path = fsspec.core.url_to_fs(url)
+        system, path = filesystem(url)
         self._url = url
         size = retried(url, lambda: system.size(path))
         super().__init__(system, path, "rb", size=size)

@@ -21,7 +21,7 @@ from hepflow.readers.branches import FriendFile, Place, tree_branches
 from hepflow.readers.damage import DamagedFileError, reading, unsupported
 from hepflow.readers.files import at_hand, is_url
 from hepflow.readers.packed import packed
-from hepflow.readers.remote import PatientSource
+from hepflow.readers.remote import PatientSource, chained, patience
 from hepflow.readers.table import Columns, Table, events_per_chunk
 
 FRIEND = b"TFriendElement"
@@ -75,10 +75,26 @@ def root_text(file: str, name: str) -> str | None:
         return str(folder[name]) if name in folder else None
 
 
+def friends_named(file: str) -> list[str]:
+    """Return the files of friend trees as the trees of a local file name them; `branches.friend_file` finds them.
+
+    A file that cannot be read names none: who reads it says what is wrong with it.
+    """
+    try:
+        with _opened(file) as folder:
+            trees = [name for name, kind in folder.classnames(cycle=False).items() if kind in TREES[:-1]]
+            return [str(one.member("fTitle")) for name in trees for one in _friends(folder, file, name)]
+    except Exception:  # whatever a damaged file makes uproot raise
+        return []
+
+
 def _opened(file: str, **options: Any) -> Any:
     found = at_hand(file)
-    patient = is_url(found) and "::" not in file  # a chain of URLs brings a cache of its own
-    return uproot.open({found: None}, handler=PatientSource if patient else None, **options)
+    if not is_url(found):
+        return uproot.open({found: None}, **options)
+    if "::" in file:  # a chain of URLs brings a cache of its own
+        return chained(file, lambda: uproot.open({file: None}, **options, **patience(file)))
+    return uproot.open({found: None}, handler=PatientSource, **options, **patience(found))
 
 
 def _check_length(file: str) -> None:

@@ -26,6 +26,11 @@ GREEK = {
 }
 
 
+def in_symbols(quantity: str) -> str:
+    """Return factors of a cross-section as people write them: of "sigma x B x A", σ × B × A."""
+    return quantity.replace("sigma", "σ").replace(" x ", " × ").replace("eff", "ε")
+
+
 class Selected(Protocol):
     """A record of one selection: of a run, a window, or limits."""
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
+from hepflow.stats.arrow import objective
 from hepflow.stats.likelihood import Expansion, Likelihood
 from hepflow.stats.minimise import minimise
 
@@ -178,11 +179,10 @@ class _Solver:
         gradient: FloatArray,
         valid: Mask,
     ) -> None:
-        found = minimise(
-            lambda at: self.model.evaluate(at, data[row]), start[row], self.low, self.high, self.free
-        )
+        one = objective(self.model, data[row])
+        found = minimise(one, start[row], self.low, self.high, self.free)
         x[row], value[row], valid[row] = found.x, found.value, found.valid
-        gradient[row] = self.model.evaluate(found.x, data[row])[1]
+        gradient[row] = one(found.x)[1]
 
     def _step(self, x: FloatArray, at: Expansion) -> tuple[FloatArray, FloatArray]:
         """Return the Newton steps (T, P) of the parameters that no bound holds, and the EDM of each row (T,)."""

@@ -8,11 +8,14 @@ Conventions (order, auxiliary data, interpolation) are those of pyhf 0.7.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import pyhf
 
 from hepflow.sample import FloatArray
 from hepflow.stats.interpolation import code4, code4p
+from hepflow.stats.likelihood import IndexArray
 from hepflow.stats.pyhf_model import PyhfLikelihood
 from hepflow.stats.terms import compile_terms
 
@@ -25,6 +28,19 @@ class HistFactory(PyhfLikelihood):
 
     def _prepare(self, model: pyhf.Model) -> None:
         self._terms = compile_terms(model)
+
+    @cached_property
+    def alone(self) -> IndexArray:
+        """The bin of each gamma, shape ``(P,)``; -1 of what moves several bins, or none."""
+        size, terms = len(self.names), self._terms
+        bins = np.broadcast_to(np.arange(self.n_bins), terms.factor.shape)
+        met = np.unique(np.stack([terms.factor.ravel(), bins.ravel()]), axis=1)
+        met = met[:, met[0] < size]
+        found = np.full(size, -1)
+        found[met[0]] = met[1]
+        several = np.bincount(met[0], minlength=size) > 1
+        found[several], found[terms.shift], found[terms.scale] = -1, -1, -1
+        return found
 
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""

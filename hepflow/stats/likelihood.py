@@ -65,6 +65,11 @@ class Expansion:
     prior: FloatArray
 
     @property
+    def diagonal(self) -> FloatArray:
+        """The diagonal of the curvature, shape ``(..., P)``."""
+        return np.asarray(self.prior + (self.weight[..., None, :] @ self.jacobian**2)[..., 0, :])
+
+    @property
     def curvature(self) -> FloatArray:
         """The curvature matrix, shape ``(..., P, P)``."""
         matrix = (np.swapaxes(self.jacobian, -1, -2) * self.weight[..., None, :]) @ self.jacobian
@@ -128,6 +133,11 @@ class Likelihood(ABC):
     @abstractmethod
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""
+
+    @property
+    def alone(self) -> IndexArray:
+        """The bin that a parameter moves, where it moves one alone at any point, shape ``(P,)``; -1 for others."""
+        return np.full(len(self.names), -1)
 
     def sample_rates(self, x: FloatArray) -> FloatArray:
         """Return the expected events of each of `samples` in each bin, shape ``(..., S, N)``, at points (..., P)."""

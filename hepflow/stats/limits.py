@@ -243,9 +243,9 @@ class _Scan:
     def scale(self) -> float:
         """A standard deviation of the signal strength without signal, roughly (eq. 30)."""
         model = self.profile.model
-        _, gradient, curvature = model.evaluate(self.asimov.free.x, self.asimov.data)
-        second = float(curvature[model.poi, model.poi])
-        return float(np.sqrt(2.0 / second)) if second > 0 else 2.0 / abs(float(gradient[model.poi]))
+        found = model.expand(self.asimov.free.x, self.asimov.data)
+        second = float(found.diagonal[model.poi])
+        return float(np.sqrt(2.0 / second)) if second > 0 else 2.0 / abs(float(found.gradient[model.poi]))
 
     def root_asimov(self, mu: float) -> float:
         return float(np.sqrt(self.asimov.rise(mu))) if mu > 0 else 0.0

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from hepflow.sample import FloatArray
+from hepflow.stats.arrow import Arrow, Matrix, groups
 
-Objective = Callable[[FloatArray], tuple[float, FloatArray, FloatArray]]
-_Moved = tuple[int, FloatArray, float, FloatArray, FloatArray]
+Objective = Callable[[FloatArray], tuple[float, FloatArray, Matrix]]
+_Moved = tuple[int, FloatArray, float, FloatArray, Matrix]
 
 TOLERANCE = 1e-12  # of the estimated distance to the minimum, in -2 ln L: a millionth of a standard deviation
 _ACCEPTABLE = 1e-6  # from here on steps need not descend: rounding hides it
@@ -106,7 +107,7 @@ def newton(
 def _step(
     x: FloatArray,
     gradient: FloatArray,
-    curvature: FloatArray,
+    curvature: Matrix,
     low: FloatArray,
     high: FloatArray,
     free: NDArray[np.bool_],
@@ -115,14 +116,23 @@ def _step(
     moving = free & ~((x <= low) & (gradient > 0)) & ~((x >= high) & (gradient < 0))
     step = np.zeros_like(x)
     while np.any(moving):
-        step[:] = 0.0
-        step[moving] = -solve_positive(curvature[np.ix_(moving, moving)], gradient[moving])
+        step = -_solved(curvature, moving, gradient)
         blocked = moving & (((x <= low) & (step < 0)) | ((x >= high) & (step > 0)))
         if not np.any(blocked):
             break
         moving &= ~blocked
         step[blocked] = 0.0
     return step
+
+
+def _solved(curvature: Matrix, moving: NDArray[np.bool_], right: FloatArray) -> FloatArray:
+    """Solve for the moving parameters; all others are zero."""
+    if isinstance(curvature, Arrow):
+        left, matrix, vector = curvature.eliminated(moving, right)
+        return curvature.filled(moving, right, solve_positive(matrix, vector), left)
+    solution = np.zeros_like(right)
+    solution[moving] = solve_positive(curvature[np.ix_(moving, moving)], right[moving])
+    return solution
 
 
 def _descend(
@@ -192,12 +202,14 @@ def solve_positive(matrix: FloatArray, vector: FloatArray) -> FloatArray:
 def hessian(
     objective: Objective,
     x: FloatArray,
-    curvature: FloatArray,
+    curvature: Matrix,
     low: FloatArray,
     high: FloatArray,
     free: NDArray[np.bool_],
 ) -> FloatArray:
     """Return the second derivatives (P, P) of the free parameters, from differences of the gradient."""
+    if isinstance(curvature, Arrow):
+        return _hessian_of_groups(objective, x, curvature, low, high, free)
     result = np.zeros_like(curvature)
     index = np.flatnonzero(free)
     for i in index:
@@ -205,6 +217,35 @@ def hessian(
         up, down = x.copy(), x.copy()
         up[i], down[i] = min(x[i] + h, high[i]), max(x[i] - h, low[i])
         result[i, index] = ((objective(up)[1] - objective(down)[1]) / (up[i] - down[i]))[index]
+    return 0.5 * (result + result.T)
+
+
+def _hessian_of_groups(
+    objective: Objective,
+    x: FloatArray,
+    curvature: Arrow,
+    low: FloatArray,
+    high: FloatArray,
+    free: NDArray[np.bool_],
+) -> FloatArray:
+    """Return the same, from differences along many parameters at once that do not meet in any bin."""
+    result, alone = np.zeros((len(x), len(x))), curvature.alone
+    h = 1e-3 * np.sqrt(2.0 / np.maximum(curvature.diagonal, 1e-12))
+    for group in groups(alone, free):
+        up, down = x.copy(), x.copy()
+        up[group] = np.minimum(x[group] + h[group], high[group])
+        down[group] = np.maximum(x[group] - h[group], low[group])
+        change = objective(up)[1] - objective(down)[1]
+        if alone[group[0]] < 0:
+            result[group[0], free] = change[free] / (up - down)[group[0]]
+            continue
+        member = dict(zip(alone[group].tolist(), group.tolist(), strict=True))
+        for other in np.flatnonzero(free & (alone >= 0)):
+            one = member.get(int(alone[other]))
+            if one is not None:
+                result[one, other] = change[other] / (up[one] - down[one])
+    shared = free & (alone < 0)
+    result[np.ix_(~shared, shared)] = result[np.ix_(shared, ~shared)].T
     return 0.5 * (result + result.T)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.sample import FloatArray
+from hepflow.stats.arrow import objective
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.minimise import TOLERANCE, Curvature, Minimum, curvature_at, minimise
 from hepflow.stats.numerical import likelihood_of
@@ -155,7 +156,7 @@ class Profile:
         x = self.conditional(0.0).x.copy()
         x[self.model.poi] = mu
         other = Profile(self.model, self.model.expected_data(x))
-        value = self.model.evaluate(x, other.data)[0]
+        value = float(self.model.expand(x, other.data).value)
         other._free = Minimum(x, value, 0.0, np.zeros_like(x), valid=True)
         other._conditional[mu] = other._free
         return other
@@ -177,7 +178,7 @@ class Profile:
         return self._curvature_at(x, free).covariance
 
     def _curvature_at(self, x: FloatArray, free: Mask) -> Curvature:
-        return curvature_at(lambda at: self.model.evaluate(at, self.data), x, self._low, self._high, free)
+        return curvature_at(objective(self.model, self.data), x, self._low, self._high, free)
 
     def movable(self, *, fix_poi: bool) -> Mask:
         """Return which parameters a fit moves, shape ``(P,)``."""
@@ -204,10 +205,7 @@ class Profile:
         return guess
 
     def _fit(self, start: FloatArray, free: Mask) -> Minimum:
-        def objective(x: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-            return self.model.evaluate(x, self.data)
-
-        found = minimise(objective, start, self._low, self._high, free)
+        found = minimise(objective(self.model, self.data), start, self._low, self._high, free)
         if not np.isfinite(found.value):
             self._refuse_impossible(found.x)
         if not found.valid:

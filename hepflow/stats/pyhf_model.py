@@ -96,7 +96,7 @@ class PyhfLikelihood(Likelihood):
     def _agree_with(self, model: pyhf.Model) -> None:
         x = np.where(self.fixed, self.init, np.clip(self.init * 1.03 + 0.02, self.low, self.high))
         data = self.expected_data(self.init) * 1.1
-        mine = -0.5 * (self.evaluate(x, data)[0] + self.saturated(data))
+        mine = -0.5 * (float(self.expand(x, data).value) + self.saturated(data))
         theirs = float(model.logpdf(x, data)[0])
         if not np.isclose(mine, theirs, rtol=1e-7, atol=1e-7):
             raise UnknownModelError(

@@ -12,7 +12,7 @@ from hepflow.config.executor import Local
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.provenance import read_provenance
 from hepflow.records import read_json
-from hepflow.studies.analysis.pieces import fingerprint
+from hepflow.studies.analysis.pieces import fingerprint, whole_path
 from hepflow.studies.known import study_of
 
 APART = ("timing", "unblinded", "versions", "config_hash", "key")  # the last two count paths as written
@@ -100,7 +100,7 @@ def _versions(folder: Path) -> Mapping[str, str]:
 def _changed(files: dict[str, tuple[Any, ...]]) -> Iterator[str]:
     for file, known in files.items():
         try:
-            (found,) = fingerprint([file]).values()
+            found = fingerprint([file])[whole_path(file)]
         except OSError:
             yield f"{file} is missing"
             continue

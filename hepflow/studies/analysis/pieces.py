@@ -11,10 +11,13 @@ from typing import Any
 
 from hepflow.config.inputs import Input
 from hepflow.errors import InputError
+from hepflow.readers.branches import friend_file
 from hepflow.readers.files import find_files, is_url
+from hepflow.readers.root import friends_named
 from hepflow.readers.source import Share
 from hepflow.studies.analysis.inputs import side_of
 
+ROOT = b"root"  # how its files begin
 BLOCK, BLOCKS = 1 << 16, 16  # bytes, and how many of such, that stand for a file
 SIZE = 256_000_000  # bytes of a piece: seconds to minutes of work, lost where a worker is killed
 SHOWN = 5  # files that changed
@@ -29,8 +32,28 @@ def whole_files(entry: Input) -> list[str]:
 
 
 def fingerprint(paths: Iterable[str]) -> Fingerprints:
-    """Return size, time and a hash of blocks of each local file; of a URL nothing but its name is known."""
-    return {whole_path(path): _known(path) for path in paths}
+    """Return size, time and a hash of blocks of each local file; of a URL nothing but its name is known.
+
+    The files with friend trees of a file are read with it, and stand beside it.
+    """
+    return {whole_path(one): _known(one) for path in paths for one in (path, *_friends(path))}
+
+
+def _friends(path: str) -> tuple[str, ...]:
+    if is_url(path):
+        return ()
+    stat = Path(path).stat()
+    named = _friends_named(path, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns))
+    found = (friend_file(path, where) for where in named)
+    return tuple(friend for friend in found if friend != path and (is_url(friend) or Path(friend).is_file()))
+
+
+@cache
+def _friends_named(path: str, _changed: tuple[int, int, int]) -> tuple[str, ...]:
+    with Path(path).open("rb") as stream:
+        if stream.read(4) != ROOT:
+            return ()
+    return tuple(friends_named(path))
 
 
 def whole_path(path: str) -> str:

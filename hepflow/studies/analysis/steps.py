@@ -13,7 +13,7 @@ from hepflow.engine.plan import HELPERS, Failing, Step, by_name
 from hepflow.engine.study import Study
 from hepflow.results import cut_name
 from hepflow.studies.analysis.inputs import effects_of
-from hepflow.studies.analysis.pieces import fingerprint, pieces, whole_files, whole_path
+from hepflow.studies.analysis.pieces import fingerprint, pieces, whole_files
 
 HERE = "hepflow.studies.analysis"
 EVENTS = "features"  # the stage that reads
@@ -77,7 +77,7 @@ def reading(
                     "input": entry.model_copy(update={"skip_bad_files": True}).model_dump(mode="json"),
                     "shares": shares,
                 },
-                files={file: known[file] for file in map(whole_path, shares)},
+                files=fingerprint(shares),
                 failing=Failing.LEFT,
             )
             for what, entry in entries.items()

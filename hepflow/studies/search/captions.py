@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from hepflow.report import numbers
-from hepflow.report.texts import behind, cut_name, readable, seen, selections
+from hepflow.report.texts import behind, cut_name, in_symbols, readable, seen, selections
 from hepflow.results import CutResult, Results
 
 Words: TypeAlias = tuple[str, str]  # caption, alternative text
@@ -73,6 +73,18 @@ def _limits(results: Results) -> Words:
     )
 
 
+def _cross_sections(results: Results) -> Words:
+    told = results.cross_section
+    what = "a cross-section" if told is None else in_symbols(told.quantity)
+    found = "; ".join(
+        f"{cut_name(cut)}: observed {numbers.plain(cut.cross_section_obs)}, "
+        f"expected {numbers.band(cut.cross_section_exp)}"
+        for cut in selections(results)
+    )
+    meaning = "" if told is None else f": {told.meaning}"
+    return f"95% CLs upper limits on {what}{meaning}.", f"Upper limits on {what} in fb. {found}."
+
+
 def _closure(where: str, results: Results) -> Words:
     features = [readable(one.label) for one in results.features if one.where == where]
     key = "auc" if where == "sidebands" else "auc_signal_region"
@@ -125,6 +137,7 @@ WORDS: dict[str, Callable[[Results], Words]] = {
     "spectra": _spectra,
     "significance": _significance,
     "limits": _limits,
+    "cross_sections": _cross_sections,
     "scores": _scores,
     "losses": _losses,
     "sic": _improvement,

@@ -8,7 +8,7 @@ from typing import Any
 from hepflow.plots.closure import closure
 from hepflow.plots.figure import Figure
 from hepflow.plots.label import Label
-from hepflow.plots.limits import limits
+from hepflow.plots.limits import cross_sections, limits
 from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.plots.scores import scores
@@ -36,6 +36,8 @@ def figures(results: Results, *, label: Label | str = "hepflow") -> Iterator[tup
     if not results.withheld:
         yield "significance", significance(results, label=label)
         yield "limits", limits(results, label=label)
+        if results.cross_section is not None:
+            yield "cross_sections", cross_sections(results, label=label)
     yield "scores", scores(results, label=label)
     for where in dict.fromkeys(histogram.where for histogram in results.features):
         inside = [histogram for histogram in results.features if histogram.where == where]

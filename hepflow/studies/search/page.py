@@ -54,7 +54,14 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
                 shown("significance", "spectra"),
             ),
             Section.of("spectra", "Spectra", shown("spectrum")),
-            Section.of("limits", "Limits", tables.limits(results), shown("limits")),
+            Section.of(
+                "limits",
+                "Limits",
+                tables.limits(results),
+                shown("limits"),
+                tables.cross_sections(results),
+                shown("cross_sections"),
+            ),
             Section.of(
                 "closure",
                 "Closure and validation",

@@ -41,6 +41,7 @@ from hepflow.studies.analysis.both import DIJET
 from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.signal import peak
 from hepflow.studies.analysis.verdicts import judged
+from hepflow.studies.search.cross_sections import in_femtobarn
 from hepflow.version import versions
 
 BINS = 40
@@ -54,6 +55,7 @@ def results(job: Job) -> Iterator[Path]:
     found = summarise(settings, job["features"][0], job["scores"].scores, fitted, job.timing())
     if not settings["blind"]:
         found = replace(found, trials=_trials(settings, found, fitted))
+    found = in_femtobarn(found, settings["cross_section"], job["features"][1], fitted)
     (job.out / "workspaces").mkdir(exist_ok=True)
     for one in fitted:
         path = job.out / "workspaces" / f"{cut_name(one.cut.background_efficiency)}.json"

@@ -8,6 +8,7 @@ from hepflow.config import Config
 from hepflow.engine.plan import Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.results import Results
+from hepflow.studies.analysis.pieces import fingerprint
 from hepflow.studies.analysis.steps import analysis_steps, fits, shown
 from hepflow.studies.search.stages import STAGES
 
@@ -30,6 +31,13 @@ class Search(Study[Config, Results]):
         """Return name, seed, inputs and injection."""
         return config.model_dump(mode="json", include={"name", "seed", "inputs", "injection"})
 
+    def check(self, config: Config) -> None:
+        """Refuse a theory that is not there, or does not reach to the signal region."""
+        if config.theory is not None:
+            from hepflow.studies.search.cross_sections import theory_at  # heavy
+
+            theory_at(config.theory, _mass(config))
+
     def plan(self, config: Config, blinding: Blinding) -> Plan:
         """Return the steps of the analysis, its record and what shows that."""
         steps = [*analysis_steps(config, blind=blinding.hidden, answers=True)]
@@ -45,15 +53,36 @@ class Search(Study[Config, Results]):
             "resonance": config.fit.resonance,
             "tries_simulation": "validation/simulation" in validations,
             "blind": blinding.hidden,
+            "cross_section": _cross_section(config),
             "unblinded": [vars(one) for one in blinding.looked],
         }
         needs = by_name("features", "background", "scores", *validations, *fits(config))
-        steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs))
+        files = {} if config.theory is None else fingerprint([str(config.theory)])
+        steps.append(Step(self.final, "fit", f"{ROOM}.results:results", told, needs, files=files))
         return Plan.of([*steps, *shown(self, config)])
 
     def failed(self, record: Results) -> list[str]:
         """Return the names of the verdicts that did not pass."""
         return [verdict.name for verdict in record.failed]
+
+
+def _cross_section(config: Config) -> dict[str, Any] | None:
+    """Return what makes strengths cross-sections; None without a luminosity."""
+    if config.luminosity is None:
+        return None
+    return {
+        "luminosity": config.luminosity,
+        "efficiency": config.cross_section.efficiency,
+        "resonance": config.fit.resonance is not None,
+        "predicted": None if config.injection or config.fit.resonance else config.inputs.predicted,
+        "theory": None if config.theory is None else str(config.theory),
+        "theory_file": config.cross_section.theory,
+        "mass": _mass(config),
+    }
+
+
+def _mass(config: Config) -> float:
+    return config.cross_section.mass or 0.5 * sum(config.regions.signal)
 
 
 STUDY = Search()

@@ -9,7 +9,18 @@ from markupsafe import Markup
 from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
-from hepflow.report.texts import CUT, EXPECTED, OBSERVED, P0, QUANTILES, Z_EXPECTED, Z, cut_name, selections
+from hepflow.report.texts import (
+    CUT,
+    EXPECTED,
+    OBSERVED,
+    P0,
+    QUANTILES,
+    Z_EXPECTED,
+    Z,
+    cut_name,
+    in_symbols,
+    selections,
+)
 from hepflow.results import CutResult, Results
 
 MU, MU_OBSERVED = Markup("<i>μ̂</i>"), Markup("<i>μ</i><sub>up</sub> obs")
@@ -70,6 +81,34 @@ def limits(results: Results) -> Table:
             for cut in selections(results)
         ),
         note=f"μ = 1: {results.signal_unit}.",
+    )
+
+
+def cross_sections(results: Results) -> Table | None:
+    """Return the limits as limits on a cross-section; None without a luminosity."""
+    told = results.cross_section
+    if told is None:
+        return None
+    measured = any(cut.signal_selected is not None for cut in results.cuts)
+    note = f"{in_symbols(told.quantity)}: {told.meaning}. Luminosity {told.luminosity:g} fb⁻¹"
+    note += "." if told.efficiency == 1 else f", efficiency {told.efficiency:g}."
+    if told.theory is not None:
+        note += (
+            f" Theory: {numbers.plain(told.theory)} fb at {told.theory_mass:g} GeV, from {told.theory_file}."
+        )
+    return Table(
+        caption=f"95% CLs upper limits on {in_symbols(told.quantity)}, fb",
+        headings=(CUT, *(["signal passing"] if measured else ()), "observed", *QUANTILES),
+        rows=tuple(
+            (
+                cut_name(cut),
+                *([numbers.measured(cut.signal_selected, cut.signal_selected_error)] if measured else ()),
+                numbers.plain(cut.cross_section_obs),
+                *map(numbers.plain, cut.cross_section_exp),
+            )
+            for cut in selections(results)
+        ),
+        note=note,
     )
 
 

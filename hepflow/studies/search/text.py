@@ -78,6 +78,7 @@ def _found(results: Results) -> list[str]:
     toys = [f"{_name(cut)} ({cut.calculator_reason})" for cut in cuts if cut.calculator == "toys"]
     lines += [f"Z, p0 and limits from toys: {'; '.join(toys)}"] if toys else []
     lines += other_answers(results)
+    lines += _cross_sections(results)
     for one in results.unblinded:
         lines += ["", f"unblinded by {one.by}, {one.at}, configuration {one.config_hash}"]
     if results.blind:
@@ -88,6 +89,31 @@ def _found(results: Results) -> list[str]:
         ]
         return lines
     return [*lines, *_largest(results)]
+
+
+def _cross_sections(results: Results) -> list[str]:
+    """Return the limits as cross-sections, and of which; nothing without a luminosity."""
+    told = results.cross_section
+    if told is None or results.withheld:
+        return []
+    measured = any(cut.signal_selected is not None for cut in results.cuts)
+    rows = [["cut", *(["signal passing"] if measured else ()), "observed", "expected (68 %)"]]
+    for cut in (results.inclusive, *results.cuts):
+        share = [_measured(cut.signal_selected, cut.signal_selected_error)] if measured else []
+        low, median, high = cut.cross_section_exp[1:4]
+        expected = "-" if median is None else f"{number(median)} ({number(low)}-{number(high)})"
+        doubted = FAILED * (median is not None and bool(results.doubts(cut)))
+        rows.append([_name(cut), *share, number(cut.cross_section_obs), expected + doubted])
+    besides = "" if told.efficiency == 1 else f", efficiency {told.efficiency:g}"
+    lines = [
+        "",
+        f"95 % CLs limits on {told.quantity}, fb ({told.luminosity:g} fb^-1{besides}):",
+        *aligned(rows),
+    ]
+    lines += wrap(f"{told.quantity}: {told.meaning}", WIDTH, subsequent_indent="  ")
+    if told.theory is not None:
+        lines.append(f"theory: {number(told.theory)} fb at {told.theory_mass:g} GeV ({told.theory_file})")
+    return lines
 
 
 def _validation(results: Results) -> list[str]:

@@ -1,11 +1,14 @@
 """How commands end where Python would show a traceback: interrupts while something loads, and memory that ends."""
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
+from hepflow import cli as room
 from hepflow.cli import cli
 
 INTERRUPTED = """
@@ -76,6 +79,28 @@ def test_memory_that_ends(error, failing, hepflow):
     assert (code, out) == (1, "")
     assert err.startswith("error: there is not enough memory (")
     assert "defect" not in err
+
+
+def test_what_a_machine_says_of_itself_is_written_out(hepflow, monkeypatch):
+    monkeypatch.setattr("hepflow.cli.about.arithmetic", lambda: {"processor": "fast\x1b[31m"})
+    code, out, _ = hepflow("env")
+    assert code == 0
+    assert r"fast\x1b[31m" in out
+    assert "\x1b" not in out
+
+
+def test_all_text_on_the_terminal_goes_one_way():
+    """`console.echo` writes control characters out; only words of hepflow's own go without it."""
+    for path in Path(room.__file__).parent.glob("*.py"):
+        if path.name == "console.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "click.echo",
+                "click.secho",
+                "print",
+            ):
+                assert isinstance(node.args[0], ast.Constant), f"{path.name}, line {node.lineno}"
 
 
 def test_control_characters_of_errors_are_written_out(failing, hepflow):

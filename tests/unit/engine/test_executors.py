@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
 import pytest
@@ -18,7 +20,7 @@ from hepflow.engine.executors import Dask, Local, Processes, _cluster, open_pool
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.plan import Plan, Step
 from hepflow.engine.work import Work
-from hepflow.errors import ConfigError, HepflowError, InputError
+from hepflow.errors import ConfigError, InputError
 
 psutil = pytest.importorskip("psutil")  # comes with distributed
 
@@ -87,9 +89,40 @@ def test_a_pool_whose_worker_is_killed_says_so(tmp_path):
     work = Work(plan, RunFolder(tmp_path / "run", {}))
     with (
         open_pool(Processes(workers=1)) as pool,
-        pytest.raises(HepflowError, match=r"training: .* process .* terminated"),
+        pytest.raises(
+            InputError, match=r"^training: a worker process was killed.* lack of memory.*--workers"
+        ),
     ):
         carry_out(work, {"training": ""}, pool, partial(_killed, tmp_path / "pid"))
+
+
+class KilledWorker(Exception):  # noqa: N818 (its name there)
+    """As Dask's."""
+
+
+class Broken(Executor):
+    """A pool one of whose workers was killed: what runs fails, and nothing else is taken."""
+
+    def __init__(self, error):
+        self.error, self.sent = error, 0
+
+    def submit(self, function, step):
+        self.sent += 1
+        if self.sent > 2 and isinstance(self.error, BrokenProcessPool):
+            raise self.error
+        future = Future()
+        future.set_exception(self.error)
+        return future
+
+
+@pytest.mark.parametrize("error", [BrokenProcessPool("terminated abruptly"), KilledWorker("on 4 workers")])
+def test_a_lost_worker_is_told_once_for_all_steps(tmp_path, error):
+    plan = Plan.of([Step(name, "a", f"{HERE}:numbers") for name in "abc"])
+    with pytest.raises(InputError) as caught:
+        carry_out(Work(plan, RunFolder(tmp_path / "run", {})), dict.fromkeys("abc", ""), Broken(error), print)
+    said = str(caught.value)
+    assert re.match(r"[abc], [abc], [abc]: a worker process was killed", said)
+    assert said.count("dmesg") == 1
 
 
 def _killed(pid_file, step):

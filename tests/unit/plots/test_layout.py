@@ -16,6 +16,7 @@ from hepflow.plots.figure import canvas, finished, footnotes, header
 from hepflow.plots.label import Label
 from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
+from hepflow.results import CrossSection
 from hepflow.studies.comparison.figures import figures as of_comparison
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search
@@ -33,6 +34,20 @@ def doubted(make_results):
     return replace(make_results(), verdicts=tuple(found))
 
 
+def in_fb(found):
+    """Return results with limits on a cross-section, of one without."""
+    told = CrossSection("sigma x B x A x eff", "visible", 138.0, 0.5, 0.01, 3500.0, "theory.csv")
+    inclusive, *cuts = (
+        replace(
+            cut,
+            cross_section_obs=cut.mu_up_obs and cut.mu_up_obs / 69,
+            cross_section_exp=tuple(mu and mu / 69 for mu in cut.mu_up_exp),
+        )
+        for cut in (found.inclusive, *found.cuts)
+    )
+    return replace(found, inclusive=inclusive, cuts=tuple(cuts), cross_section=told)
+
+
 DRAWN = {
     "spectra": lambda found: spectra(found, label=CMS),
     "spectrum": lambda found: spectrum(
@@ -40,6 +55,7 @@ DRAWN = {
     ),
     "significance": lambda found: plots.significance(found, label=CMS),
     "limits": lambda found: plots.limits(found, label=CMS),
+    "cross_sections": lambda found: plots.cross_sections(in_fb(found), label=CMS),
     "scores": lambda found: plots.scores(found, label=CMS),
     "closure": lambda found: plots.closure(found.features[:4], label=CMS, right="a, b"),
     "improvement": lambda found: plots.improvement(found, found.truth, label=CMS),

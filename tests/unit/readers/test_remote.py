@@ -1,11 +1,13 @@
 """Remote files: servers on this machine that fail on purpose, and what is tried again."""
 
+import gc
 import os
 import re
 import shutil
 import socket
 import subprocess
 import threading
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import h5py
@@ -14,7 +16,7 @@ import pytest
 
 from hepflow.errors import InputError
 from hepflow.features import features
-from hepflow.readers import read, remote
+from hepflow.readers import hdf5, read, remote
 from hepflow.readers.remote import RemoteError, is_transient, retried
 
 
@@ -33,9 +35,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.requests += 1
             failure = self.server.failures.pop(0) if with_body and self.server.failures else None
+            failure = failure or self.server.always
         path = self.server.folder / self.path.strip("/")
         if not path.is_file():
             failure = 404
+        if failure == "silent":
+            self.server.over.wait(60)
+            self.close_connection = True
+            return
         if isinstance(failure, int):
             self.send_response(failure)
             self.send_header("Content-Length", "0")
@@ -72,11 +79,12 @@ def server(tmp_path):
     served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.daemon_threads = True
     served.folder, served.failures, served.requests, served.lock = tmp_path, [], 0, threading.Lock()
-    served.parts = True
+    served.parts, served.always, served.over = True, None, threading.Event()
     served.url = f"http://127.0.0.1:{served.server_address[1]}"
     thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield served
+    served.over.set()
     served.shutdown()
     served.server_close()
     thread.join(timeout=10)
@@ -150,6 +158,67 @@ def test_hdf5_is_read_as_if_nothing_had_failed(server, hdf5_file, pauses, failur
     assert pauses == [1.0, 2.0][: len(failures)]
 
 
+@pytest.mark.parametrize("kind", ["root", "hdf5", "whole"])
+def test_a_server_that_says_nothing_is_asked_again(server, tree_file, hdf5_file, pauses, kind, monkeypatch):
+    monkeypatch.setattr(remote, "SILENCE", 0.2)
+    path, layout = (hdf5_file, "lhco") if kind == "hdf5" else (tree_file, "nanoaod")
+    server.parts = kind != "whole"
+    server.failures = ["silent"]
+    sample = features(read(f"{server.url}/{path.name}", layout), ["m_J1"])
+    assert np.array_equal(sample.mass, features(read(path, layout), ["m_J1"]).mass)
+    assert (server.failures, pauses) == ([], [1.0])
+
+
+@pytest.mark.parametrize("kind", ["root", "hdf5"])
+def test_a_chain_of_urls_is_not_waited_for_either(server, tree_file, hdf5_file, pauses, kind, monkeypatch):
+    monkeypatch.setattr(remote, "SILENCE", 0.2)
+    path, layout = (tree_file, "nanoaod") if kind == "root" else (hdf5_file, "lhco")
+    url = f"simplecache::{server.url}/{path.name}"
+    server.failures = ["silent"]
+    assert len(features(read(url, layout), ["m_J1"])) == len(features(read(path, layout), ["m_J1"]))
+    assert pauses == [1.0]
+
+
+class Fetching:
+    """A file whose bytes are fetched by a thread that makes garbage of what it is given, such as a loop of h5py."""
+
+    def __init__(self, path, litter):
+        self.stream, self.litter, self.stuck = path.open("rb"), litter, 0
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def readinto(self, buffer):
+        fetcher = threading.Thread(target=self.fetch, daemon=True)
+        fetcher.start()
+        fetcher.join(timeout=0.5)
+        self.stuck += fetcher.is_alive()
+        return self.stream.readinto(buffer)
+
+    def fetch(self):
+        loop = [self.litter.pop()] if self.litter else []
+        loop.append(loop)
+        del loop
+        self.kept = [[] for _ in range(100)]  # enough for a collection of garbage to begin
+
+
+def test_no_garbage_is_collected_where_hdf5_waits_for_bytes(hdf5_file, monkeypatch):
+    """An object of h5py that goes in the thread of the fetch needs the lock that the reader of its bytes holds."""
+    with h5py.File(hdf5_file) as file:
+        stream = Fetching(hdf5_file, [file["events"].id for _ in range(100)])
+    monkeypatch.setattr(hdf5, "opened", lambda file: nullcontext(stream))
+    before = gc.get_threshold()
+    gc.set_threshold(5)
+    try:
+        assert len(features(read(hdf5_file, "lhco"), ["m_J1"])) == 200_000
+    finally:
+        gc.set_threshold(*before)
+        stream.close()
+    assert len(stream.litter) < 100
+    assert stream.stuck == 0
+    assert gc.isenabled()
+
+
 def test_a_server_that_stays_away_is_an_error_that_is_never_skipped(server, tree_file, pauses):
     server.failures = [503] * 1000
     url = f"{server.url}/{tree_file.name}"
@@ -161,6 +230,16 @@ def test_a_server_that_stays_away_is_an_error_that_is_never_skipped(server, tree
     server.server_close()  # refuses connections from now on
     with pytest.raises(RemoteError, match="4 tries failed"):
         read(url, "nanoaod")
+
+
+@pytest.mark.parametrize("chain", ["", "simplecache::"])
+def test_a_busy_server_has_not_lost_its_files(server, tree_file, hdf5_file, pauses, chain):
+    """What fails for a size, too, was once "no such file", and skipped."""
+    server.always = 503
+    for path, layout in ((tree_file, "nanoaod"), (hdf5_file, "lhco")):
+        url = f"{chain}{server.url}/{path.name}"
+        with pytest.raises(RemoteError, match=rf"{path.name}: 4 tries failed.*run the same command again"):
+            read([url, str(path)], layout, skip_bad_files=True)
 
 
 @pytest.mark.parametrize(("failure", "cause"), [(404, "FileNotFoundError"), (403, "403")])
@@ -184,6 +263,12 @@ class ClientPayloadError(Exception):
     pass
 
 
+def not_found_because(cause):
+    error = FileNotFoundError("https://server/events.root")
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "transient"),
     [
@@ -203,6 +288,8 @@ class ClientPayloadError(Exception):
         ),
         (FileNotFoundError(), False),
         (PermissionError(), False),
+        (not_found_because(TimeoutError()), True),
+        (not_found_because(ResponseError(404)), False),
         (ValueError("not a ROOT file"), False),
     ],
 )

@@ -71,7 +71,7 @@ def configure(inputs):
 class Linear:
     """A classifier that takes no time."""
 
-    def __init__(self, members):
+    def __init__(self, members, **settings):
         pass
 
     def fit(self, numerator, denominator, seed):
