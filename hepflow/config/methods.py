@@ -54,7 +54,7 @@ class Splines(Sampled):
         default(f"{LAYERS}.bins"), ge=2, le=128, description="Bins of each rational-quadratic spline."
     )
     epochs: int = Field(
-        default("hepflow.flows.density:EPOCHS"),
+        default("hepflow.flows.conditional:EPOCHS"),
         ge=1,
         le=10_000,
         description="Passes over the sidebands in a training.",
@@ -63,7 +63,10 @@ class Splines(Sampled):
         default(f"{TRAINING}.batch_size"), ge=16, le=1_000_000, description="Events in a training step."
     )
     learning_rate: float = Field(
-        default("hepflow.flows.density:LEARNING_RATE"), gt=0, lt=1, description="Peak learning rate of AdamW."
+        default("hepflow.flows.conditional:LEARNING_RATE"),
+        gt=0,
+        lt=1,
+        description="Peak learning rate of AdamW.",
     )
     schedule: Literal["one-cycle", "cosine"] = Field(
         default(f"{TRAINING}.schedule"),

@@ -1,5 +1,6 @@
-"""Normalizing flows: conditional densities of features given the mass."""
+"""Normalizing flows: conditional densities of any table, and of features given the mass."""
 
+from hepflow.flows.apart import FoldDensities
 from hepflow.flows.architectures import (
     affine_autoregressive,
     flow_matching,
@@ -8,8 +9,10 @@ from hepflow.flows.architectures import (
     spline_coupling,
 )
 from hepflow.flows.autoregressive import AffineAutoregressive, SplineAutoregressive
+from hepflow.flows.chained import ChainedDensity
+from hepflow.flows.conditional import ConditionalDensity
 from hepflow.flows.coupling import SplineCoupling
-from hepflow.flows.density import Density, FoldDensities
+from hepflow.flows.density import Density
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.transport import Transport
@@ -18,6 +21,8 @@ from hepflow.training import TrainingPlan
 
 __all__ = [
     "AffineAutoregressive",
+    "ChainedDensity",
+    "ConditionalDensity",
     "Density",
     "FlowMatching",
     "FoldDensities",

@@ -19,16 +19,18 @@ from hepflow.errors import ConfigError
 from hepflow.flows.architectures import ARCHITECTURES, spline_coupling
 from hepflow.flows.autoregressive import SplineAutoregressive
 from hepflow.flows.coupling import SplineCoupling
-from hepflow.flows.density import Architecture, Density, chunks, kept_flows, own_rows, tensor
+from hepflow.flows.density import Density
+from hepflow.flows.ensemble import Architecture, train_apart
+from hepflow.flows.evaluate import chunks, tensor
 from hepflow.flows.spline import EDGE
 from hepflow.flows.stack import FlowMembers, stackable
 from hepflow.flows.states import chosen, described, flows_from, parameters
 from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
-from hepflow.training import Training, TrainingPlan, train
+from hepflow.training import Training, TrainingPlan
 from hepflow.weights import State, storable
 
-Direction = Callable[[Any, Tensor, Tensor], tuple[Tensor, Tensor]]
+Direction = Callable[[Any, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 
 
 @storable
@@ -214,31 +216,25 @@ def _train(
         (tensor(base.bijection.forward(sample.features)[0]), tensor(_contexts(base, sample.mass, target)))
         for sample, base, target in each
     ]
-    x, context = (torch.cat(column) for column in zip(*prepared, strict=True))
-    given = context[:, -1:].contiguous()  # the base is asked for the density where the event arrives
-    weight = np.concatenate([sample.weight for sample in samples])
-    maps = []
-    for number in range(members * len(bases)):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + number)
-            maps.append(recipe.architecture(x.shape[1], context.shape[1]))
-        if recipe.identity:
-            start_at_identity(maps[-1], x.shape[1], context.shape[1])
-    trainings = train(
-        TransportMembers(maps, [flow for base in bases for flow in base.best_flows], recipe.penalty),
-        (x, context, given),
-        replace(recipe.plan, bootstrap=len(maps) > 1),
-        [seed + number for number in range(len(maps))],
-        "transport" if len(maps) == 1 else f"{len(maps)} transports",
-        weight=None if np.all(weight == weight[:1]) else tensor(weight),
-        own=own_rows([len(sample) for sample in samples], members),
+    rows = [(x, context, context[:, -1:].contiguous()) for x, context in prepared]  # where the event arrives
+    widths = rows[0][0].shape[1], rows[0][1].shape[1]
+    flows = [flow for base in bases for flow in base.best_flows]
+    ensembles = train_apart(
+        recipe.architecture,
+        widths,
+        rows,
+        [sample.weight for sample in samples],
+        recipe.plan,
+        members,
+        seed,
+        "transport",
+        start=(lambda flow: start_at_identity(flow, *widths)) if recipe.identity else None,
+        beside=lambda maps: TransportMembers(maps, flows, recipe.penalty),
         checkpoint=checkpoint,
     )
-    for number, (transport, base) in enumerate(zip(transports, bases, strict=True)):
-        mine = slice(number * members, (number + 1) * members)
-        transport.trainings = tuple(trainings[mine])
-        transport._maps = kept_flows(maps[mine], trainings[mine])
-        transport._base, transport._contexts = base, context.shape[1]
+    for transport, base, ensemble in zip(transports, bases, ensembles, strict=True):
+        transport._maps, transport.trainings = ensemble.flows, ensemble.trainings
+        transport._base, transport._contexts = base, widths[1]
 
 
 class TransportMembers(FlowMembers):
@@ -299,7 +295,7 @@ def start_at_identity(flow: Any, features: int, context: int) -> None:
             last.bias.data.copy_(even.repeat(len(last.bias) // len(even)))
     x = torch.linspace(-1, 1, features)[None]
     with torch.no_grad():
-        moved = flow._transform(x, torch.zeros(1, context))[0]
+        moved = flow._transform(x, torch.zeros(1, context) if context else None)[0]
     if not torch.allclose(moved, x, atol=1e-5):
         raise ConfigError(
             "Transport: this architecture cannot start at the identity; use spline_coupling, spline_autoregressive "

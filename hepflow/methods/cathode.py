@@ -9,7 +9,8 @@ from typing import Any, Self
 import numpy as np
 
 from hepflow.classifiers import Folds
-from hepflow.flows.density import Density, fit_apart, spline_density
+from hepflow.flows.apart import fit_apart
+from hepflow.flows.density import Density, spline_density
 from hepflow.methods.background import Background
 from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data, examples_of
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands

@@ -10,8 +10,9 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 
 from hepflow.errors import ConfigError, did_you_mean
+from hepflow.flows.apart import fit_apart
 from hepflow.flows.architectures import spline_autoregressive
-from hepflow.flows.density import Density, fit_apart, spline_density
+from hepflow.flows.density import Density, spline_density
 from hepflow.flows.latents import Latents
 from hepflow.flows.transport import Transport, transport_apart
 from hepflow.methods.background import Background, second

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,8 @@ from hepflow.classifiers import Classifier
 from hepflow.errors import ConfigError
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.flows.architectures import ARCHITECTURES
+from hepflow.flows.ensemble import build, kept_flows
+from hepflow.flows.evaluate import CHUNK, tensor
 from hepflow.flows.preprocess import Bijection, logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
@@ -32,7 +33,6 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.training import train
 from hepflow.weights import State, storable
 
-CHUNK = 8192  # events at a time
 SPEED = (
     10.0  # of the fit of w: Adam moves all parameters alike, and log-odds have further to go than a network's
 )
@@ -139,20 +139,13 @@ class ResidualDensity:
         z, log_determinant = self._bijection.forward(numerator.features)
         below = self._log_background(numerator) - log_determinant
         known = np.isfinite(below)
-        rows = _tensor(z[known]), _tensor(below[known])
-        flows = []
-        for member in range(method.members):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed + member)
-                flows.append(_with_fraction(method.architecture(z.shape[1], 0), method.fraction))
+        rows = tensor(z[known]), tensor(below[known])
         seeds = [seed + member for member in range(method.members)]
+        flows = build(method.architecture, (z.shape[1], 0), seeds)
+        for flow in flows:
+            _with_fraction(flow, method.fraction)
         trainings = train(_Mixtures(flows), rows, method.plan, seeds, f"{method.members} signal densities")
-        self._flows = []
-        for flow, training in zip(flows, trainings, strict=True):
-            for state in training.states:
-                self._flows.append(copy.deepcopy(flow))
-                self._flows[-1].load_state_dict(state, strict=False)
-                self._flows[-1].eval().requires_grad_(False)
+        self._flows = kept_flows(flows, trainings)
         return self
 
     def log_ratio(self, sample: Sample) -> FloatArray:
@@ -160,7 +153,7 @@ class ResidualDensity:
         if self._bijection is None:
             raise ConfigError("R-ANODE: the signal density has not been trained; call fit first")
         z, log_determinant = self._bijection.forward(sample.features)
-        parts = torch.split(_tensor(z), CHUNK)
+        parts = torch.split(tensor(z), CHUNK)
         flows = progress(self._flows, "signal densities", "flow")
         with torch.no_grad():
             each = [torch.cat([flow.log_prob(part) for part in parts]).numpy() for flow in flows]
@@ -232,7 +225,3 @@ class _Mixtures(FlowMembers):
         log_odds = SPEED * self.weights()["log_odds"].unsqueeze(1)
         signal = functional.logsigmoid(log_odds) - super().losses(x)
         return -torch.logaddexp(signal, functional.logsigmoid(-log_odds) + background)
-
-
-def _tensor(values: FloatArray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

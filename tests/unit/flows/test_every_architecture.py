@@ -22,7 +22,7 @@ from hepflow.flows import (
     spline_autoregressive,
     spline_coupling,
 )
-from hepflow.flows.density import _draw, _from_normal
+from hepflow.flows.evaluate import draw, from_normal
 from hepflow.flows.stack import FlowMembers
 from hepflow.sample import Sample
 
@@ -80,7 +80,7 @@ def test_train_equals_eval(kind):
 def test_invertible(kind, dtype, tolerance):
     flow, (z, m) = build(kind, dtype=dtype, scale=1.0), rows(dtype=dtype)
     with torch.no_grad():
-        x = _from_normal(flow, z, m)
+        x = from_normal(flow, z, m)
         torch.testing.assert_close(flow.transform_to_noise(x, m), z, rtol=0, atol=tolerance)
 
 
@@ -231,7 +231,7 @@ def test_every_feature_sees_the_context(kind):
     for value in (-1.0, 1.0):
         m = torch.full((4000, 1), value, dtype=torch.float64)
         with torch.no_grad():
-            means.append(_draw(flow, x, m, torch.Generator().manual_seed(1)).mean(0))
+            means.append(draw(flow, x, m, torch.Generator().manual_seed(1)).mean(0))
     assert (means[0] - means[1]).abs().min() > 1e-4
 
 
@@ -265,8 +265,8 @@ def test_a_flow_as_the_base_of_another(kind):
     assert all(torch.equal(base.state_dict()[name], each) for name, each in before.items())
     z = torch.randn_like(x)
     with torch.no_grad():
-        drawn = _draw(transport, z, m, torch.Generator())
-        torch.testing.assert_close(drawn, transport._transform.inverse(_from_normal(base, z, m), m)[0])
+        drawn = draw(transport, z, m, torch.Generator())
+        torch.testing.assert_close(drawn, transport._transform.inverse(from_normal(base, z, m), m)[0])
 
 
 def test_coupling_needs_two_features():

@@ -17,7 +17,7 @@ from hepflow.flows import (
     spline_autoregressive,
     spline_coupling,
 )
-from hepflow.flows.density import fit_apart
+from hepflow.flows.apart import fit_apart
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.flows.transport import TransportMembers, start_at_identity, transport_apart
 from hepflow.sample import Sample
