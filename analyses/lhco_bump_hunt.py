@@ -35,7 +35,7 @@ def search(
     out: Path,
     *,
     method: hf.methods.Method,
-    classifier: hf.classifiers.Classifier,
+    classifier: hf.classifiers.DensityRatio,
     efficiencies: Sequence[float] = (0.1, 0.01, 0.001),
     seed: int = 1,
 ) -> dict[float, hf.stats.BumpHunt]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -100,6 +100,16 @@ def storable(cls: Class) -> Class:
     """Let objects of a class be kept by `save_weights`: one with `state` and `from_state`, or a dataclass."""
     _CLASSES[cls.__name__] = cls
     return cls
+
+
+def formerly(name: str) -> Callable[[Class], Class]:
+    """Let files be read that know a `storable` class by the name it had."""
+
+    def known(cls: Class) -> Class:
+        _CLASSES[name] = cls
+        return cls
+
+    return known
 
 
 def save_weights(path: str | Path, trained: object) -> None:

@@ -2,23 +2,30 @@
 
 from hepflow.classifiers.bdt import BoostedTrees
 from hepflow.classifiers.calibration import Calibration, calibrate
-from hepflow.classifiers.crossfit import Classifier, CrossFit, Folds, crossfit, deal, train_fold
+from hepflow.classifiers.crossfit import CrossFit, Folds, crossfit, deal, train_fold
 from hepflow.classifiers.mlp import NeuralNetwork
+from hepflow.classifiers.ratio import Classifier as Classifier
+from hepflow.classifiers.ratio import DensityRatio, Rows, table
+from hepflow.classifiers.reweighter import Reweighted, Reweighter
 from hepflow.classifiers.stacking import Stack, stack
 from hepflow.shown import show_briefly
 
 __all__ = [
     "BoostedTrees",
     "Calibration",
-    "Classifier",
     "CrossFit",
+    "DensityRatio",
     "Folds",
     "NeuralNetwork",
+    "Reweighted",
+    "Reweighter",
+    "Rows",
     "Stack",
     "calibrate",
     "crossfit",
     "deal",
     "stack",
+    "table",
     "train_fold",
 ]
 

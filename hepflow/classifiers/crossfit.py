@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from hepflow.classifiers.ratio import DensityRatio, Rows, table
 from hepflow.errors import ConfigError, InputError
 from hepflow.progress import progress
 from hepflow.sample import FloatArray, Sample
@@ -18,19 +18,6 @@ from hepflow.weights import State, storable
 
 Folds = NDArray[np.intp]
 """The fold of each event, counted from zero, shape ``(N,)``."""
-
-
-@runtime_checkable
-class Classifier(Protocol):
-    """A density ratio learned from two samples."""
-
-    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> Classifier:
-        """Train on N events against M; weights are respected, and both samples count the same in total."""
-        ...
-
-    def log_ratio(self, sample: Sample) -> FloatArray:
-        """Return the log density ratio of each event, shape ``(N,)``."""
-        ...
 
 
 @storable
@@ -48,27 +35,28 @@ class CrossFit:
 
     numerator: FloatArray
     denominator: FloatArray
-    classifiers: tuple[Classifier, ...] = field(repr=False)
+    classifiers: tuple[DensityRatio, ...] = field(repr=False)
 
-    def score(self, sample: Sample, fold_of: Folds) -> FloatArray:
+    def score(self, sample: Rows, fold_of: Folds) -> FloatArray:
         """Score other events, shape ``(N,)``, each by the classifier that left its fold out.
 
         Events that no fold was trained on are dealt to the folds like the others (`deal`), so that every score comes
         from an ensemble of the same size: a mean over all folds would be sharper, and its quantiles others.
         """
+        sample = table(sample)
         scores = np.full(len(sample), np.nan)
         for fold, classifier in enumerate(progress(self.classifiers, "scores", "fold")):
             if np.any(fold_of == fold):
                 scores[fold_of == fold] = classifier.log_ratio(sample.select(fold_of == fold))
         return scores
 
-    def log_ratio(self, sample: Sample) -> FloatArray:
+    def log_ratio(self, sample: Rows) -> FloatArray:
         """Return the mean over the folds of the log density ratio, shape ``(N,)``, for events of no fold alone.
 
         An event that the classifiers were trained on looks more like its own sample than it is: `score` is for those.
         """
-        classifiers = progress(self.classifiers, "scores", "fold")
-        mean: FloatArray = np.mean([classifier.log_ratio(sample) for classifier in classifiers], axis=0)
+        events, classifiers = table(sample), progress(self.classifiers, "scores", "fold")
+        mean: FloatArray = np.mean([classifier.log_ratio(events) for classifier in classifiers], axis=0)
         return mean
 
     def without_scores(self) -> CrossFit:
@@ -84,7 +72,7 @@ class CrossFit:
     @classmethod
     def from_state(cls, state: State) -> CrossFit:
         """Make a cross-fit again."""
-        classifiers = state.sequence("classifiers", Classifier)  # type: ignore[type-abstract]
+        classifiers = state.sequence("classifiers", DensityRatio)  # type: ignore[type-abstract]
         if not classifiers:
             raise InputError("a cross-fit without classifiers")
         numerator, denominator = (
@@ -94,15 +82,15 @@ class CrossFit:
 
 
 def crossfit(
-    classifier: Classifier | Sequence[Classifier],
-    numerator: Sample,
-    denominator: Sample,
+    classifier: DensityRatio | Sequence[DensityRatio],
+    numerator: Rows,
+    denominator: Rows,
     *,
     folds: int = 5,
     training_ratio: float = 4.0,
     fold_of: tuple[Folds, Folds] | None = None,
     examples: tuple[Sample, Folds] | None = None,
-    trained: Mapping[int, Classifier] | None = None,
+    trained: Mapping[int, DensityRatio] | None = None,
     seed: int,
 ) -> CrossFit:
     """Train `folds` copies of a classifier, each on all events but one fold, and score that fold with it.
@@ -112,7 +100,7 @@ def crossfit(
     classifier
         An untrained classifier, which is copied for each fold; or one of each fold.
     numerator, denominator
-        Data and background template; event weights are respected.
+        Data and background template, as samples or as plain tables (`table`); event weights are respected.
     folds
         Number of parts that both samples are dealt into at random.
     training_ratio
@@ -148,6 +136,7 @@ def crossfit(
     >>> bool(fit.numerator.mean() > fit.denominator.mean())
     True
     """
+    numerator, denominator = table(numerator), table(denominator)
     _check(numerator, denominator, folds)
     own, other = fold_of = fold_of or _deal_both(numerator, denominator, folds, seed)
     numerator, denominator = numerator.without_truth(), denominator.without_truth()
@@ -174,9 +163,9 @@ def crossfit(
 
 
 def train_fold(
-    classifier: Classifier | Sequence[Classifier],
-    numerator: Sample,
-    denominator: Sample,
+    classifier: DensityRatio | Sequence[DensityRatio],
+    numerator: Rows,
+    denominator: Rows,
     fold: int,
     *,
     folds: int = 5,
@@ -184,8 +173,9 @@ def train_fold(
     fold_of: tuple[Folds, Folds] | None = None,
     examples: tuple[Sample, Folds] | None = None,
     seed: int,
-) -> Classifier:
+) -> DensityRatio:
     """Train the classifier of a cross-fit that leaves one fold out; arguments and errors as of `crossfit`."""
+    numerator, denominator = table(numerator), table(denominator)
     _check(numerator, denominator, folds)
     own, other = fold_of or _deal_both(numerator, denominator, folds, seed)
     learned, (known, of) = own != fold, (denominator, other) if examples is None else examples

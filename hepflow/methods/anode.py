@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.methods.background import Background
 from hepflow.methods.cathode import OnCathode
 from hepflow.methods.folds import FOLDS
 from hepflow.regions import Window, Windows
 from hepflow.sample import FloatArray, Sample
-from hepflow.weights import State, storable
+from hepflow.weights import State, formerly, storable
 
 LEAST = -50.0  # log ratio of an event where a density is zero: never signal-like
 
@@ -63,15 +63,16 @@ class Anode(OnCathode):
         """
         background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
 
-        def scoring(_: Classifier, fold: int) -> Classifier:
-            return DensityRatio(self.cathode.densities[fold], self.density, windows.signal)
+        def scoring(_: DensityRatio, fold: int) -> DensityRatio:
+            return TwoDensities(self.cathode.densities[fold], self.density, windows.signal)
 
         return replace(background, scoring=scoring)
 
 
+@formerly("DensityRatio")
 @storable
 @dataclass
-class DensityRatio:
+class TwoDensities:
     """A classifier made of two densities: ``log p(x | m, data) - log p(x | m, background)``.
 
     Parameters
@@ -89,7 +90,7 @@ class DensityRatio:
     data: Density
     masses: Window
 
-    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> DensityRatio:
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> TwoDensities:
         """Train the density of the data; that of the background is known, and the denominator only its sample."""
         self.data.fit(numerator, seed)
         return self
@@ -108,7 +109,7 @@ class DensityRatio:
         return State({"masses": self.masses}, {}, {"background": self.background, "data": self.data})
 
     @classmethod
-    def from_state(cls, state: State) -> DensityRatio:
+    def from_state(cls, state: State) -> TwoDensities:
         """Make a ratio of trained densities again."""
         low, high = map(float, state.settings["masses"])
         return cls(state.part("background", Density), state.part("data", Density), (low, high))

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.methods.folds import FOLDS, EventFolds, Examples
 from hepflow.regions import Window, Windows
 from hepflow.sample import Sample
@@ -57,7 +57,7 @@ class Background:
     folds: EventFolds
     losses: tuple[Losses, ...] = ()
     examples: Examples | None = None
-    scoring: Callable[[Classifier, int], Classifier] | None = None
+    scoring: Callable[[DensityRatio, int], DensityRatio] | None = None
 
     def without(self, window: Window) -> Background:
         """Return the same background with no template in a window ``[low, high)`` (GeV)."""

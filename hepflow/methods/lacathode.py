@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density
 from hepflow.methods.background import Background
@@ -75,7 +75,7 @@ class LaCathode(OnCathode):
         """
         background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
 
-        def scoring(classifier: Classifier, fold: int) -> Classifier:
+        def scoring(classifier: DensityRatio, fold: int) -> DensityRatio:
             return LatentClassifier(self.cathode.densities[fold], self.spaces, windows.range, classifier)
 
         return replace(background, scoring=scoring)
@@ -101,8 +101,8 @@ class LatentClassifier:
     density: Density
     spaces: int
     masses: Window
-    inner: Classifier
-    _fitted: list[Classifier] = field(default_factory=list, init=False, repr=False)
+    inner: DensityRatio
+    _fitted: list[DensityRatio] = field(default_factory=list, init=False, repr=False)
 
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> LatentClassifier:
         """Train each copy on the same events of both samples."""
@@ -133,7 +133,7 @@ class LatentClassifier:
         """Make trained copies again."""
         low, high = map(float, state.settings["masses"])
         density = state.part("density", Density)
-        copies = state.sequence("copies", Classifier)  # type: ignore[type-abstract]
+        copies = state.sequence("copies", DensityRatio)  # type: ignore[type-abstract]
         if not 1 <= len(copies) <= density.members:
             raise InputError(f"{len(copies)} classifiers in the latent spaces of {density.members} flows")
         made = cls(density, len(copies), (low, high), copies[0])

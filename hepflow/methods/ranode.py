@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.errors import ConfigError
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.flows.architectures import ARCHITECTURES
@@ -95,7 +95,7 @@ class RAnode(OnCathode):
         """
         background = self.cathode.fit(data, windows, folds=folds, seed=seed, checkpoint=checkpoint)
 
-        def scoring(_: Classifier, fold: int) -> Classifier:
+        def scoring(_: DensityRatio, fold: int) -> DensityRatio:
             return ResidualDensity(self, self.cathode.densities[fold], windows.signal)
 
         return replace(background, scoring=scoring)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hepflow.classifiers import NeuralNetwork, crossfit, deal
+from hepflow.classifiers import NeuralNetwork, Reweighter, deal
 from hepflow.errors import ConfigError
 from hepflow.methods.background import Background
 from hepflow.methods.folds import FOLDS, EventFolds, deal_data
@@ -89,17 +89,16 @@ class Salad:
         given = at_bin_centres(events, edges)
         inside = windows.in_signal(events.mass)
         replica = deal(len(events), self.replicas, seed)
-        fit = crossfit(
-            self.classifier,
+        reweighter = Reweighter(self.classifier, self.replicas, largest=None).fit(
             at_bin_centres(sidebands, edges),
             given.select(~inside),
-            folds=self.replicas,
+            seed,
             fold_of=(deal(len(sidebands), self.replicas, seed + 1), replica[~inside]),
-            seed=seed,
         )
+        networks = reweighter.crossfit.classifiers
         log_ratio = np.empty(len(events))
-        log_ratio[~inside] = fit.denominator
-        log_ratio[inside] = fit.score(given.select(inside), replica[inside])
+        log_ratio[~inside] = reweighter.log_ratios
+        log_ratio[inside] = reweighter.log_ratio(given.select(inside), replica[inside])
         weighted = replace(events, weight=events.weight * np.exp(log_ratio))
         weighted = follow(weighted, smooth, windows, self.bin_width, "SALAD")
         return Background(
@@ -113,6 +112,6 @@ class Salad:
                 folds, deal_data(data, windows, folds, seed), int(inside.sum()), int((~inside).sum()), seed
             ),
             losses=tuple(
-                loss for each in fit.classifiers if isinstance(each, NeuralNetwork) for loss in each.losses
+                loss for each in networks if isinstance(each, NeuralNetwork) for loss in each.losses
             ),
         )

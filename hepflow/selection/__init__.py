@@ -1,7 +1,8 @@
 """Selections: scores, cuts, the spectra behind them, and how well the template closes."""
 
+from hepflow.classifiers.area import Closure
 from hepflow.selection.agreement import Agreement, score_correlation, selection_overlap
-from hepflow.selection.closure import Closure, closure, closure_by_band
+from hepflow.selection.closure import closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
 from hepflow.selection.efficiency import signal_efficiency

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from hepflow.classifiers import BoostedTrees, Folds, crossfit, deal
+from hepflow.classifiers.area import Closure
 from hepflow.errors import InputError
-from hepflow.importance import effective_size
 from hepflow.regions import Window
 from hepflow.sample import Sample
-
-
-@dataclass(frozen=True)
-class Closure:
-    """Area under the ROC curve of a classifier that tells data from template (0.5: it cannot), and its error."""
-
-    auc: float
-    error: float
 
 
 def closure(data: Sample, template: Sample, seed: int) -> Closure:
@@ -55,11 +45,7 @@ def closure(data: Sample, template: Sample, seed: int) -> Closure:
         template = template.select(np.random.default_rng(seed).choice(len(template), enough, replace=False))
     trees = BoostedTrees(members=2, min_samples_leaf=100, validation_fraction=0.2)  # sees much in few events
     fit = crossfit(trees, data, template, folds=2, fold_of=_deal_both(data, template, seed), seed=seed)
-    halves = np.concatenate([np.ones(len(data)), np.zeros(len(template))])
-    weights = np.concatenate([data.weight, template.weight])
-    scores = np.concatenate([fit.numerator, fit.denominator])
-    auc = float(roc_auc_score(halves, scores, sample_weight=weights))
-    return Closure(auc, auc_error(auc, effective_size(data.weight), effective_size(template.weight)))
+    return Closure.of((fit.numerator, fit.denominator), (data.weight, template.weight))
 
 
 def _deal_both(data: Sample, template: Sample, seed: int) -> tuple[Folds, Folds]:
@@ -105,10 +91,3 @@ def closure_by_band(
         except InputError as error:
             raise InputError(f"closure in {name}, {band[0]:g}-{band[1]:g} GeV: {error}") from error
     return found
-
-
-def auc_error(auc: float, positives: float, negatives: float) -> float:
-    """Return the standard error of an AUC from two sample sizes (Hanley and McNeil 1982, eq. 2)."""
-    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    variance = auc * (1 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
-    return float(np.sqrt(variance / (positives * negatives)))

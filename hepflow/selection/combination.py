@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, Folds, Stack, stack
+from hepflow.classifiers import DensityRatio, Folds, Stack, stack
 from hepflow.errors import ConfigError
 from hepflow.methods import Background
 from hepflow.progress import progress
@@ -26,7 +26,7 @@ class Votes(NamedTuple):
 
 
 def score_together(
-    classifier: Classifier,
+    classifier: DensityRatio,
     data: Sample,
     backgrounds: Mapping[str, Background],
     *,

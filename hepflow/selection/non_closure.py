@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit, xlogy
 
+from hepflow.importance import effective_counts
 from hepflow.regions import Window
 from hepflow.sample import FloatArray
 from hepflow.selection.scores import Scored
@@ -155,8 +156,7 @@ def _counts(
         weight = made.sample.weight * (len(seen.score) / made.sample.weight.sum())
         expected += np.histogram(made.score, thresholds, weights=weight)[0]
         squares += np.histogram(made.score, thresholds, weights=weight**2)[0]
-    worth = np.divide(expected**2, squares, out=np.zeros_like(expected), where=squares > 0)
-    return observed, expected, worth
+    return observed, expected, effective_counts(expected, squares)
 
 
 def _legendre(edges: FloatArray) -> FloatArray:

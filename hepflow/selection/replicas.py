@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hepflow.importance import unit_weight
 from hepflow.sample import FloatArray
 from hepflow.selection.scores import Scores
 
@@ -40,8 +41,7 @@ def replica_counts(scores: Scores, threshold: float, edges: FloatArray) -> tuple
     ):
         above = scored.score > threshold
         weight = scored.sample.weight[above]
-        unit = np.sum(weight**2) / np.sum(weight)
-        counts.append((scored.sample.mass[above], weight / unit, replica[above]))
+        counts.append((scored.sample.mass[above], weight / unit_weight(weight), replica[above]))
     replicas = np.unique(background.replica)
     (mass, events, of), (_, outside, of_outside) = counts
     passing = [np.histogram(mass[of == one], edges, weights=events[of == one])[0] for one in replicas]

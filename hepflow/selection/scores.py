@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Classifier, CrossFit, Folds, crossfit, deal, train_fold
+from hepflow.classifiers import CrossFit, DensityRatio, Folds, crossfit, deal, train_fold
 from hepflow.errors import InputError
 from hepflow.methods import Background
 from hepflow.sample import FloatArray, Sample
@@ -175,7 +175,7 @@ def load_classifiers(path: str | Path, scores: Scores) -> CrossFitScores:
 
 
 def score(
-    classifier: Classifier,
+    classifier: DensityRatio,
     data: Sample,
     background: Background,
     *,
@@ -218,12 +218,12 @@ def score(
 
 
 def crossfit_scores(
-    classifier: Classifier,
+    classifier: DensityRatio,
     data: Sample,
     background: Background,
     *,
     signal: Sample | None = None,
-    trained: Mapping[int, Classifier] | None = None,
+    trained: Mapping[int, DensityRatio] | None = None,
     seed: int,
 ) -> CrossFitScores:
     """Do what `score` does, and keep the classifiers and the folds.
@@ -255,8 +255,8 @@ def crossfit_scores(
 
 
 def train_without(
-    fold: int, classifier: Classifier, data: Sample, background: Background, *, seed: int
-) -> Classifier:
+    fold: int, classifier: DensityRatio, data: Sample, background: Background, *, seed: int
+) -> DensityRatio:
     """Train the classifier of `crossfit_scores` that leaves a fold out, for a method without networks that score."""
     fold_of = deal_samples(data, background, seed, 0)
     inside, _ = background.windows.split(data)
@@ -295,7 +295,7 @@ def deal_samples(data: Sample, background: Background, seed: int, signal: int) -
     )
 
 
-def _of_folds(classifier: Classifier, background: Background) -> Classifier | Sequence[Classifier]:
+def _of_folds(classifier: DensityRatio, background: Background) -> DensityRatio | Sequence[DensityRatio]:
     """Return what is trained in each fold: the classifier, or what the method makes of it there."""
     if background.scoring is None:
         return classifier

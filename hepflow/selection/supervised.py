@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hepflow.classifiers import Classifier, crossfit
+from hepflow.classifiers import DensityRatio, crossfit
 from hepflow.methods import Background
 from hepflow.sample import Sample
 from hepflow.selection.overlap import check_no_overlap
@@ -12,7 +12,7 @@ from hepflow.selection.scores import Scored, Scores, deal_samples
 
 
 def supervised(
-    classifier: Classifier,
+    classifier: DensityRatio,
     data: Sample,
     background: Background,
     signal: Sample,

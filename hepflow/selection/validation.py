@@ -8,7 +8,7 @@ from typing import cast
 
 import numpy as np
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.errors import InputError
 from hepflow.methods import Method
 from hepflow.methods.folds import FOLDS
@@ -55,7 +55,7 @@ class Validation:
 
 def validate(
     method: Method,
-    classifier: Classifier,
+    classifier: DensityRatio,
     data: Sample,
     windows: Windows,
     *,
@@ -118,7 +118,7 @@ def validate(
 
 def validate_in_simulation(
     method: Method,
-    classifier: Classifier,
+    classifier: DensityRatio,
     simulation: Sample,
     data: Sample,
     windows: Windows,

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import InputError
+from hepflow.importance import effective_counts
 from hepflow.regions import MOST_BINS
 from hepflow.sample import FloatArray
 
@@ -138,9 +139,8 @@ class Bins:
             "{value} events with variance {variance}",
             "one above zero",
         )
-        filled = self.values > 0
         with np.errstate(over="ignore", under="ignore"):
-            worth = np.divide(self.values**2, self.variances, out=np.zeros_like(self.values), where=filled)
+            worth = effective_counts(self.values, self.variances)
         self._check(
             ~(worth <= MOST_EVENTS),
             "{value:g} events with variance {variance:g}",

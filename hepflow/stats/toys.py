@@ -16,6 +16,7 @@ from scipy import stats
 from scipy.special import xlogy
 
 from hepflow.errors import ConfigError
+from hepflow.importance import balance_heuristic
 from hepflow.sample import FloatArray
 from hepflow.stats.batch import Minima, fit_many
 from hepflow.stats.likelihood import Likelihood
@@ -215,11 +216,7 @@ def mixture_weights(
     ndarray
         The density of each toy under each of the `H` hypotheses over its density in the mixture, ``(H, T)``.
     """
-    logs = np.stack([_log_density(model, data, x) for x in points])
-    top = logs.max(axis=0)
-    densities = np.exp(logs - top)
-    share = np.asarray(sizes, dtype=np.float64)[:, None] / np.sum(sizes)
-    return np.asarray(densities / np.sum(share * densities, axis=0))
+    return balance_heuristic(np.stack([_log_density(model, data, x) for x in points]), sizes)
 
 
 def _log_density(model: Likelihood, data: FloatArray, x: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.importance import unit_weight
 from hepflow.sample import FloatArray, Sample
 from hepflow.stats.bins import Bins
 from hepflow.stats.signal.template import SignalShape, SignalTemplate
@@ -84,9 +85,9 @@ class MassPoint:
         filled = np.flatnonzero(signal.weight)
         order = filled[np.argsort(signal.mass[filled])]
         weight = signal.weight[order]
-        total, squares = float(np.sum(weight)), float(np.sum(weight**2))
+        total = float(np.sum(weight))
         cumulative = (np.cumsum(weight) - 0.5 * weight) / (total or 1.0)
-        return cls(mass, signal.mass[order], cumulative, total, squares / (total or 1.0), generated)
+        return cls(mass, signal.mass[order], cumulative, total, unit_weight(weight), generated)
 
     @classmethod
     def of_histogram(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.config import Config, methods
 from hepflow.engine.job import find
 from hepflow.flows import Density
@@ -23,10 +23,10 @@ def build_method(config: Config, reference: Sample | None = None) -> Method:
     return cast(Method, built(find(row.where), settings, bin_width=fit.bin_width, sqrt_s=fit.sqrt_s, **more))
 
 
-def build_classifier(config: Config) -> Classifier:
+def build_classifier(config: Config) -> DensityRatio:
     """Return the classifier, untrained."""
     row = CLASSIFIERS[config.classifier.name]
-    return cast(Classifier, built(find(row.where), config.classifier.model_dump()))
+    return cast(DensityRatio, built(find(row.where), config.classifier.model_dump()))
 
 
 def build_density(chosen: methods.Splines) -> Density:

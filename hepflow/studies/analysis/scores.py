@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from hepflow.classifiers import Classifier
+from hepflow.classifiers import DensityRatio
 from hepflow.engine.job import Job, stored
 from hepflow.methods import Background
 from hepflow.sample import Sample
@@ -33,9 +33,9 @@ class ScoreResult:
     fitted: CrossFitScores | None = None
 
 
-def classifier_of(job: Job) -> Classifier:
+def classifier_of(job: Job) -> DensityRatio:
     """Return the classifier in the settings of a step, untrained."""
-    classifier: Classifier = built(job.chosen("classifier"), job.settings["classifier"])
+    classifier: DensityRatio = built(job.chosen("classifier"), job.settings["classifier"])
     return classifier
 
 
@@ -98,14 +98,14 @@ def scores(job: Job) -> ScoreResult:
 
 @stored(
     lambda folder, trained: save_weights(folder / CLASSIFIER, trained),
-    lambda _, folder: load_weights(folder / CLASSIFIER, Classifier),  # type: ignore[type-abstract]
+    lambda _, folder: load_weights(folder / CLASSIFIER, DensityRatio),  # type: ignore[type-abstract]
 )
-def fold(job: Job) -> Classifier:
+def fold(job: Job) -> DensityRatio:
     """Train the classifier that leaves a fold out; what stands in the way, the scores say once for all folds."""
     return _trained(job, job.settings["fold"])
 
 
-def _trained(job: Job, number: int) -> Classifier:
+def _trained(job: Job, number: int) -> DensityRatio:
     return train_without(
         number,
         classifier_of(job),

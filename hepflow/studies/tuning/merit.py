@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from hepflow.classifiers import Classifier, deal
+from hepflow.classifiers import DensityRatio, deal
 from hepflow.errors import ConfigError, FitError
 from hepflow.flows import Density
 from hepflow.methods import Background
@@ -147,7 +147,7 @@ class Expected:
 
 
 def expected(
-    classifier: Classifier, filled: SignalInBands, background_efficiency: float, seed: int
+    classifier: DensityRatio, filled: SignalInBands, background_efficiency: float, seed: int
 ) -> Expected:
     """Train a classifier on data with signal against the template, cross-fitted, and see what passes a cut.
 

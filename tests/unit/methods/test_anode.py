@@ -9,7 +9,7 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
 from hepflow.methods import Anode, Cathode, RAnode
-from hepflow.methods.anode import LEAST, DensityRatio
+from hepflow.methods.anode import LEAST, TwoDensities
 from hepflow.methods.ranode import ResidualDensity
 from hepflow.sample import Sample
 from hepflow.selection import Truth, crossfit_scores, score
@@ -112,7 +112,7 @@ def test_every_score_is_finite_even_where_no_density_lives(fitted, data):
 def test_the_ratio_is_that_of_the_two_densities(toy):
     one, two = (Density(TINY, PLAN, members=1) for _ in range(2))
     below, above = toy.background(2000, seed=1), toy.background(2000, seed=2)
-    ratio = DensityRatio(one.fit(below, 1), two, (3300, 3700)).fit(above, below, seed=2)
+    ratio = TwoDensities(one.fit(below, 1), two, (3300, 3700)).fit(above, below, seed=2)
     inner = above.window(3300, 3700).select(slice(50))
     expected = two.log_prob(inner.features, inner.mass) - one.log_prob(inner.features, inner.mass)
     known = np.isfinite(expected)

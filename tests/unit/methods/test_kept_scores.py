@@ -9,7 +9,7 @@ from safetensors import safe_open
 from hepflow.classifiers import BoostedTrees, CrossFit, NeuralNetwork, crossfit
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
-from hepflow.methods.anode import DensityRatio
+from hepflow.methods.anode import TwoDensities
 from hepflow.methods.cathode import Cathode
 from hepflow.methods.lacathode import LatentClassifier
 from hepflow.methods.ranode import RAnode, ResidualDensity
@@ -39,7 +39,7 @@ def scorers(toy, background):
             background, 2, toy.windows.range, BoostedTrees(1, max_iter=3)
         ),
         "networks in latent spaces": LatentClassifier(background, 1, toy.windows.range, network),
-        "ratio": DensityRatio(background, small(1), signal),
+        "ratio": TwoDensities(background, small(1), signal),
         "residual": ResidualDensity(residual, background, signal),
     }
 

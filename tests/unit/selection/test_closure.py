@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
+from hepflow.classifiers.area import auc_error
 from hepflow.errors import InputError
 from hepflow.sample import Sample
 from hepflow.selection import closure, closure_by_band
-from hepflow.selection.closure import auc_error
 
 
 def gaussian(events, seed, shift=0.0):

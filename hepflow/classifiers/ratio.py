@@ -1,0 +1,80 @@
+"""DensityRatio: what every classifier here is, and the tables that it is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from hepflow.errors import ConfigError
+from hepflow.sample import FloatArray, Sample
+
+Rows = Sample | ArrayLike | Mapping[str, ArrayLike]
+"""A sample, or a table that `table` makes one of: an array ``(N, D)``, a data frame or a dictionary of columns."""
+
+
+@runtime_checkable
+class DensityRatio(Protocol):
+    """A density ratio learned from two samples."""
+
+    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> DensityRatio:
+        """Train on N events against M; weights are respected, and both samples count the same in total."""
+        ...
+
+    def log_ratio(self, sample: Sample) -> FloatArray:
+        """Return the log density ratio of each event, shape ``(N,)``."""
+        ...
+
+
+Classifier = DensityRatio  # as it was called when all that it did was to select events
+
+
+def table(rows: Rows, weight: ArrayLike | None = None, names: Sequence[str] = ()) -> Sample:
+    """Return plain columns as events, all at a resonant mass of zero, which no ratio but `with_mass` looks at.
+
+    Parameters
+    ----------
+    rows
+        An array ``(N, D)``, or a data frame or dictionary of columns, one of which may be called "weight". A sample
+        is returned as it is.
+    weight
+        Event weights, shape ``(N,)``.
+    names
+        Of the columns of an array; x0, x1, ... if left out.
+
+    Raises
+    ------
+    ConfigError
+        If shapes disagree, or columns hold anything but numbers.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> hf.classifiers.table(np.array([[0.7, 1.0], [0.2, 3.0]]), names=["tau21", "dphi"]).feature("dphi")
+    array([1., 3.])
+    """
+    if isinstance(rows, Sample):
+        return rows
+    if isinstance(rows, Mapping) or hasattr(rows, "columns"):
+        columns: Any = rows
+        own = {str(name): np.asarray(columns[name]) for name in columns}
+        weight = own.pop("weight", weight)
+        lengths = {name: column.shape for name, column in own.items()}
+        if not own or len(set(lengths.values())) > 1:
+            raise ConfigError(f"a table: expected columns of one length; got {lengths}")
+        names, x = tuple(own), np.stack(list(own.values()), axis=-1)
+    else:
+        x = np.asarray(rows)
+    if x.ndim != 2 or x.dtype.kind not in "biuf":
+        raise ConfigError(
+            f"a table: expected numbers, a row for each event, (N, D); got {x.dtype} of shape {x.shape}"
+        )
+    return Sample(
+        np.zeros(len(x)),
+        x,
+        tuple(names) or tuple(f"x{number}" for number in range(x.shape[1])),
+        np.zeros(0) if weight is None else np.asarray(weight),
+    )
