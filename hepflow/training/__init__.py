@@ -1,10 +1,22 @@
 """The training of networks: the recipe, several networks as one, and the one torch loop."""
 
 from hepflow.shown import show_briefly
+from hepflow.training.bayesian import BayesianMembers, drawn
 from hepflow.training.loop import train
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
+from hepflow.training.rows import Draws
 
-__all__ = ["Losses", "Members", "State", "Training", "TrainingPlan", "train"]
+__all__ = [
+    "BayesianMembers",
+    "Draws",
+    "Losses",
+    "Members",
+    "State",
+    "Training",
+    "TrainingPlan",
+    "drawn",
+    "train",
+]
 
 show_briefly([globals()[name] for name in __all__])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,15 +20,15 @@ from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
+from hepflow.training.rows import Draws, FixedRows, FreshRows, Rows
 
-CHUNK = 16384  # validation rows at a time
 TOLERATED = 0.05  # share of an epoch's steps that may be left out because their loss is not finite
 FORMAT = "hepflow-checkpoint-1"
 
 
 def train(
     members: Members,
-    rows: tuple[Tensor, ...],
+    rows: tuple[Tensor, ...] | Draws,
     plan: TrainingPlan,
     seeds: Sequence[int],
     title: str,
@@ -46,7 +44,7 @@ def train(
     members
         The E networks; each ends in the state of its best epoch.
     rows
-        Tensors of equal length N, such as features (N, D) and masses (N, 1).
+        Tensors of equal length N, such as features (N, D) and masses (N, 1); or `Draws`, of which each batch is new.
     plan
         The recipe.
     seeds
@@ -108,49 +106,40 @@ class _Run:
     def __init__(
         self,
         members: Members,
-        rows: tuple[Tensor, ...],
+        rows: tuple[Tensor, ...] | Draws,
         plan: TrainingPlan,
         seeds: Sequence[int],
         title: str,
         weight: Tensor | None,
         own: Sequence[Tensor] | None,
     ) -> None:
-        size = len(rows[0]) if own is None else min(map(len, own))
-        held_out = int(size * plan.validation_fraction)
-        self.size = size - held_out
-        if self.size < 2 * plan.batch_size or held_out < 1:
-            enough = int(np.ceil(2 * plan.batch_size / (1 - plan.validation_fraction)))
-            raise InputError(
-                f"{title}: {size:,} events cannot train a network in batches of {plan.batch_size}; expected at least "
-                f"{enough:,}. Widen the sidebands, add data, or set a smaller batch_size"
-            )
         self.members, self.plan, self.title = members.to(plan.device), plan, title
-        self.rows = tuple(column.to(plan.device) for column in rows)
-        self.weight, self.mean_weight = weight, torch.ones(1, 1)  # a mean of each member, or of all
-        if weight is not None:
-            shares = [weight] if own is None else [weight[mine] for mine in own]
-            self.weight = weight.to(plan.device)
-            self.mean_weight = torch.stack([_mean(share, title) for share in shares]).to(plan.device)
+        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self.rows: Rows
+        if isinstance(rows, Draws):
+            if weight is not None or own is not None:
+                raise ConfigError(
+                    f"{title}: fresh draws have no weights and no shares; let the function draw a column of weights, "
+                    "and the loss take it into account"
+                )
+            self.rows = FreshRows(rows, plan, self.generators, title)
+        else:
+            self.rows = FixedRows(rows, weight, own, plan, self.generators, title)
+        self.steps = self.rows.steps
+        members.learns_from(self.rows.size)
         self.identity: dict[str, Any] = {
             "format": FORMAT,
             "parameters": {name: list(shape) for name, shape in members.shapes.items()},
             "settings": members.settings,
             "plan": asdict(plan),
             "seeds": list(seeds),
-            "rows": _digest((*rows, *(() if weight is None else (weight,)), *(own or ()))),
+            "rows": self.rows.digest,
         }
-        self.generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        splits = [_split(size, held_out, plan.bootstrap, generator) for generator in self.generators]
-        if own is not None:
-            splits = [
-                (mine[training], mine[judging]) for mine, (training, judging) in zip(own, splits, strict=True)
-            ]
-        self.train_rows, self.judge_rows = (
-            torch.stack(part).to(plan.device) for part in zip(*splits, strict=True)
-        )
-        self.steps = self.size // plan.batch_size
         self.optimizer = torch.optim.AdamW(
-            [members.table], lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+            [members.table],
+            lr=plan.learning_rate,
+            weight_decay=plan.weight_decay if members.decays else 0.0,
+            fused=True,
         )
         self.averaged = members.table.detach().clone() if plan.average else None
         self.epoch = 0
@@ -159,7 +148,7 @@ class _Run:
         self.validation: list[list[float]] = []
         self.kept: list[list[tuple[float, Tensor]]] = [
             [] for _ in seeds
-        ]  # loss and row of the table, best first
+        ]  # what ranks it, the loss, and row of the table, best first
 
     @property
     def stalled(self) -> bool:
@@ -179,18 +168,16 @@ class _Run:
 
     def _one_epoch(self) -> None:
         table, plan = self.members.table, self.plan
-        order = torch.stack([torch.randperm(self.size, generator=generator) for generator in self.generators])
-        shuffled = self.train_rows.gather(1, order.to(plan.device))
         total = torch.zeros(len(table), dtype=torch.float64, device=plan.device)
         skipped = torch.zeros(len(table), dtype=torch.int64, device=plan.device)
-        batches = torch.split(shuffled[:, : self.steps * plan.batch_size], plan.batch_size, dim=1)
+        batches = self.rows.batches(self.generators)
         for step, batch in enumerate(batches, start=self.epoch * self.steps):
             everything = plan.epochs * self.steps
             for group in self.optimizer.param_groups:
                 group["lr"] = plan.learning_rate * plan.rate(step, everything)
                 group["betas"] = (plan.momentum(step, everything), 0.999)
             self.optimizer.zero_grad(set_to_none=True)
-            means = self._mean_losses(batch)
+            means = self._mean_losses(*batch)
             means.sum().backward()  # type: ignore[no-untyped-call]
             usable = _clip(table, plan.clip) & means.detach().isfinite()
             self.optimizer.step()
@@ -198,28 +185,29 @@ class _Run:
                 self.averaged.lerp_(table.detach(), 1 - plan.average)
             skipped += ~usable
             total += means.detach().double().where(usable, 0.0)
-        with torch.no_grad():
-            parts = torch.split(self.judge_rows, CHUNK, dim=1)
-            with self._averaged_table():
-                judged = torch.stack(
-                    [self._mean_losses(part).double() * part.shape[1] for part in parts]
-                ).sum(0)
+        with torch.no_grad(), self._averaged_table():
+            judged, sizes = [], []
+            for columns, weight in self.rows.judging():
+                sizes.append(columns[0].shape[1])
+                judged.append(self._mean_losses(columns, weight).double() * sizes[-1])
         self.epoch += 1
         self.skipped = [old + int(new) for old, new in zip(self.skipped, skipped, strict=True)]
         self.training.append((total / (self.steps - skipped).clamp_min(1)).tolist())
-        self.validation.append((judged / self.judge_rows.shape[1]).tolist())
+        self.validation.append((torch.stack(judged).sum(0) / sum(sizes)).tolist())
         self._check(int(skipped.max()))
         best = self.averaged if self.averaged is not None else table.detach()
         for member, loss in enumerate(self.validation[-1]):
-            own = [*self.kept[member], (loss, best[member].clone())]
+            rank = -float(self.epoch) if self.members.latest else loss
+            own = [*self.kept[member], (rank, best[member].clone())]
             self.kept[member] = sorted(own, key=lambda entry: entry[0])[: plan.best_epochs]
 
-    def _mean_losses(self, batch: Tensor) -> Tensor:
-        """Return each member's mean loss (E,) on its rows (E, B)."""
-        losses = self.members.losses(*(column[batch] for column in self.rows))
-        if self.weight is not None:
-            losses = losses * (self.weight[batch] / self.mean_weight)
-        return losses.mean(1)
+    def _mean_losses(self, columns: tuple[Tensor, ...], weight: Tensor | None) -> Tensor:
+        """Return each member's mean loss (E,) on its rows, columns of (E, B, ...)."""
+        losses = self.members.losses(*columns)
+        if weight is not None:
+            losses = losses * weight
+        common = self.members.common_loss()
+        return losses.mean(1) if common is None else losses.mean(1) + common
 
     @contextmanager
     def _averaged_table(self) -> Iterator[None]:
@@ -336,15 +324,6 @@ class _Run:
         ]
 
 
-def _split(size: int, held_out: int, bootstrap: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the rows that a member is trained on, and those that judge it."""
-    order = torch.randperm(size, generator=generator)
-    training = order[held_out:]
-    if bootstrap:
-        training = training[torch.randint(len(training), (len(training),), generator=generator)]
-    return training, order[:held_out]
-
-
 def _clip(table: torch.nn.Parameter, largest: float) -> Tensor:
     """Shorten each member's gradient to a norm of at most `largest`; one that is not finite counts as zero.
 
@@ -363,24 +342,6 @@ def _clip(table: torch.nn.Parameter, largest: float) -> Tensor:
         table.grad.masked_fill_(~finite, 0.0)
     table.grad.mul_((largest / (norm + 1e-6)).clamp_max(1).nan_to_num())
     return finite.squeeze(1)
-
-
-def _mean(weight: Tensor, title: str) -> Tensor:
-    """Return the mean of weights (N,), shape ``(1,)``."""
-    mean = weight.double().mean()
-    if not math.isfinite(mean) or mean <= 0:
-        raise InputError(
-            f"{title}: the event weights add up to {mean * len(weight):g}; expected a positive, finite sum"
-        )
-    return mean.to(weight.dtype)[None]
-
-
-def _digest(rows: tuple[Tensor, ...]) -> str:
-    """Return a hash of training rows: a checkpoint goes on only with the same ones."""
-    digest = hashlib.sha256()
-    for column in rows:
-        digest.update(column.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _difference(theirs: Any, mine: Any) -> str:

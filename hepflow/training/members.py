@@ -21,7 +21,8 @@ class Members(torch.nn.Module):
     modules
         The E networks, which differ by their trainable parameters only. They are left as they are.
     loss
-        ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``.
+        ``loss(module, *rows)`` returns one loss per row, shape ``(B,)``; or, of rows of equal weight, one of all of
+        them together, ``(1,)``, such as a distance of two samples.
     mask
         By a parameter's name, 0 where it is held at zero and 1 elsewhere; parameters without one are free.
 
@@ -32,6 +33,8 @@ class Members(torch.nn.Module):
     """
 
     mask: Tensor
+    decays: bool = True  # whether the plan's weight decay acts on the table
+    latest: bool = False  # whether the last epochs are kept, not those of the lowest validation loss
 
     def __init__(
         self,
@@ -75,6 +78,13 @@ class Members(torch.nn.Module):
                 for member in range(len(self))
             ]
         )
+
+    def common_loss(self) -> Tensor | None:
+        """Return what is added to the mean loss of each member, whatever its rows, shape ``(E,)``, if anything."""
+        return None
+
+    def learns_from(self, rows: int) -> None:
+        """Take note of how many rows each member learns from, before a training."""
 
     def state(self, member: int) -> State:
         """Return a copy of one member's parameters, without buffers, for ``load_state_dict(..., strict=False)``."""
