@@ -68,13 +68,14 @@ def train_apart(
     for flow in flows if start is not None else ():
         start(flow)  # type: ignore[misc]
     weight = np.concatenate(weights)
+    alike = bool(np.all(weight == weight[:1]) and np.all(weight[:1] > 0))
     trainings = train(
         beside(flows),
         tuple(torch.cat(column) for column in zip(*tables, strict=True)),
         replace(plan, bootstrap=len(flows) > 1),
         [seed + number for number in range(len(flows))],
         what if len(flows) == 1 else f"{len(flows)} {what}s",
-        weight=None if np.all(weight == weight[:1]) else tensor(weight),
+        weight=None if alike else tensor(weight),
         own=_own_rows([len(table[0]) for table in tables], members),
         checkpoint=checkpoint,
     )

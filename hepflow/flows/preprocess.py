@@ -314,7 +314,26 @@ def logit_preprocessing(
     return Chain(tuple(parts))
 
 
-PREPROCESSINGS = {"logit_preprocessing": logit_preprocessing}  # those that a file can name
+def standard_preprocessing(x: FloatArray, names: tuple[str, ...]) -> Standardise:
+    """Shift and scale the columns alone: for those without bounds, whose density is to reach as far as anyone asks.
+
+    Parameters
+    ----------
+    x, names
+        Training rows (N, D) and the names of their columns.
+
+    Raises
+    ------
+    InputError
+        If a column is not finite or constant.
+    """
+    MinMaxLogit.fit(x, names)  # which names a column that cannot be learned
+    return Standardise.fit(x)
+
+
+PREPROCESSINGS = {  # those that a file can name
+    one.__name__: one for one in (logit_preprocessing, standard_preprocessing)
+}
 
 
 def _check_columns(x: FloatArray, names: tuple[str, ...], discrete: Collection[str]) -> None:

@@ -42,9 +42,8 @@ def weights(trainings, name="weight"):
 
 
 def test_fresh_draws_are_learned_from():
-    found = weights(
-        train(Members(linear(), squared), Draws(draw, 640), replace(PLAN, learning_rate=0.1), [1, 2], "lines")
-    )
+    plan = replace(PLAN, learning_rate=0.1)
+    found = weights(train(Members(linear(), squared), Draws(draw, 640), plan, [1, 2], "lines"))
     assert np.abs(found - SLOPES.numpy()).max() < 0.12  # they begin up to 1.4 away
     assert np.abs(found[0] - found[1]).max() > 1e-5  # each member has draws of its own
 

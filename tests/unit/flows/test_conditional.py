@@ -21,7 +21,7 @@ from hepflow.flows import (
     spline_autoregressive,
     spline_coupling,
 )
-from hepflow.flows.preprocess import Standardise
+from hepflow.flows.preprocess import Standardise, standard_preprocessing
 from hepflow.sample import Sample
 from hepflow.weights import load_weights, save_weights
 
@@ -37,7 +37,7 @@ LEARNED = TrainingPlan(epochs=10, batch_size=256, learning_rate=1e-2, best_epoch
 
 
 def table(events, contexts, seed=1):
-    """Return x (N, 2) and contexts (N, C): the first column follows the first context, the second follows the first."""
+    """Return x (N, 2) and contexts (N, C): the first column follows the first context, the second the first."""
     random = np.random.default_rng(seed)
     context = random.normal(size=(events, contexts))
     first = random.normal(context[:, 0] if contexts else 0.0, 0.5, events)
@@ -112,7 +112,7 @@ def test_without_contexts_a_number_of_events_is_enough():
 
 def test_a_density_without_contexts_is_learned_and_normalised():
     x, _ = table(4000, 0)
-    density = ConditionalDensity(KINDS["spline"], LEARNED, 1, standardised).fit(x, seed=1)
+    density = ConditionalDensity(KINDS["spline"], LEARNED, 1, standard_preprocessing).fit(x, seed=1)
     fresh, _ = table(4000, 0, seed=2)
     exact = stats.norm.logpdf(fresh[:, 0], 0, 0.5) + stats.norm.logpdf(fresh[:, 1], 0.8 * fresh[:, 0], 0.3)
     assert np.mean(exact - density.log_prob(fresh)) == pytest.approx(0.0, abs=0.05)
@@ -172,8 +172,10 @@ def chained():
     a = random.normal(c, 0.5)
     b = random.normal(a - c, 0.3)
     small = partial(spline_autoregressive, layers=2, hidden=12, bins=5)
-    first = ConditionalDensity(small, LEARNED, 2, standardised).fit(a, c, names=["a"], given=["c"], seed=1)
-    second = ConditionalDensity(small, LEARNED, 2, standardised)
+    first = ConditionalDensity(small, LEARNED, 2, standard_preprocessing).fit(
+        a, c, names=["a"], given=["c"], seed=1
+    )
+    second = ConditionalDensity(small, LEARNED, 2, standard_preprocessing)
     second.fit(b, np.hstack([a, c]), names=["b"], given=["a", "c"], seed=1)
     return first.chain(second), a, b, c
 
@@ -216,7 +218,7 @@ def test_a_chain_of_chains_and_in_a_file(chained, tmp_path):
 
 def test_what_cannot_be_chained(chained, pair):
     both, *_ = chained
-    with pytest.raises(ConfigError, match="needs 2 contexts.*: a, c; got a density with c$"):
+    with pytest.raises(ConfigError, match=r"needs 2 contexts.*: a, c; got a density with c$"):
         both.first.chain(both.first)
     turned = copy.copy(both.second)
     turned.given = ("c", "a")
@@ -273,7 +275,7 @@ def test_tables_that_cannot_be_learned(given, error, message):
 
 def test_a_constant_column_is_named_by_any_preprocessing():
     bad = np.column_stack([X[:, 0], np.ones(200)])
-    with pytest.raises(InputError, match="feature 'x1' holds NaN or infinite .*a constant column"):
+    with pytest.raises(InputError, match=r"feature 'x1' holds NaN or infinite .*a constant column"):
         ConditionalDensity(KINDS["spline"], PLAN, 1, standardised).fit(bad, C, seed=1)
 
 
