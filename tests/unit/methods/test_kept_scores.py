@@ -62,6 +62,18 @@ def test_the_background_that_all_folds_share_is_written_once(scorers, background
     assert len(names) == len(background.state().arrays)
 
 
+def test_a_class_that_had_another_name(scorers, toy, tmp_path):
+    """Files of ANODE's ratio from before it was called what it is."""
+    data, template = toy.background(600, seed=5), toy.background(700, seed=6)
+    fit = scorers["ratio"].fit(data, template, seed=1)
+    save_weights(tmp_path / "w", fit)
+    content = (tmp_path / "w").read_bytes()
+    assert b"TwoDensities" in content
+    (tmp_path / "old").write_bytes(content.replace(b"TwoDensities", b"DensityRatio"))
+    back = load_weights(tmp_path / "old", TwoDensities)
+    np.testing.assert_array_equal(back.log_ratio(data), fit.log_ratio(data))
+
+
 def test_untrained(scorers, tmp_path):
     for name in ("trees in latent spaces", "ratio", "residual"):
         with pytest.raises(ConfigError, match="has not been trained"):
