@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError
 from hepflow.flows.table import columns, contexts
@@ -180,7 +180,7 @@ class ChainedDensity:
         return rows[:, :cut], rows[:, cut:], contexts(len(rows) if context is None else context)
 
 
-def _of_second(seed: int, rows: int) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.intp]]]:
+def _of_second(seed: int, rows: int) -> tuple[int, NDArray[np.intp]]:
     """Return seed and order in which the second factor is drawn."""
     own = int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
     return own, np.random.default_rng(own).permutation(rows)

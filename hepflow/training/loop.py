@@ -73,7 +73,7 @@ def train(
         If there are fewer rows than two batches: nothing that is learned from them would be the data's. If weights do
         not add up to a positive number, or a checkpoint cannot be read.
     ConfigError
-        If the checkpoint belongs to another training.
+        If the checkpoint belongs to another training, or fresh draws come with weights, shares or a bootstrap.
     FitError
         If losses are not finite: of more than a few steps, or of the validation rows.
     """
@@ -148,7 +148,7 @@ class _Run:
         self.validation: list[list[float]] = []
         self.kept: list[list[tuple[float, Tensor]]] = [
             [] for _ in seeds
-        ]  # what ranks it, the loss, and row of the table, best first
+        ]  # what ranks them, as a rule the loss, and row of the table, best first
 
     @property
     def stalled(self) -> bool:
