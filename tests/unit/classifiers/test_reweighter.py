@@ -109,7 +109,7 @@ def test_trees_on_plain_tables():
     assert abs(after.auc - 0.5) < 0.06  # of few trees, too sure of themselves
     sample = reweighter.weighted.sample
     assert sample.names == ("a", "b")
-    assert np.average(sample.feature("a"), weights=sample.weight) == pytest.approx(SHIFT, abs=0.12)
+    assert np.average(sample.feature("a"), weights=sample.weight) == pytest.approx(SHIFT, abs=0.2)  # from 0
 
 
 def test_a_cross_fit_of_arrays_is_that_of_samples():

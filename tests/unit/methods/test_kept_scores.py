@@ -1,5 +1,6 @@
 """The methods' own classifiers in files: the same scores to the last bit."""
 
+import copy
 from functools import partial
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_the_background_that_all_folds_share_is_written_once(scorers, background
 def test_a_class_that_had_another_name(scorers, toy, tmp_path):
     """Files of ANODE's ratio from before it was called what it is."""
     data, template = toy.background(600, seed=5), toy.background(700, seed=6)
-    fit = scorers["ratio"].fit(data, template, seed=1)
+    fit = copy.deepcopy(scorers["ratio"]).fit(data, template, seed=1)
     save_weights(tmp_path / "w", fit)
     content = (tmp_path / "w").read_bytes()
     assert b"TwoDensities" in content
