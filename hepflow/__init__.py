@@ -17,20 +17,24 @@ if TYPE_CHECKING:
     from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats, studies
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
+    from hepflow.events import Events
     from hepflow.features import features
+    from hepflow.quantity import Quantity
     from hepflow.readers import read
     from hepflow.regions import Windows
     from hepflow.results import Results
     from hepflow.sample import Sample, inject
     from hepflow.selection import cuts, inclusive, score, validate, validate_in_simulation
     from hepflow.spectrum import Spectrum
-    from hepflow.storage import load_sample, save_sample
+    from hepflow.storage import load_events, load_sample, save_sample
 
 __all__ = [
     "ConfigError",
+    "Events",
     "FitError",
     "HepflowError",
     "InputError",
+    "Quantity",
     "Results",
     "Sample",
     "Spectrum",
@@ -43,6 +47,7 @@ __all__ = [
     "flows",
     "inclusive",
     "inject",
+    "load_events",
     "load_sample",
     "methods",
     "plots",
@@ -60,9 +65,11 @@ __all__ = [
 _ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats", "studies")
 _HOMES = {
     "ConfigError": "errors",
+    "Events": "events",
     "FitError": "errors",
     "HepflowError": "errors",
     "InputError": "errors",
+    "Quantity": "quantity",
     "Results": "results",
     "Sample": "sample",
     "Spectrum": "spectrum",
@@ -72,6 +79,7 @@ _HOMES = {
     "features": "features",
     "inclusive": "selection",
     "inject": "sample",
+    "load_events": "storage",
     "load_sample": "storage",
     "read": "readers",
     "save_sample": "storage",

@@ -28,6 +28,8 @@ class MethodRow:
         Whether it scores by networks of its own, which are no part of what a step keeps.
     takes_classifier
         Whether the classifier of the configuration has a part in that score.
+    learns_density
+        Whether it learns a density of the features, which then have to be continuous.
     variants
         Titles of its variants that are not the usual one, by the name of the variant.
     """
@@ -39,6 +41,7 @@ class MethodRow:
     needs_truth: bool = False
     own_score: bool = False
     takes_classifier: bool = True
+    learns_density: bool = True
     variants: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,7 +81,7 @@ METHODS: Mapping[str, MethodRow] = {
         ("curtains", "curtains_flows_for_flows", "neural_spline_flows"),
         variants={"latents": "CURTAINs, latents"},
     ),
-    "cwola": MethodRow("CWoLa", "hepflow.methods.cwola:Cwola", ("cwola",)),
+    "cwola": MethodRow("CWoLa", "hepflow.methods.cwola:Cwola", ("cwola",), learns_density=False),
     "anode": MethodRow(
         "ANODE",
         "hepflow.methods.anode:Anode",
@@ -104,9 +107,15 @@ METHODS: Mapping[str, MethodRow] = {
             "two-bases": "FETA, two bases",
         },
     ),
-    "salad": MethodRow("SALAD", "hepflow.methods.salad:Salad", ("salad",), needs_simulation=True),
-    "idealized": MethodRow("idealized", "hepflow.methods.reference:Idealized", needs_truth=True),
-    "supervised": MethodRow("supervised", "hepflow.methods.reference:Idealized", needs_truth=True),
+    "salad": MethodRow(
+        "SALAD", "hepflow.methods.salad:Salad", ("salad",), needs_simulation=True, learns_density=False
+    ),
+    "idealized": MethodRow(
+        "idealized", "hepflow.methods.reference:Idealized", needs_truth=True, learns_density=False
+    ),
+    "supervised": MethodRow(
+        "supervised", "hepflow.methods.reference:Idealized", needs_truth=True, learns_density=False
+    ),
 }
 CLASSIFIERS: Mapping[str, ClassifierRow] = {
     "bdt": ClassifierRow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,7 +190,7 @@ class Windows:
 
 
 def sliding(within: Window, width: float, step: float, sidebands: float) -> list[Window]:
-    """Return the signal regions of a search over a whole spectrum, from low to high, at whole GeV.
+    """Return the signal regions of a search over a whole spectrum, low to high, at whole GeV where they are wide.
 
     Parameters
     ----------
@@ -211,7 +212,8 @@ def sliding(within: Window, width: float, step: float, sidebands: float) -> list
     found: list[Window] = []
     mass = within[0] / (1 - reach) if reach < 1 else np.inf
     while mass * (1 + reach) <= within[1]:
-        found.append((float(round(mass * (1 - 0.5 * width))), float(round(mass * (1 + 0.5 * width)))))
+        digits = max(0, 1 - floor(log10(width * mass)))
+        found.append((round(mass * (1 - 0.5 * width), digits), round(mass * (1 + 0.5 * width), digits)))
         mass *= 1 + step * width
     if not found:
         raise ConfigError(

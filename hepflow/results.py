@@ -10,6 +10,7 @@ from pydantic import BeforeValidator
 
 from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.engine.unblinding import Unblinding
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.sample import SkippedFile
 from hepflow.verdicts import Verdict
@@ -34,6 +35,8 @@ class Histogram:
         Name (``data``, ``template``, ``signal``, ``background``) -> counts per bin, length `B`.
     label
         Axis label in LaTeX, with the unit.
+    feature
+        The name of what is shown; empty for a score, and in records of before.
     where
         The events that it shows: ``sidebands`` or ``signal region``.
     template_error
@@ -51,11 +54,12 @@ class Histogram:
     chi2: float | None = None
     ndf: int | None = None
     p_value: float | None = None
+    feature: str = ""
 
 
 @dataclass(frozen=True)
 class SpectrumRecord:
-    """The m_jj spectrum of a cut: bins in GeV, events per bin.
+    """The spectrum of a cut: bins in GeV, events per bin.
 
     Parameters
     ----------
@@ -66,6 +70,8 @@ class SpectrumRecord:
         sidebands say of the template is included.
     signal
         Signal at strength one; None where no signal sample was given.
+    resonance
+        What the resonant variable is called; m_jj in records of before.
     """
 
     edges: Numbers
@@ -73,6 +79,7 @@ class SpectrumRecord:
     expected: Numbers
     expected_error: Numbers
     signal: Numbers | None = None
+    resonance: Quantity = M_JJ
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,8 @@ class CutResult:
         What the template's expectation was raised by for this non-closure, relative to itself, and the error of that,
         which is part of `n_exp_error`; None for the inclusive one.
     sculpting_p
-        p-value that the cut left the shape of m_jj in the sidebands as the template says; None for the inclusive one.
+        p-value that the cut left the shape of the spectrum in the sidebands as the template says; None for the
+        inclusive one.
     spectrum
         The spectrum behind the figures.
     signal_efficiency, true_background_efficiency, sic
@@ -276,6 +284,8 @@ class Results(Record):
         Damaged files of data and signal that were left out, each with the cause.
     verdicts
         Whether what the numbers rest on can be trusted; none in records of before.
+    resonance
+        What the resonant variable is called: name, label, unit; m_jj in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-results-1"
@@ -305,6 +315,7 @@ class Results(Record):
     skipped_files: tuple[SkippedFile, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     cross_section: CrossSection | None = None
+    resonance: Quantity = M_JJ
 
     @property
     def blind(self) -> bool:

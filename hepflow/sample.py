@@ -1,53 +1,32 @@
-"""Sample: named feature columns, mass, weight and label. The one data structure that flows through the house."""
+"""Sample: events with a resonant variable. The one data structure that flows through the house."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hepflow.errors import ConfigError, did_you_mean
+from hepflow.errors import ConfigError
+from hepflow.events import Cutflow as Cutflow
+from hepflow.events import Events, table_of, taken
+from hepflow.events import FloatArray as FloatArray
+from hepflow.events import SkippedFile as SkippedFile
+from hepflow.events import add_cutflows as add_cutflows
+from hepflow.quantity import M_JJ, Quantity, number
 from hepflow.shown import show_briefly
 
-if TYPE_CHECKING:
-    import awkward as ak
-    import pandas as pd
 
-FloatArray = NDArray[np.float64]
-Cutflow = tuple[tuple[str, int], ...]
-_OWN = ("weight", "label")  # columns of a table that are no features
-
-
-@dataclass(frozen=True)
-class SkippedFile:
-    """A damaged file that was left out because that was asked for.
-
-    Parameters
-    ----------
-    file
-        Path or URL.
-    cause
-        Why it cannot be read.
-    events
-        Events in it, none of which is used; None where the file does not even tell that.
-    """
-
-    file: str
-    cause: str
-    events: int | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Events as a resonant mass and a table of named features.
+@dataclass(frozen=True, eq=False, init=False, repr=False)
+class Sample(Events):
+    """Events as a resonant variable, most often a mass, and a table of named features.
 
     Parameters
     ----------
     mass
-        Resonant mass m_jj of each event, shape ``(N,)``, in GeV.
+        Resonant variable of each event, shape ``(N,)``, in GeV: what `resonance` says.
     features
         Feature table, shape ``(N, D)``; masses in GeV.
     names
@@ -60,11 +39,15 @@ class Sample:
         What happened to every event that was read: ``(cause, events)`` pairs.
     skipped
         Damaged files that were left out.
+    quantities
+        What is known of features beside their names: labels, units, how they are computed. Of any of them.
+    resonance
+        What the resonant variable is called; by default m_jj, the mass of two jets.
 
     Raises
     ------
     ConfigError
-        If the shapes disagree, or a mass is NaN or infinite.
+        If the shapes disagree, or a mass is NaN or infinite; if the unit of the resonance is not GeV.
 
     Examples
     --------
@@ -88,155 +71,105 @@ class Sample:
     ...     hf.save_sample(events, f"{folder}/events.parquet")
     ...     hf.load_sample(f"{folder}/events.parquet")
     Sample(3 events, 2800-4200 GeV, features tau21_J1, 1 signal by truth)
+
+    Any resonance has a name of its own:
+
+    >>> hf.Sample(np.array([91.2]), np.array([[0.1]]), ("iso",), resonance=hf.Quantity("m_mumu", unit="GeV"))
+    Sample(1 events, m_mumu 91.2-91.2 GeV, features iso)
     """
 
-    mass: FloatArray
-    features: FloatArray
-    names: tuple[str, ...]
-    weight: FloatArray = field(default_factory=lambda: np.zeros(0))
-    label: NDArray[np.int8] | None = None
-    cutflow: Cutflow = ()
-    skipped: tuple[SkippedFile, ...] = ()
+    mass: FloatArray = field(default_factory=lambda: np.zeros(0))
+    resonance: Quantity = M_JJ
+
+    by_event: ClassVar[tuple[str, ...]] = ("mass", *Events.by_event)
+
+    def __init__(  # the mass comes first
+        self,
+        mass: ArrayLike,
+        features: ArrayLike,
+        names: Sequence[str],
+        weight: ArrayLike = (),
+        label: ArrayLike | None = None,
+        cutflow: Cutflow = (),
+        skipped: tuple[SkippedFile, ...] = (),
+        quantities: tuple[Quantity, ...] = (),
+        resonance: Quantity = M_JJ,
+    ) -> None:
+        values: dict[str, Any] = {
+            "mass": mass,
+            "features": features,
+            "names": names,
+            "weight": weight,
+            "label": label,
+        }
+        values |= {"cutflow": cutflow, "skipped": skipped, "quantities": quantities, "resonance": resonance}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
 
     def __post_init__(self) -> None:
-        mass = np.ascontiguousarray(self.mass, dtype=np.float64)
-        features = np.ascontiguousarray(self.features, dtype=np.float64)
-        weight = np.ascontiguousarray(self.weight, dtype=np.float64)
-        weight = weight if weight.size else np.ones(len(mass))
-        label = None if self.label is None else np.ascontiguousarray(self.label, dtype=np.int8)
-        names = tuple(self.names)
-        expected = (len(mass), len(names))
-        if mass.ndim != 1 or features.shape != expected:
+        object.__setattr__(self, "mass", np.ascontiguousarray(self.mass, dtype=np.float64))
+        features = np.asarray(self.features, dtype=np.float64)
+        expected = (len(self.mass), len(self.names))
+        if self.mass.ndim != 1 or features.shape != expected:
+            names = tuple(self.names)
             raise ConfigError(
                 f"Sample: expected mass (N,) and features (N, {len(names)}) for names {names}; "
-                f"got {mass.shape} and {features.shape}"
+                f"got {self.mass.shape} and {features.shape}"
             )
-        for what, column in (("weight", weight), ("label", label)):
-            if column is not None and column.shape != mass.shape:
-                raise ConfigError(f"Sample: expected {what} of shape {mass.shape}; got {column.shape}")
-        lost = np.flatnonzero(~np.isfinite(mass))
+        super().__post_init__()
+        if self.resonance.unit != "GeV":
+            _, factor = self.resonance.in_gev()
+            raise ConfigError(
+                f"Sample: the resonant variable {self.resonance.name!r} is in {self.resonance.unit or 'no unit'}; "
+                f"expected GeV, as regions and bins are: give mass * {factor:g} and unit='GeV'"
+            )
+        lost = np.flatnonzero(~np.isfinite(self.mass))
         if len(lost):
             raise ConfigError(
-                f"Sample: the mass of event {lost[0]} is {mass[lost[0]]}, and {len(lost):,} of {len(mass):,} are NaN "
-                "or infinite: such an event stands in no region and would be lost in silence. Leave it out first: "
-                "numpy.isfinite(mass) tells which"
+                f"Sample: the mass of event {lost[0]} is {self.mass[lost[0]]}, and {len(lost):,} of "
+                f"{len(self.mass):,} are NaN or infinite: such an event stands in no region and would be lost in "
+                "silence. Leave it out first: numpy.isfinite(mass) tells which"
             )
-        for name, value in zip(
-            ("mass", "features", "weight", "label", "names"),
-            (mass, features, weight, label, names),
-            strict=True,
-        ):
-            object.__setattr__(self, name, value)
+
+    def _length(self, features: FloatArray) -> int:
+        return len(self.mass)
 
     def __len__(self) -> int:
         return len(self.mass)
 
-    def __repr__(self) -> str:
-        span = f", {self.mass.min():.0f}-{self.mass.max():.0f} GeV" if len(self) else ""
-        truth = "" if self.label is None else f", {int((self.label == 1).sum()):,} signal by truth"
-        return f"Sample({len(self):,} events{span}, features {', '.join(self.names)}{truth})"
+    def _span(self) -> str:
+        if not len(self):
+            return ""
+        name = "" if self.resonance.name == M_JJ.name else f"{self.resonance.name} "
+        return f", {name}{number(self.mass.min())}-{number(self.mass.max())} GeV"
 
-    def feature(self, name: str) -> FloatArray:
-        """Return one feature column, shape ``(N,)``."""
-        if name not in self.names:
-            raise ConfigError(f"no feature {name!r} in this sample: {did_you_mean(name, self.names)}")
-        return self.features[:, self.names.index(name)]
-
-    def __getitem__(self, key: str | int | slice | ArrayLike) -> Any:
-        """Return a column by its name (a feature, "m_jj", "weight" or "label"), or events as a new Sample.
-
-        Events are chosen as in an array: by a slice, a mask (N,), indices, or a single index.
-        """
-        if isinstance(key, str):
-            columns = self._columns()
-            if key not in columns:
-                raise ConfigError(f"no column {key!r} in this sample: {did_you_mean(key, list(columns))}")
-            return columns[key]
-        if isinstance(key, int | np.integer):
-            if not -len(self) <= key < len(self):
-                raise IndexError(f"event {key} of {len(self)}")
-            key = [int(key)]
-        return self.select(key)
-
-    __iter__ = None  # a sample is a table: columns by name, events by slice
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return the features, shape ``(N, D)``, in the order of `names`."""
-        return np.array(self.features, dtype=dtype, copy=copy is not False)
-
-    def select(self, rows: ArrayLike | slice) -> Sample:
-        """Return the rows of a mask (N,), slice or index array as a new Sample."""
-        keep: Any = rows if isinstance(rows, slice) else np.asarray(rows)
-        return replace(
-            self,
-            mass=self.mass[keep],
-            features=self.features[keep],
-            weight=self.weight[keep],
-            label=None if self.label is None else self.label[keep],
-        )
-
-    def window(self, low: float, high: float) -> Sample:
+    def window(self, low: float, high: float) -> Self:
         """Return the events with ``low <= mass < high`` (GeV)."""
         return self.select((self.mass >= low) & (self.mass < high))
 
-    def without_truth(self) -> Sample:
-        """Return the same events without labels, as every training sees them."""
-        return replace(self, label=None)
-
-    @staticmethod
-    def concat(samples: Sequence[Sample]) -> Sample:
-        """Join samples with equal features; labels survive only where all have them; cutflows add up."""
-        if not samples:
-            raise ConfigError("Sample.concat: nothing to join")
-        names = samples[0].names
-        for sample in samples[1:]:
-            if sample.names != names:
-                raise ConfigError(f"Sample.concat: features {sample.names} differ from {names}")
-        labels = [s.label for s in samples if s.label is not None]
+    def alike(self, mass: FloatArray, features: FloatArray, weight: FloatArray | None = None) -> Sample:
+        """Return other events, of weight one if none is given, with the columns of these and their names."""
         return Sample(
-            mass=np.concatenate([s.mass for s in samples]),
-            features=np.concatenate([s.features for s in samples]),
-            names=names,
-            weight=np.concatenate([s.weight for s in samples]),
-            label=np.concatenate(labels) if len(labels) == len(samples) else None,
-            cutflow=add_cutflows(s.cutflow for s in samples),
-            skipped=tuple(dict.fromkeys(file for s in samples for file in s.skipped)),
+            mass,
+            features,
+            self.names,
+            () if weight is None else weight,
+            quantities=self.quantities,
+            resonance=self.resonance,
         )
 
-    def to_awkward(self) -> ak.Array:
-        """Return the events as an awkward record array (fields: m_jj, the features, weight, label)."""
-        import awkward as ak
-
-        return ak.zip(self._columns(), depth_limit=1)
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the events as a data frame with the columns m_jj, the features, weight and, where known, label.
-
-        Raises
-        ------
-        ConfigError
-            If pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError:
+    def _joins(self, other: Self) -> None:
+        if other.resonance.name != self.resonance.name:
             raise ConfigError(
-                "a data frame needs pandas, which hepflow does not: pip install pandas"
-            ) from None
-        return pd.DataFrame(self._columns())
+                f"Sample.concat: the resonant variable {other.resonance.name!r} differs from {self.resonance.name!r}"
+            )
 
-    def _columns(self) -> dict[str, NDArray[Any]]:
-        columns: dict[str, NDArray[Any]] = {
-            "m_jj": self.mass,
-            **{n: self.features[:, i] for i, n in enumerate(self.names)},
-        }
-        columns["weight"] = self.weight
-        if self.label is not None:
-            columns["label"] = self.label
-        return columns
+    def _first(self) -> dict[str, NDArray[Any]]:
+        return {self.resonance.name: self.mass}
 
     @classmethod
-    def of(cls, events: Any, names: Sequence[str] | None = None, *, mass: str = "m_jj") -> Sample:
+    def of(cls, events: Any, names: Sequence[str] | None = None, *, mass: str | Quantity = M_JJ) -> Sample:
         """Return events from a table with named columns.
 
         Parameters
@@ -247,7 +180,8 @@ class Sample:
         names
             The features; by default all other columns.
         mass
-            The column of m_jj, in GeV.
+            The column of the resonant variable, by default m_jj. A name alone means GeV; a `Quantity` says label and
+            unit, too, and what is in MeV or TeV becomes GeV.
 
         Raises
         ------
@@ -265,59 +199,22 @@ class Sample:
         >>> sample[sample["m_jj"] > 3000]["tau21_J1"]
         array([0.2])
         """
-        there = _column_names(events)
-        wanted = [name for name in there if name not in (mass, *_OWN)] if names is None else list(names)
-        columns = {name: _column(events, name, there) for name in (mass, *wanted)}
-        columns |= {name: _column(events, name, there) for name in _OWN if name in there}
-        lengths = {name: len(column) for name, column in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise ConfigError(f"Sample.of: columns of different lengths: {lengths}")
-        table = [columns[name] for name in wanted]
+        resonance, factor = resonance_of(mass)
+        wanted, columns = taken(cls.__name__, events, names, (resonance.name,))
+        values = columns[resonance.name]
         return cls(
-            mass=columns[mass],
-            features=np.stack(table, axis=1) if table else np.zeros((len(columns[mass]), 0)),
-            names=tuple(wanted),
-            weight=columns.get("weight", np.zeros(0)),
-            label=None if "label" not in columns else columns["label"].astype(np.int8),
+            values if factor == 1 else factor * values,
+            names=wanted,
+            resonance=resonance,
+            **table_of(wanted, columns),
         )
 
 
-def _column_names(events: Any) -> list[str]:
-    if hasattr(events, "fields"):  # awkward
-        names = events.fields
-    elif hasattr(events, "columns"):  # data frames
-        names = events.columns
-    elif isinstance(events, Mapping):
-        names = events
-    else:
-        names = getattr(getattr(events, "dtype", None), "names", None) or ()
-    if not len(names):
-        raise ConfigError(
-            "Sample.of expects a table with named columns (a data frame, an awkward record array, a structured "
-            f"array, a dictionary); got {type(events).__name__}. Of bare arrays: Sample(mass, features, names)"
-        )
-    return [str(name) for name in names]
-
-
-def _column(events: Any, name: str, there: Sequence[str]) -> FloatArray:
-    if name not in there:
-        raise ConfigError(f"Sample.of: no column {name!r}: {did_you_mean(name, list(there))}")
-    try:
-        column = np.asarray(events[name], dtype=np.float64)
-    except (TypeError, ValueError):
-        column = np.zeros((0, 0))
-    if column.ndim != 1:
-        raise ConfigError(f"Sample.of: column {name!r} does not hold one number for each event")
-    return column
-
-
-def add_cutflows(cutflows: Iterable[Cutflow]) -> Cutflow:
-    """Add cutflows entry by entry, in the order in which the entries first appear."""
-    total: dict[str, int] = {}
-    for cutflow in cutflows:
-        for cause, events in cutflow:
-            total[cause] = total.get(cause, 0) + events
-    return tuple(total.items())
+def resonance_of(given: str | Quantity) -> tuple[Quantity, float]:
+    """Return a resonant variable in GeV, and the factor that brings its values there."""
+    if isinstance(given, str):
+        return (M_JJ if given == M_JJ.name else Quantity(given, unit="GeV")), 1.0
+    return given.in_gev()
 
 
 def inject(signal: Sample, into: Sample, events: int, seed: int) -> tuple[Sample, Sample]:

@@ -1,4 +1,4 @@
-"""Spectrum: binned m_jj of the data beside the background expected in each bin. What selections hand to fits."""
+"""Spectrum: binned masses of the data beside the background expected in each bin. What selections hand to fits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
 from hepflow.shown import show_briefly
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """Observed and expected events in bins of m_jj.
+    """Observed and expected events in bins of the resonant variable.
 
     Parameters
     ----------
@@ -49,6 +50,8 @@ class Spectrum:
     exposure
         Counts for an event that a smooth function or a signal stands for, shape ``(B,)``: of a weighted spectrum,
         whose `observed` are effective counts. None where all bins have one weight.
+    resonance
+        What the resonant variable is called; by default m_jj.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class Spectrum:
     blind: bool = False
     exposure: FloatArray | None = None
     constraint: Literal["poisson", "gaussian"] = "poisson"
+    resonance: Quantity = M_JJ
 
     def __post_init__(self) -> None:
         bins = len(self.edges) - 1
@@ -169,7 +173,7 @@ class Spectrum:
         return factor, float(np.hypot(np.sqrt(max(observed, 1.0)) / expected, factor * statistical))
 
     def to_hist(self, what: Literal["data", "expected"] = "data") -> hist.Hist[Any]:
-        """Return data or expectation as a `hist.Hist` with one axis ``m_jj``.
+        """Return data or expectation as a `hist.Hist` with one axis, named as the resonant variable.
 
         Data are NaN where they are blinded. The expectation is that of `corrected`, with its full variance in a
         storage of weights; correlations from bin to bin are lost in it.
@@ -183,7 +187,7 @@ class Spectrum:
 
         if what not in ("data", "expected"):
             raise ConfigError(f'Spectrum.to_hist({what!r}): expected "data" or "expected"')
-        axis = hist.axis.Variable(self.edges, name="m_jj", label=r"$m_{jj}$ [GeV]", flow=False)
+        axis = hist.axis.Variable(self.edges, name=self.resonance.name, label=self.resonance.axis, flow=False)
         storage: Any = hist.storage.Double()
         contents = self.data
         if what == "expected":
@@ -198,7 +202,7 @@ class Spectrum:
 
     @property
     def axes(self) -> Any:
-        """The one axis, of m_jj in GeV."""
+        """The one axis, of the resonant variable in GeV."""
         return self.to_hist().axes
 
     def values(self, flow: bool = False) -> FloatArray:
@@ -216,9 +220,11 @@ class Spectrum:
     def __repr__(self) -> str:
         observed = "blinded" if self.blind else f"{self.observed[self.in_signal].sum():.6g}"
         low, high = self.windows.signal
+        name = "" if self.resonance == M_JJ else f" of {self.resonance.name}"
         return (
-            f"Spectrum({len(self.observed)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV; signal region {low:g}-"
-            f"{high:g} GeV: observed {observed}, expected {self.expected[self.in_signal].sum():.6g} before the fit)"
+            f"Spectrum({len(self.observed)} bins{name}, {self.edges[0]:g}-{self.edges[-1]:g} GeV; signal region "
+            f"{low:g}-{high:g} GeV: observed {observed}, expected {self.expected[self.in_signal].sum():.6g} "
+            "before the fit)"
         )
 
     def _to_uhi_(self) -> dict[str, Any]:

@@ -1,12 +1,12 @@
-"""Samples in files: HDF5, Parquet and ROOT."""
+"""Samples in files: HDF5, Parquet, ROOT, CSV and TSV."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,23 @@ from numpy.typing import NDArray
 
 from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.sample import Sample, SkippedFile
+from hepflow.events import OWN, Events
+from hepflow.quantity import M_JJ, Quantity
+from hepflow.sample import Cutflow, Sample, SkippedFile
 
 if TYPE_CHECKING:
     import h5py
 
-SUFFIXES = {".h5": "HDF5", ".hdf5": "HDF5", ".parquet": "Parquet", ".root": "ROOT"}
+SUFFIXES = {
+    ".h5": "HDF5",
+    ".hdf5": "HDF5",
+    ".parquet": "Parquet",
+    ".root": "ROOT",
+    ".csv": "CSV",
+    ".tsv": "TSV",
+}
+DELIMITER = {"CSV": ",", "TSV": "\t"}
+ABOUT = "# hepflow "  # begins the first line of a CSV, which says what the others do not
 SCHEMA = "hepflow-sample-1"
 TREE = "sample"
 ROWS = 1 << 18  # rows written at a time to a TTree or Parquet row group: what a reader must hold at once
@@ -43,44 +54,85 @@ def write_hdf5(path: str | Path) -> Iterator[h5py.File]:
         temporary.write_bytes(image.getbuffer())
 
 
-def save_sample(sample: Sample, path: str | Path) -> None:
-    """Write a sample to HDF5, Parquet or ROOT (a TTree ``sample``), by the suffix of `path`.
+def save_sample(sample: Events, path: str | Path, *, rntuple: bool = False) -> None:
+    """Write a sample, or events without a resonant variable, to a file, by the suffix of `path`.
 
-    One column each for ``m_jj``, the features, ``weight`` and, where there is one, ``label``; names, cutflow
-    and skipped files as JSON (HDF5 attribute, Parquet metadata or TObjString ``hepflow``). Nothing is rounded.
+    One column each for the resonant variable (``m_jj``, if it has no other name), the features, ``weight`` and, where
+    there is one, ``label``; what else is known, such as names, labels, units, cutflow and skipped files, as JSON
+    (HDF5 attribute, Parquet metadata, TObjString ``hepflow``, or a comment in the first line). Nothing is rounded.
+
+    Parameters
+    ----------
+    sample
+        The events.
+    path
+        A file that ends in .h5, .hdf5, .parquet, .root (a TTree ``sample``), .csv or .tsv.
+    rntuple
+        Write an RNTuple in place of the TTree.
 
     Raises
     ------
     ConfigError
-        If the suffix is none of .h5, .hdf5, .parquet and .root, or a feature cannot be a column.
+        If the suffix is another, or a feature cannot be a column.
     """
     kind = _kind(path)
-    for name in sample.names:
-        if not name.replace("_", "").isalnum() or not name.isascii() or name in ("weight", "label"):
+    if rntuple and kind != "ROOT":
+        raise ConfigError(f"{path}: an RNTuple stands in a ROOT file; expected a name that ends in .root")
+    resonance = sample.resonance if isinstance(sample, Sample) else None
+    for name in (*([resonance.name] if resonance else []), *sample.names):
+        if not name.replace("_", "").isalnum() or not name.isascii() or name in OWN:
             raise ConfigError(
                 f"{path}: feature {name!r} cannot be a column; expected letters, digits and '_' only, and neither "
                 "'weight' nor 'label'"
             )
     table = {name: np.ascontiguousarray(sample.features[:, i]) for i, name in enumerate(sample.names)}
-    if len(table) < len(sample.names) or not np.array_equal(
-        table.get("m_jj", sample.mass), sample.mass, True
-    ):
-        raise ConfigError(f"{path}: features {sample.names}: expected each once, and 'm_jj' to be the mass")
-    arrays: Arrays = {"m_jj": sample.mass, **table, "weight": sample.weight}
+    arrays: Arrays = {**table, "weight": sample.weight}
+    if isinstance(sample, Sample):
+        same = np.array_equal(table.get(sample.resonance.name, sample.mass), sample.mass, True)
+        arrays = {sample.resonance.name: sample.mass, **arrays}
+    if len(table) < len(sample.names) or not (resonance is None or same):
+        also = "" if resonance is None else f", and {resonance.name!r} to be the mass"
+        raise ConfigError(f"{path}: features {sample.names}: expected each once{also}")
     if sample.label is not None:
         arrays["label"] = sample.label
-    cutflow = [list(step) for step in sample.cutflow]
-    skipped = [asdict(file) for file in sample.skipped]
-    about = json.dumps({"schema": SCHEMA, "names": sample.names, "cutflow": cutflow, "skipped": skipped})
+    about = json.dumps(
+        {
+            "schema": SCHEMA,
+            "names": sample.names,
+            "cutflow": [list(step) for step in sample.cutflow],
+            "skipped": [asdict(file) for file in sample.skipped],
+            "resonance": None if resonance is None else asdict(resonance),
+            "quantities": [asdict(quantity) for quantity in sample.quantities],
+        }
+    )
     if kind == "HDF5":
         _write_hdf5(path, arrays, about)
         return
     with atomic_write(path) as temporary:
-        {"Parquet": _write_parquet, "ROOT": _write_root}[kind](temporary, arrays, about)
+        if kind == "ROOT":
+            _write_root(temporary, arrays, about, rntuple)
+        elif kind == "Parquet":
+            _write_parquet(temporary, arrays, about)
+        else:
+            _write_csv(temporary, arrays, about, DELIMITER[kind])
 
 
 def load_sample(path: str | Path) -> Sample:
     """Read a sample that `save_sample` wrote.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, not one that hepflow wrote, or its events have no resonant variable.
+    """
+    events = load_events(path)
+    if not isinstance(events, Sample):
+        raise InputError(f"{path}: its events have no resonant variable; read them with hepflow.load_events")
+    return events
+
+
+def load_events(path: str | Path) -> Events:
+    """Read events that `save_sample` wrote: a `Sample` where they have a resonant variable.
 
     Raises
     ------
@@ -93,31 +145,74 @@ def load_sample(path: str | Path) -> Sample:
         near = did_you_mean(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
         raise InputError(f"{path}: no such file; {near or f'there is no folder {str(folder)!r}'}")
     try:
-        arrays, about = {"HDF5": _read_hdf5, "Parquet": _read_parquet, "ROOT": _read_root}[kind](Path(path))
+        arrays, about = READERS[kind](Path(path))
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(
             f"{path}: cannot be read as {kind} ({type(error).__name__}: {reason}); write or copy it anew"
         ) from error
-    return _sample(path, arrays, about)
+    return _events(path, arrays, about)
 
 
-def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
+@dataclass(frozen=True)
+class About:
+    """What a file says of the events in it, beside their columns.
+
+    Parameters
+    ----------
+    names, cutflow, skipped, quantities
+        As of `Events`.
+    resonance
+        As of `Sample`; None where there is none.
+    """
+
+    names: tuple[str, ...]
+    cutflow: Cutflow
+    skipped: tuple[SkippedFile, ...]
+    quantities: tuple[Quantity, ...]
+    resonance: Quantity | None
+
+    @classmethod
+    def of(cls, text: str | None) -> About:
+        """Return what a text says.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If hepflow did not write it.
+        """
+        described = json.loads(text or "")
+        resonance = described.get("resonance", asdict(M_JJ))  # which files of before do not name
+        found = cls(
+            tuple(described["names"]),
+            tuple((str(cause), int(events)) for cause, events in described["cutflow"]),
+            tuple(SkippedFile(**file) for file in described.get("skipped", ())),
+            tuple(Quantity(**quantity) for quantity in described.get("quantities", ())),
+            None if resonance is None else Quantity(**resonance),
+        )
+        if described["schema"] != SCHEMA:
+            raise SchemaError(
+                f"schema {described['schema']!r}; this hepflow reads {SCHEMA!r}: use the version that wrote it"
+            )
+        return found
+
+
+class SchemaError(ConfigError):
+    """A file of another version."""
+
+
+def _events(path: str | Path, arrays: Arrays, about: str | None) -> Events:
     try:
-        described = json.loads(about or "")
-        schema, names = described["schema"], described["names"]
-        cutflow = tuple((str(cause), int(events)) for cause, events in described["cutflow"])
-        skipped = tuple(SkippedFile(**file) for file in described.get("skipped", ()))
-    except (ValueError, KeyError, TypeError) as error:
+        described = About.of(about)
+    except SchemaError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise InputError(
             f"{path}: not a sample that hepflow wrote; read files of experiments with "
             f"hepflow.read(path, format)"
         ) from error
-    if schema != SCHEMA:
-        raise InputError(
-            f"{path}: schema {schema!r}; this hepflow reads {SCHEMA!r}: use the version that wrote it"
-        )
-    expected = ["m_jj", *names, "weight"]
+    resonance, names = described.resonance, described.names
+    expected = [*([resonance.name] if resonance else []), *names, "weight"]
     missing = [name for name in expected if name not in arrays]
     lengths = {name: len(array) for name, array in arrays.items()}
     if missing or len(set(lengths.values())) > 1:
@@ -126,16 +221,19 @@ def _sample(path: str | Path, arrays: Arrays, about: str | None) -> Sample:
             f"{expected}. Write it anew"
         )
     table = [arrays[name] for name in names]
+    values: dict[str, Any] = {
+        "features": np.stack(table, axis=1) if table else np.empty((lengths["weight"], 0)),
+        "names": names,
+        "weight": arrays["weight"],
+        "label": arrays.get("label"),
+        "cutflow": described.cutflow,
+        "skipped": described.skipped,
+        "quantities": described.quantities,
+    }
     try:
-        return Sample(
-            mass=arrays["m_jj"],
-            features=np.stack(table, axis=1) if table else np.empty((lengths["m_jj"], 0)),
-            names=tuple(names),
-            weight=arrays["weight"],
-            label=arrays.get("label"),
-            cutflow=cutflow,
-            skipped=skipped,
-        )
+        if resonance is None:
+            return Events(**values)
+        return Sample(arrays[resonance.name], **values, resonance=resonance)
     except ConfigError as error:
         raise InputError(f"{path}: {error}") from error
 
@@ -180,13 +278,14 @@ def _read_parquet(path: Path) -> tuple[Arrays, str | None]:
     return {name: table[name].to_numpy() for name in table.column_names}, about and about.decode()
 
 
-def _write_root(path: Path, arrays: Arrays, about: str) -> None:
+def _write_root(path: Path, arrays: Arrays, about: str, rntuple: bool) -> None:
     import uproot
 
     with uproot.recreate(path) as file:
         # Assigning to file[TREE] would write an RNTuple, which older ROOT cannot read.
-        tree = file.mktree(TREE, {name: array.dtype for name, array in arrays.items()})
-        for start in range(0, len(arrays["m_jj"]), ROWS):
+        make = file.mkrntuple if rntuple else file.mktree
+        tree = make(TREE, {name: array.dtype for name, array in arrays.items()})
+        for start in range(0, len(arrays["weight"]), ROWS):
             tree.extend({name: array[start : start + ROWS] for name, array in arrays.items()})
         file["hepflow"] = about
 
@@ -198,4 +297,49 @@ def _read_root(path: Path) -> tuple[Arrays, str | None]:
         if path.stat().st_size < file.file.fEND:
             raise EOFError(f"truncated: {path.stat().st_size:,} bytes of {file.file.fEND:,}")
         about = str(file["hepflow"]) if "hepflow" in file else None
-        return file[TREE].arrays(library="np") if about and TREE in file else {}, about
+        if not about or TREE not in file:
+            return {}, about
+        tree = file[TREE]
+        if isinstance(tree, uproot.TTree):
+            return tree.arrays(library="np"), about
+        columns = tree.arrays()
+        return {name: columns[name].to_numpy() for name in columns.fields}, about
+
+
+def _write_csv(path: Path, arrays: Arrays, about: str, delimiter: str) -> None:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    options = csv.WriteOptions(delimiter=delimiter, include_header=False, quoting_style="none")
+    with path.open("wb") as stream:
+        stream.write(f"{ABOUT}{about}\n{delimiter.join(arrays)}\n".encode())
+        csv.write_csv(pa.table(arrays), stream, options)
+
+
+def _read_csv(path: Path) -> tuple[Arrays, str | None]:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    with path.open("rb") as stream:
+        first = stream.readline().decode()
+    if not first.startswith(ABOUT):
+        return {}, None
+    table = csv.read_csv(
+        path,
+        csv.ReadOptions(skip_rows=1),
+        csv.ParseOptions(delimiter=DELIMITER[_kind(path)]),
+        csv.ConvertOptions(column_types={"label": pa.int8(), "weight": pa.float64()}),
+    )
+    arrays = {name: table[name].to_numpy() for name in table.column_names}
+    return {
+        name: array if name == "label" else array.astype(np.float64) for name, array in arrays.items()
+    }, first.removeprefix(ABOUT)
+
+
+READERS: dict[str, Callable[[Path], tuple[Arrays, str | None]]] = {
+    "HDF5": _read_hdf5,
+    "Parquet": _read_parquet,
+    "ROOT": _read_root,
+    "CSV": _read_csv,
+    "TSV": _read_csv,
+}

@@ -105,14 +105,14 @@ def sideband_fit(
     )
 
 
-def sculpting(p_value: float, background_efficiency: float) -> Verdict:
-    """Judge whether the sidebands behind a cut have the shape of m_jj that the template says."""
+def sculpting(p_value: float, background_efficiency: float, resonance: str = "m_jj") -> Verdict:
+    """Judge whether the sidebands behind a cut have the shape of the resonant variable that the template says."""
     return _p_value(
         SCULPTING,
         p_value,
-        "data and template have the same shape of m_jj in the sidebands with p",
-        "the cut shapes the spectrum otherwise than the template says: take features that depend less on m_jj, or a "
-        "looser cut",
+        f"data and template have the same shape of {resonance} in the sidebands with p",
+        "the cut shapes the spectrum otherwise than the template says: take features that depend less on "
+        f"{resonance}, or a looser cut",
         background_efficiency,
     )
 

@@ -46,7 +46,7 @@ def _drawn(drawings: Drawings) -> Iterator[tuple[str, Figure]]:
 def fit_figures(
     hunt: BumpHunt, profile: Profile, spectrum: Spectrum | None, *, toys: int | None, seed: int
 ) -> Drawings:
-    """Return the figures of a bump hunt and of the fit behind it; `spectrum` has the axis of m_jj.
+    """Return the figures of a bump hunt and of the fit behind it; `spectrum` has the axis of the mass.
 
     Of a blinded one, what is called data are the Asimov data that were fitted.
     """
@@ -58,11 +58,11 @@ def fit_figures(
         drawings["spectrum"] = lambda: plots.spectrum(hunt)
     if hunt.spectrum is not None and hunt.smooth is not None:
         edges, counts, fit = hunt.spectrum.edges, hunt.spectrum.data, hunt.smooth
-        fitted = hunt.spectrum.windows.sidebands
+        fitted, resonance = hunt.spectrum.windows.sidebands, hunt.spectrum.resonance
         drawings["f_test"] = lambda: plots.f_test(fit)
         exposure = 1.0 if hunt.spectrum.exposure is None else hunt.spectrum.exposure
         drawings["smooth_fit"] = lambda: plots.smooth_fits(
-            edges, counts, [fit], exposure=exposure, sidebands=fitted
+            edges, counts, [fit], exposure=exposure, sidebands=fitted, resonance=resonance
         )
     drawings |= {
         "pulls": lambda: plots.pulls(stats.pulls(profile), right=right),
@@ -83,7 +83,7 @@ def fit_figures(
 
 
 def _mass_axis(spectrum: Spectrum | None, channel: ChannelYields) -> dict[str, Any]:
-    """Return where the bins of a channel lie in m_jj, where they are those of a spectrum."""
+    """Return where the bins of a channel lie in the mass, where they are those of a spectrum."""
     from hepflow.stats.model import channel_bins
 
     if spectrum is None:
@@ -93,7 +93,7 @@ def _mass_axis(spectrum: Spectrum | None, channel: ChannelYields) -> dict[str, A
     ends = [(edges[group[0]], edges[group[-1] + 1]) for group in groups]
     if len(ends) != bins:  # one fit to all bins
         ends = list(pairwise(edges))
-    return {"edges": ends, "axis": "$m_{jj}$ [GeV]"} if len(ends) == bins else {}
+    return {"edges": ends, "axis": spectrum.resonance.axis} if len(ends) == bins else {}
 
 
 def spectrum_behind(target: str) -> Spectrum | None:
@@ -116,7 +116,12 @@ def spectrum_behind(target: str) -> Spectrum | None:
             windows = Windows(**results.regions)
             after = cut.background_efficiency != 1
             return Spectrum(
-                np.array(bins.edges), np.array(observed), expected, windows, sidebands_in_fit=after
+                np.array(bins.edges),
+                np.array(observed),
+                expected,
+                windows,
+                sidebands_in_fit=after,
+                resonance=bins.resonance,
             )
     return None
 

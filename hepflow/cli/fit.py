@@ -1,4 +1,4 @@
-"""``hepflow fit``: the significance and the limit of any m_jj spectrum, pyhf workspace, or finished run."""
+"""``hepflow fit``: the significance and the limit of any mass spectrum, pyhf workspace, or finished run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fit(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Fit an m_jj spectrum or a pyhf workspace.
+    """Fit a mass spectrum or a pyhf workspace.
 
     TARGET is a CSV file (low, high, count), a hist JSON file or a ROOT histogram; a pyhf workspace; "-" for JSON of
     one of them on standard input; or the folder of a finished run, whose results are shown (exit code 4 if they

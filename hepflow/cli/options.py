@@ -127,7 +127,7 @@ masses = _together(
         "signals",
         multiple=True,
         metavar="MASS=FILE",
-        help="In place of the Gaussian: the m_jj histogram of signal simulated at a mass in GeV, at strength one, "
+        help="In place of the Gaussian: the mass histogram of signal simulated at a mass in GeV, at strength one, "
         "twice or more; masses between them are interpolated.",
     ),
     click.option(

@@ -87,7 +87,7 @@ def scan(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Scan an m_jj spectrum for a resonance, mass by mass.
+    """Scan a mass spectrum for a resonance, mass by mass.
 
     SPECTRUM is a CSV file (low, high, count), a hist JSON file, a ROOT histogram, or "-" for hist JSON on standard
     input. Each mass is fitted with a smooth function and a signal together. Without --masses they are round numbers a

@@ -48,9 +48,7 @@ def read_bins(name: str, *, errors: bool = False) -> Bins:
     """
     found = read_target(name, errors=errors)
     if isinstance(found, dict):
-        raise InputError(
-            f"{name} is a pyhf workspace; expected an m_jj spectrum (CSV, hist JSON or ROOT TH1)"
-        )
+        raise InputError(f"{name} is a pyhf workspace; expected a mass spectrum (CSV, hist JSON or ROOT TH1)")
     return found
 
 

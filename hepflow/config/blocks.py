@@ -146,7 +146,7 @@ class Selection(Block):
 
 
 class Fit(Block):
-    """The fit of the m_jj spectrum."""
+    """The fit of the mass spectrum."""
 
     background: Literal["template", "dijet"] = Field(
         "template",
@@ -182,17 +182,17 @@ class Fit(Block):
         0.0, ge=0, lt=1, description="Relative error of the integrated luminosity, on the signal's yield."
     )
     mass_scale_error: float = Field(
-        0.0, ge=0, lt=1, description="Relative error of the scale of the signal's m_jj (jet energy scale)."
+        0.0, ge=0, lt=1, description="Relative error of the scale of the signal's mass (jet energy scale)."
     )
     resolution_error: float = Field(
-        0.0, ge=0, lt=1, description="Relative error of the width of the signal's peak in m_jj."
+        0.0, ge=0, lt=1, description="Relative error of the width of the signal's peak in mass."
     )
     bin_width: float = Field(
         50.0,
         gt=0,
         le=10_000,
         json_schema_extra=GEV,
-        description="Width of the m_jj bins, of the sideband fit and of the spectra.",
+        description="Width of the mass bins, of the sideband fit and of the spectra.",
     )
     sqrt_s: float = Field(
         13_000.0,

@@ -17,7 +17,7 @@ def _as_text(value: Any) -> Any:
 
 
 Format = Literal[
-    "lhco", "lhco-raw", "nanoaod", "physlite", "delphes", "treemaker", "parquet", "hepflow", "custom"
+    "lhco", "lhco-raw", "nanoaod", "physlite", "delphes", "treemaker", "parquet", "hepflow", "custom", "table"
 ]
 Branches = dict[str, str | tuple[str, ...]]
 Positive = Annotated[float, Field(gt=0)]

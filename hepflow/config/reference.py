@@ -43,6 +43,7 @@ EXAMPLES = {
     "weight": "genWeight",
     "label_branch": "is_signal",
     "label": "0",
+    "expression": "abs(deltaphi(phi1, phi2))",
     "selection": "FatJet_pt[:, 0] > 500",
     "skip_bad_files": "true",
     "luminosity": "{2017: 41.5, 2018: 59.8}",
@@ -152,7 +153,9 @@ def _blocks(
 
 
 def _row(name: str, field: FieldInfo) -> str:
-    default = "**needed**" if field.is_required() else "" if models_of(field) else f"`{_yaml(field.default)}`"
+    plain = isinstance(field.default, tuple) and bool(field.default)
+    hidden = models_of(field) and not plain
+    default = "**needed**" if field.is_required() else "" if hidden else f"`{_yaml(field.default)}`"
     if field.default is None and not field.is_required():
         default = "none"
     cells = [

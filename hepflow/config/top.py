@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, PrivateAttr, field_validator, model_validator
@@ -27,6 +27,7 @@ from hepflow.config.blocks import (
     problem,
 )
 from hepflow.config.classifiers import Classifier, Trees
+from hepflow.config.columns import Features, OrItsColumn, Resonance, asked
 from hepflow.config.compare import Compare
 from hepflow.config.executor import Executor, Local, runs_on
 from hepflow.config.inputs import Input, Inputs
@@ -37,6 +38,7 @@ from hepflow.config.tune import Tune
 from hepflow.demo import BUNDLED, bundled
 from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError, did_you_mean
+from hepflow.quantity import Quantity
 
 # what chooses a study, a place or a look, and no number
 BESIDE_RESULTS: Any = {"executor": True, "figures": True, "tune": True, "task": True, "compare": {"scan"}}
@@ -60,17 +62,23 @@ class Config(Block):
     )
     inputs: Inputs = Field(examples=[{}], description="The samples of the analysis.")
     injection: Injection | None = Field(None, description="Signal added to the data, to test the search.")
-    features: tuple[str, ...] = Field(
+    resonance: Annotated[Resonance | None, OrItsColumn] = Field(
+        None,
+        description="The variable that is searched; left out, the mass of the two leading jets, m_jj. "
+        "`resonance: m_mumu` stands for `resonance: {column: m_mumu}`.",
+    )
+    features: Features = Field(
         ("m_J1", "dm_J", "tau21_J1", "tau21_J2"),
         min_length=1,
         examples=[["m_J1", "dm_J", "tau21_J1", "tau21_J2"]],
-        description=f"What the classifier sees, of {', '.join(FEATURES)}; of files of format `hepflow`, any.",
+        description=f"What the classifier sees: of jets {', '.join(FEATURES)}; any column of files of format `table` "
+        "or `hepflow`; of any format blocks `{name: ..., expression: ...}`.",
     )
     regions: Regions = Field(examples=[{}], description="Signal region and sidebands.")
     method: Method = Field(Cathode(), examples=[{}], description="How the background is estimated.")
     classifier: Classifier = Field(Trees(), examples=[{}], description="How the score is made.")
     selection: Selection = Field(Selection(), examples=[{}], description="Cuts on the score.")
-    fit: Fit = Field(Fit(), examples=[{}], description="The fit of the m_jj spectrum.")
+    fit: Fit = Field(Fit(), examples=[{}], description="The fit of the mass spectrum.")
     cross_section: CrossSection = Field(CrossSection(), description="Limits as cross-sections.")
     figures: Figures = Field(Figures(), description="What stands above the figures.")
     compare: Compare = Field(
@@ -94,10 +102,33 @@ class Config(Block):
 
     @field_validator("features")
     @classmethod
-    def _mass_is_no_feature(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if "m_jj" in value:
-            raise ValueError("'m_jj' is the mass that is searched; a classifier that sees it would sculpt it")
-        return each_once(value)
+    def _each_feature_once(cls, value: Features) -> Features:
+        each_once(tuple(one if isinstance(one, str) else one.name for one in value))
+        return value
+
+    @model_validator(mode="after")
+    def _mass_is_no_feature(self) -> Config:
+        found = self.resonance
+        searched = {"m_jj"} if found is None else {found.called, found.column, found.expression} - {None}
+        for one in self.features:
+            names = {one} if isinstance(one, str) else {one.name, one.column, one.expression}
+            if names & searched:
+                name = "m_jj" if found is None else found.called
+                raise problem(
+                    "features",
+                    f"{name!r} is the mass that is searched; a classifier that sees it would sculpt it",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _tables_say_what_is_searched(self) -> Config:
+        if self.resonance is None and any(one.format == "table" for one in self.inputs.given.values()):
+            raise problem(
+                "resonance",
+                "missing: format 'table' needs the column that is searched, as in "
+                "`resonance: {column: m_mumu, label: $m_{\\mu\\mu}$, unit: GeV}`",
+            )
+        return self
 
     @field_validator("injection")
     @classmethod
@@ -145,8 +176,8 @@ class Config(Block):
 
     @model_validator(mode="after")
     def _features_are_known(self) -> Config:
-        unknown = [name for name in self.features if name not in FEATURES]
-        if unknown and self.inputs.data.format != "hepflow":
+        unknown = [name for name in self.features if isinstance(name, str) and name not in FEATURES]
+        if unknown and self.inputs.data.format not in ("hepflow", "table"):
             raise problem("features", f"no feature {unknown[0]!r}; {did_you_mean(unknown[0], FEATURES)}")
         return self
 
@@ -154,6 +185,11 @@ class Config(Block):
     def folder(self) -> Path:
         """Folder of the configuration file; relative paths start there."""
         return self._folder
+
+    @property
+    def asked(self) -> tuple[list[str | Quantity], Quantity | None]:
+        """Features and resonant variable, as `hepflow.features` takes them."""
+        return asked(self.features, self.resonance)
 
     @property
     def blind(self) -> bool:
@@ -197,6 +233,8 @@ class Config(Block):
     def hash(self) -> str:
         """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
         values = self.model_dump(mode="json", exclude=BESIDE_RESULTS)
+        if values["resonance"] is None:  # as of before there was such a key
+            del values["resonance"]
         canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -199,9 +199,10 @@ def _spectrum(cut: CutResult, run: Results) -> Table:
     low, high = run.regions["signal"]
     return _table(
         f"Spectrum {where}",
-        f"Dijet mass {where} of the classifier. The background is expected from outside the signal region "
-        f"{low:g}-{high:g} GeV; its errors are correlated from bin to bin. Signal strength 1: {run.signal_unit}.",
-        _bins("Dijet mass", record.edges),
+        f"{record.resonance.heading} {where} of the classifier. The background is expected from outside the signal "
+        f"region {low:g}-{high:g} GeV; its errors are correlated from bin to bin. Signal strength 1: "
+        f"{run.signal_unit}.",
+        _bins(record.resonance.heading, record.edges),
         *variables,
     )
 

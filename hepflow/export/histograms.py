@@ -21,7 +21,7 @@ from hepflow.results import Results
 from hepflow.sample import FloatArray
 from hepflow.version import __version__
 
-FEATURE_OF = {label: feature for feature, label in LABELS.items()}
+FEATURE_OF = {label: feature for feature, label in LABELS.items()}  # of records of before
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def run_histograms(results: Results) -> dict[str, Counts]:
     found: dict[str, Counts] = {}
     for cut in (results.inclusive, *results.cuts):
         record = cut.spectrum
-        edges, label = np.array(record.edges, dtype=np.float64), "m_jj [GeV]"
+        edges, label = np.array(record.edges, dtype=np.float64), record.resonance.plain
         if None not in record.observed:
             found[f"{cut.name}/data"] = Counts(
                 edges, np.array(record.observed, dtype=np.float64), None, label
@@ -70,7 +70,7 @@ def run_histograms(results: Results) -> dict[str, Counts]:
             continue
         folder = f"{kind}/{_plain(histogram.where)}"
         if kind == "features":
-            folder += f"/{_plain(FEATURE_OF.get(histogram.label, histogram.label))}"
+            folder += f"/{_plain(histogram.feature or FEATURE_OF.get(histogram.label, histogram.label))}"
         for series, values in histogram.series.items():
             edges = np.array(histogram.edges, dtype=np.float64)
             found[f"{folder}/{_plain(series)}"] = Counts(edges, np.array(values), None, histogram.label)

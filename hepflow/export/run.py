@@ -171,7 +171,7 @@ def _hepdata(source: _Source, folder: Path) -> list[str]:
     write_submission(
         folder / "hepdata.tar.gz",
         run_tables(results),
-        comment=f"{results.name}: search for a resonance in the dijet mass, method {results.method}.",
+        comment=f"{results.name}: search for a resonance in {results.resonance.words}, method {results.method}.",
         likelihoods=dict.fromkeys(files, "HistFactory"),
     )
     return []

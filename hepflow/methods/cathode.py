@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from hepflow.classifiers import Folds
+from hepflow.columns import check_continuous
 from hepflow.flows.apart import fit_apart
 from hepflow.flows.density import Density, spline_density
 from hepflow.methods.background import Background
@@ -130,7 +131,7 @@ class Cathode:
         random = np.random.default_rng(seed)
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         made_for = np.arange(len(mass)) % folds  # masses have no order
-        sampled = Sample(mass, self._sample(mass, made_for, seed), data.names, weight)
+        sampled = data.alike(mass, self._sample(mass, made_for, seed), weight)
         replica = np.empty(len(mass), dtype=np.intp)
         for fold, density in enumerate(self.densities):
             own = made_for == fold
@@ -145,7 +146,7 @@ class Cathode:
             validation_replica=replica[~inside],
             folds=EventFolds(folds, fold_of, made_for[inside], made_for[~inside]),
             losses=tuple(training.losses for density in self.densities for training in density.trainings),
-            examples=self._examples(smooth, windows, folds, seed + folds, random),
+            examples=self._examples(sampled, smooth, windows, folds, seed + folds, random),
         )
 
     def learn(
@@ -166,6 +167,7 @@ class Cathode:
         windows.split(data)  # which says what is missing
         fold_of = deal_data(data, windows, folds, seed)
         beside = windows.in_sidebands(data.mass)
+        check_continuous(data.select(beside))
         edges = windows.edges(self.bin_width)
         others = [at_bin_centres(data.select(beside & (fold_of != fold)), edges) for fold in range(folds)]
         self.densities = fit_apart(self.density, others, seed, checkpoint)
@@ -179,13 +181,18 @@ class Cathode:
         return features
 
     def _examples(
-        self, smooth: SmoothFit, windows: Windows, folds: int, seed: int, random: np.random.Generator
+        self,
+        template: Sample,
+        smooth: SmoothFit,
+        windows: Windows,
+        folds: int,
+        seed: int,
+        random: np.random.Generator,
     ) -> Examples:
         """Draw what the classifier of each fold learns from, by the flows of that fold."""
         fold = np.repeat(np.arange(folds), examples_of(smooth.yield_in(*windows.signal)[0], folds))
         mass = smooth.draw_masses(*windows.signal, len(fold), random)
-        features = self._sample(mass, fold, seed)
-        return Examples(Sample(mass, features, self.densities[0].names), fold)
+        return Examples(template.alike(mass, self._sample(mass, fold, seed)), fold)
 
 
 @dataclass

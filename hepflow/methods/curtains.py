@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
+from hepflow.columns import check_continuous
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.apart import fit_apart
 from hepflow.flows.architectures import spline_autoregressive
@@ -128,6 +129,7 @@ class Curtains:
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         fold_of = deal_data(data, windows, folds, seed)
         beside = windows.in_sidebands(data.mass)
+        check_continuous(data.select(beside))
         events = at_bin_centres(data.select(beside), windows.edges(self.bin_width))
         of = fold_of[beside]
         random = np.random.default_rng(seed)
@@ -148,9 +150,9 @@ class Curtains:
             wanted = examples_of(smooth.yield_in(*windows.signal)[0], folds)
             at = smooth.draw_masses(*windows.signal, wanted, random)
             others = _carry(carrier, events.select(of != fold), at, windows, random)
-            taught.append(Sample(at, others, data.names))
+            taught.append(data.alike(at, others))
             example_of.append(np.full(len(at), fold))
-        carried = Sample(mass, features, data.names, weight)
+        carried = data.alike(mass, features, weight)
         return Background(
             template=carried.select(inside),
             validation=carried.select(~inside),

@@ -97,7 +97,7 @@ class Cwola:
         def at(bands: tuple[Window, ...]) -> Sample:
             yields = np.array([smooth.yield_in(*band)[0] for band in bands])
             mass = _draw_masses(smooth, bands, yields, len(rows), random)
-            return Sample(mass, data.features[rows], data.names, share * yields.sum())
+            return data.alike(mass, data.features[rows], share * yields.sum())
 
         template = at((windows.signal,))
         check_effective_size(template, "the sidebands next to the signal region")

@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
+from hepflow.columns import check_continuous
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.density import Density
 from hepflow.flows.latents import Latents
@@ -114,6 +115,7 @@ class Feta:
         """
         simulation = check_simulation(simulation, data, windows, "FETA")
         _, sidebands = windows.split(data)
+        check_continuous(sidebands)
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         edges = windows.edges(self.bin_width)
         simulation = simulation.window(*windows.range)
@@ -179,4 +181,4 @@ class Feta:
             return simulation
         random = np.random.default_rng(seed)
         mass, _ = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
-        return Sample(mass, base.sample(mass, seed), simulation.names)
+        return simulation.alike(mass, base.sample(mass, seed))

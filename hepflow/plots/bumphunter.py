@@ -14,9 +14,10 @@ from hepflow.plots.bin_significance import AXIS, NOTE, significances
 from hepflow.plots.distribution import binning, draw_toys, mark_observed
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
 from hepflow.plots.label import Label
-from hepflow.plots.mjj import FILLED, MASS, SHADED
+from hepflow.plots.mjj import FILLED, SHADED
 from hepflow.plots.p_values import p_text, power_text, toys_text, z_text
 from hepflow.plots.style import DATA, EXPECTED, WIDTH, styled
+from hepflow.quantity import M_JJ, Quantity
 
 if TYPE_CHECKING:
     from hepflow.stats.bumphunter import BumpHunterResult
@@ -25,7 +26,9 @@ APART = 0.95  # inches between the two columns
 
 
 @styled
-def bumphunter(result: BumpHunterResult, *, label: Label | str = "hepflow", right: str = "") -> Figure:
+def bumphunter(
+    result: BumpHunterResult, *, label: Label | str = "hepflow", right: str = "", resonance: Quantity = M_JJ
+) -> Figure:
     """Draw the spectrum with its most significant window, and the statistics of the toys beside it.
 
     Below is the signed Poisson significance of each bin, as in `hepflow.plots.spectrum`. Nothing is shaded where
@@ -37,19 +40,21 @@ def bumphunter(result: BumpHunterResult, *, label: Label | str = "hepflow", righ
         What `hepflow.stats.bumphunter` returned.
     label, right
         Text above the left and the right corner.
+    resonance
+        What the axis of masses is called.
     """
     figure = canvas(1.9 * WIDTH, 3.9, left=WIDE)
     grid = figure.add_gridspec(1, 2, width_ratios=(1.25, 1), wspace=2 * APART / (1.9 * WIDTH - WIDE - APART))
     upper, lower = stacked(figure, (3.2, 1), grid[0])
     toys = figure.add_subplot(grid[1])
-    _draw_spectrum(upper, lower, result)
+    _draw_spectrum(upper, lower, result, resonance)
     _draw_toys(toys, result)
     header(upper, label, right, last=toys)
     footnotes(figure, NOTE.replace(", with the background's error", ""))
     return finished(figure)
 
 
-def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
+def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult, resonance: Quantity) -> None:
     exact = np.zeros(len(result.expected))
     artists.draw_expected(upper, result.edges, result.expected, exact)
     artists.draw_points(upper, result.edges, result.observed)
@@ -79,7 +84,7 @@ def _draw_spectrum(upper: Axes, lower: Axes, result: BumpHunterResult) -> None:
     artists.draw_significances(lower, result.edges, found, EXPECTED, found)
     lower.set_ylabel(AXIS, loc="center")
     lower.set_xlim(result.edges[0], result.edges[-1])
-    lower.set_xlabel(MASS)
+    lower.set_xlabel(resonance.axis)
 
 
 def _draw_toys(ax: Axes, result: BumpHunterResult) -> None:

@@ -1,4 +1,4 @@
-"""The m_jj spectrum of one selection: data, expected background, signal, and significances below."""
+"""The spectrum of one selection: data, expected background, signal, and significances below."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hepflow.plots.bin_significance import AXIS, NOTE, significances
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
 from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, SIGNAL, WIDTH, styled
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.results import CutResult
 from hepflow.sample import FloatArray
 from hepflow.spectrum import Spectrum
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from hepflow.selection import Cut
     from hepflow.stats.bump_hunt import BumpHunt
 
-MASS = r"$m_{jj}$ [GeV]"
 OTHER = SEQUENCE[3]
 FILLED = 0.54  # share of the upper panel below the largest count
 SHADED = 0.57  # share of it that is shaded; legend and text stand above
@@ -47,6 +47,7 @@ class _View:
     result: CutResult | BumpHunt | _Unfitted
     other: FloatArray | None = None  # what another background expects
     other_name: str = ""
+    resonance: Quantity = M_JJ
 
 
 @styled
@@ -104,7 +105,7 @@ def spectrum(
         figure, NOTE, blind, f"{FAILED} failed: {', '.join(failed)}; not to be trusted." if failed else ""
     )
     lower.set_xlim(view.edges[0], view.edges[-1])
-    lower.set_xlabel(MASS)
+    lower.set_xlabel(view.resonance.axis)
     return finished(figure)
 
 
@@ -122,6 +123,7 @@ def _of_cut(cut: CutResult, regions: Mapping[str, Any] | None) -> _View:
         result=cut,
         other=None if other is None or not other.expected else artists.numbers(other.expected),
         other_name="" if other is None else _other_name(other),
+        resonance=record.resonance,
     )
 
 
@@ -163,7 +165,7 @@ def _hunted(result: Any) -> BumpHunt | _Unfitted:
 def _of_hunt(hunt: BumpHunt | _Unfitted) -> _View:
     if hunt.spectrum is None:
         raise ConfigError(
-            "this bump hunt comes from a pyhf workspace, which holds no m_jj spectrum; draw that of a spectrum"
+            "this bump hunt comes from a pyhf workspace, which holds no spectrum of masses; draw that of a spectrum"
         )
     expected, error = hunt.spectrum.corrected()
     return _View(
@@ -176,6 +178,7 @@ def _of_hunt(hunt: BumpHunt | _Unfitted) -> _View:
         sidebands=hunt.spectrum.windows.sidebands,
         title="Blinded" if hunt.blind else "",
         result=hunt,
+        resonance=hunt.spectrum.resonance,
     )
 
 

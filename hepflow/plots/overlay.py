@@ -13,7 +13,7 @@ from hepflow.plots import artists
 from hepflow.plots.bin_significance import AXIS, NOTE, significances
 from hepflow.plots.figure import Figure, canvas, finished, footnotes, header, stacked
 from hepflow.plots.label import Label
-from hepflow.plots.mjj import FAILED, MASS
+from hepflow.plots.mjj import FAILED
 from hepflow.plots.style import NEUTRAL, WIDTH, sequence, styled
 from hepflow.results import Results, SpectrumRecord
 from hepflow.sample import FloatArray
@@ -62,7 +62,7 @@ def spectra(results: Results, *, label: Label | str = "hepflow") -> Figure:
     without = "" if panels else f"More than {PANELS} selections: significances of the bins are left out."
     footnotes(figure, NOTE if panels else "", failed, blind, without)
     axes[-1].set_xlim(edges[0], edges[-1])
-    axes[-1].set_xlabel(MASS)
+    axes[-1].set_xlabel(results.resonance.axis)
     if panels:
         axes[(panels + 1) // 2].set_ylabel(AXIS, loc="center")
     return finished(figure)

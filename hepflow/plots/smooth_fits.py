@@ -15,8 +15,8 @@ from hepflow.errors import ConfigError
 from hepflow.plots import artists
 from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header, stacked
 from hepflow.plots.label import Label
-from hepflow.plots.mjj import MASS
 from hepflow.plots.style import DATA, EXPECTED, SEQUENCE, WIDTH, styled
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.sample import FloatArray
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def smooth_fits(
     label: Label | str = "hepflow",
     right: str = "",
     sidebands: Sequence[tuple[float, float]] = (),
+    resonance: Quantity = M_JJ,
 ) -> Figure:
     """Draw fitted functions over data, and below the ratio of data and of the other functions to the first.
 
@@ -55,6 +56,8 @@ def smooth_fits(
         Text above the left and the right corner.
     sidebands
         Where the functions were fitted, to be marked; empty where that is all bins.
+    resonance
+        What the axis of masses is called.
 
     Raises
     ------
@@ -98,7 +101,7 @@ def smooth_fits(
     upper.set_ylabel(artists.bin_text(edges))
     lower.set_ylabel("Ratio", loc="center")
     lower.set_xlim(edges[0], edges[-1])
-    lower.set_xlabel(MASS)
+    lower.set_xlabel(resonance.axis)
     header(upper, label, right)
     footnotes(figure, _beyond(lower, counts / expected[0]))
     return finished(figure)

@@ -1,4 +1,4 @@
-"""Files to jets: ``read(path, format)`` gives a lazy Source of the events in ROOT, HDF5 or Parquet files."""
+"""Files to events: ``read(path, format)`` gives a lazy Source of those in ROOT, HDF5, Parquet, CSV or NumPy files."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from typing import TypeVar
 from hepflow.errors import ConfigError, InputError
 from hepflow.readers.columns import need_column
 from hepflow.readers.damage import DamagedFileError, damaged, report
-from hepflow.readers.events import EventFile, Jets, optional_column, selection_columns, stored_features
+from hepflow.readers.delimited import csv_text, open_csv
+from hepflow.readers.events import EventFile, Jets, expression_columns, optional_column, stored_features
 from hepflow.readers.expressions import Selection
 from hepflow.readers.files import container, find_files
 from hepflow.readers.hdf5 import PARTICLES, hdf5_text, open_hdf5
 from hepflow.readers.jets import find_jets
 from hepflow.readers.normalisation import AS_IN_THE_FILES, Normalisation
+from hepflow.readers.npy import open_npy
 from hepflow.readers.parquet import open_parquet, parquet_text
 from hepflow.readers.particles import ParticleJets
 from hepflow.readers.remote import RemoteError
 from hepflow.readers.root import open_root, root_text
 from hepflow.readers.schemas import JET_FIELDS, SCHEMAS, Layout, Schema, custom_layout, find_schema
-from hepflow.readers.source import Chunk, Source, SourceFile
+from hepflow.readers.source import Chunk, Field, Source, SourceFile
 from hepflow.readers.table import Table, events_per_chunk
 from hepflow.sample import Cutflow, SkippedFile
 from hepflow.shown import show_briefly
+from hepflow.storage import About
 
 __all__ = ["SCHEMAS", "Chunk", "Normalisation", "Schema", "Selection", "Source", "read"]
 
@@ -58,7 +61,7 @@ def read(
     path
         Path, glob or URL, or a list of them. URLs go through fsspec (root://, https://, s3:// ...).
     format
-        One of `SCHEMAS`: nanoaod, physlite, delphes, treemaker, lhco, lhco-raw, parquet, hepflow, custom.
+        One of `SCHEMAS`: nanoaod, physlite, delphes, treemaker, lhco, lhco-raw, parquet, hepflow, custom, table.
     tree
         TTree or RNTuple of a ROOT file, key of an HDF5 file; None takes the format's own.
     branches
@@ -124,19 +127,24 @@ def read(
             "cross_section: files of format 'hepflow' hold what was left after a selection; give generated, the "
             "sum of the weights of all generated events"
         )
+    if format == "table" and unit is not None:
+        raise ConfigError(
+            f"unit {unit!r}: a table's columns are taken as they are; give the unit of the resonant variable, as in "
+            "hepflow.Quantity('m_mumu', unit='MeV'), or in the configuration resonance: {column: m_mumu, unit: MeV}"
+        )
     files = find_files(path)
 
     def open_one(file: str) -> tuple[Table, EventFile | None]:
         table = _open(file, format, schema, tree)
         if not table.num_events:
             return table, None  # the empty output of a job may lack branches too
-        jets, features, cutflow = _contents(table, format, schema, branches or {})
+        jets, features, cutflow, about = _contents(table, format, schema, branches or {})
         truth = optional_column(label_branch, schema.label, table, "label_branch, the truth")
         if label is not None and truth is None:
             raise InputError(
                 f"{file}: no truth column {schema.label!r} to keep label={label} by; leave label out"
             )
-        weights = optional_column(weight, "weight" if features else None, table, "weight")
+        weights = optional_column(weight, "weight" if about else None, table, "weight")
         generated = weights
         if isinstance(normalisation.generated, str):
             name = normalisation.generated
@@ -150,9 +158,14 @@ def read(
             label=truth,
             keep_label=label,
             selection=condition,
-            names=selection_columns(condition, jets, table),
+            names=expression_columns(condition, jets, table),
+            about=about,
         )
-        table.refuse(own.columns(JET_FIELDS[:4] if jets else None))
+        if format == "table":  # of whose columns none has to be asked for
+            named = [one.name for one in (weights, generated, truth) if one]
+            table.refuse([*named, *(column for column in own.names.values() if column)])
+        else:
+            own.columns(JET_FIELDS[:4] if jets else None)
         return table, own
 
     found, skipped = _each(files, open_one, skip_bad_files)
@@ -160,7 +173,8 @@ def read(
     described = files[0] if len(files) == 1 else f"{len(files)} files, {files[0]} to {files[-1]}"
     if not filled:
         raise InputError(f"{described}: zero entries; nothing to read. Check the step that wrote it")
-    fields = _common_fields(filled)
+    fields = _common_columns(filled) if format == "table" else _common_fields(filled)
+    about = filled[0].about
     return Source(
         parts=tuple(
             SourceFile(
@@ -171,8 +185,10 @@ def read(
             for table, own in found
         ),
         description=f"{format}: {described}",
-        jet_fields=() if format == "hepflow" else fields,
-        columns=fields if format == "hepflow" else (),
+        jet_fields=fields if filled[0].jets else (),
+        columns=() if filled[0].jets else fields,
+        resonance=about.resonance if about else None,
+        quantities=about.quantities if about else (),
         normalisation=normalisation,
         skipped=skipped,
         skip_bad_files=skip_bad_files,
@@ -202,7 +218,7 @@ def _each(
     return found, tuple(bad)
 
 
-def _nothing(only: Collection[str] | None, start: int, stop: int) -> Iterator[Chunk]:
+def _nothing(only: Collection[Field] | None, start: int, stop: int) -> Iterator[Chunk]:
     return iter(())
 
 
@@ -234,24 +250,43 @@ def _open(file: str, format: str, schema: Schema, tree: str | None) -> Table:
         )
     if kind == "ROOT":
         return open_root(file, tree, schema.tree)
-    return open_hdf5(file, tree) if kind == "HDF5" else open_parquet(file)
+    if kind == "HDF5":
+        return open_hdf5(file, tree)
+    return {"Parquet": open_parquet, "CSV": open_csv, "NumPy": open_npy}[kind](file)
+
+
+def open_table(file: str, tree: str | None = None) -> Table:
+    """Open a file of any kind as a table of its columns.
+
+    Raises
+    ------
+    InputError
+        If it is no file that is read here.
+    """
+    return _open(file, "table", SCHEMAS["table"], tree)
 
 
 def _contents(
     table: Table, format: str, schema: Schema, branches: Mapping[str, object]
-) -> tuple[Jets | None, dict[str, str], Cutflow]:
-    """Return how to make jets, or, for files of features, their columns and their cutflow."""
+) -> tuple[Jets | None, dict[str, str], Cutflow, About | None]:
+    """Return how to make jets, or, for files of columns, these, and what files of hepflow say of themselves."""
     if format == "hepflow":
-        text = {"ROOT": root_text, "HDF5": hdf5_text, "Parquet": parquet_text}[container(table.file)]
-        features, cutflow = stored_features(text(table.file, "hepflow"), table)
-        return None, features, cutflow
+        texts = {"ROOT": root_text, "HDF5": hdf5_text, "Parquet": parquet_text, "CSV": csv_text}
+        return None, *stored_features(texts[container(table.file)](table.file, "hepflow"), table)
+    if format == "table":
+        return None, {name: name for name in table.names}, (), None
     if format == "lhco-raw":
         need_column(PARTICLES, table, "2100 unnamed columns: 700 x (pT, eta, phi)")
-        return ParticleJets(), {}, ()
+        return ParticleJets(), {}, (), None
     for quantity, branch in branches.items():
         for name in [branch] if isinstance(branch, str) else list(branch):  # type: ignore[call-overload]
             need_column(name, table, f"branches: {quantity}")
-    return find_jets(schema.layouts, table, schema.unit), {}, ()
+    return find_jets(schema.layouts, table, schema.unit), {}, (), None
+
+
+def _common_columns(parts: list[EventFile]) -> tuple[str, ...]:
+    """Return the columns that the tables of every file have; what else a file has cannot be asked for."""
+    return tuple(name for name in parts[0].features if all(name in part.features for part in parts))
 
 
 def _common_fields(parts: list[EventFile]) -> tuple[str, ...]:

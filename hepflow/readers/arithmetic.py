@@ -18,7 +18,7 @@ _LIMIT = 2.0**63
 
 def _power(base: Any, exponent: Any) -> Any:
     # Powers of whole numbers grow without bound where these are plain, and wrap around in columns; floats overflow.
-    return _as_float(base) ** _as_float(exponent)
+    return as_float(base) ** as_float(exponent)
 
 
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
@@ -43,10 +43,10 @@ def compute(symbol: str, left: Any, right: Any) -> Any:
     function = _BINARY[symbol]
     if symbol in ("&", "|") and np.uint64 in (_dtype(left), _dtype(right)):
         return function(left, right)  # bits have no size
-    prepare = _as_float if any(_is_float(side) for side in (left, right)) else widened
+    prepare = as_float if any(is_float(side) for side in (left, right)) else widened
     result = function(prepare(left), prepare(right))
     if symbol in ("+", "-", "*") and _is_whole(result):
-        _check(function(_as_float(left), _as_float(right)), f"the result of {symbol!r}")
+        _check(function(as_float(left), as_float(right)), f"the result of {symbol!r}")
     return result
 
 
@@ -60,7 +60,7 @@ def compare(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
         if kind != np.uint64:
             sides[one], kind = widened(sides[one]), np.dtype(np.int64)
         if not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
-            sides[one], sides[other] = _as_float(sides[one]), float(number)
+            sides[one], sides[other] = as_float(sides[one]), float(number)
     return function(*sides)
 
 
@@ -98,14 +98,16 @@ def widened(value: Any) -> Any:
     return ak.values_astype(value, np.float64) if kind == np.float16 else value
 
 
-def _as_float(value: Any) -> Any:
+def as_float(value: Any) -> Any:
+    """Return whole numbers, truth values and half floats as double ones, and others as they are."""
     if not isinstance(value, ak.Array):
         return float(value)
     kind = _dtype(value)
     return ak.values_astype(value, np.float64) if kind is not None and kind.kind in "biu" else widened(value)
 
 
-def _is_float(value: Any) -> bool:
+def is_float(value: Any) -> bool:
+    """Return whether a column, or a plain number, is of floats."""
     kind = _dtype(value)
     return isinstance(value, float) or (kind is not None and kind.kind == "f")
 

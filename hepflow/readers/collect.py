@@ -14,7 +14,7 @@ from hepflow.errors import InputError
 from hepflow.readers.damage import DamagedFileError, damaged
 from hepflow.readers.events import READ
 from hepflow.readers.growing import GrowingColumns, Rows
-from hepflow.readers.source import Chunk, Source, SourceFile
+from hepflow.readers.source import Chunk, Field, Source, SourceFile
 from hepflow.sample import Cutflow, SkippedFile, add_cutflows
 
 Measure = Callable[[Chunk, bool], tuple[Rows, Cutflow]]
@@ -48,7 +48,7 @@ class Collected:
 
 
 def collect(
-    source: Source, only: Collection[str], measure: Measure, *, progress: bool = True
+    source: Source, only: Collection[Field], measure: Measure, *, progress: bool = True
 ) -> list[Collected]:
     """Read a source, whole or cut, to its end.
 
@@ -94,7 +94,7 @@ def collect(
 
 
 def _read(
-    part: SourceFile, only: Collection[str], measure: Measure, first: bool, advance: Callable[[int], None]
+    part: SourceFile, only: Collection[Field], measure: Measure, first: bool, advance: Callable[[int], None]
 ) -> Collected:
     """Read one file, or a share of it, to its end."""
     columns = GrowingColumns(len(part.entries))

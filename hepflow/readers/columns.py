@@ -95,9 +95,8 @@ def flat_numbers(array: ak.Array, name: str) -> Array:
     """
     numbers = _numbers(_plain(ak.to_layout(array)))
     if numbers is None:
-        raise InputError(
-            f"{name!r} holds {array.type.content}; expected one number per event, such as {name}[0]"
-        )
+        such = f", such as {name}[0]" if array.ndim > 1 else ""
+        raise InputError(f"{name!r} holds {array.type.content}; expected one number per event{such}")
     return numbers
 
 

@@ -1,19 +1,19 @@
-"""Selections as text, such as ``FatJet_pt[:, 0] > 1200 and HLT_PFJet500``, without Python's own eval."""
+"""Expressions of columns as text, such as ``FatJet_pt[:, 0] > 1200 and HLT_PFJet500``, without Python's own eval."""
 
 from __future__ import annotations
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from functools import partial, reduce
+from typing import Any, ClassVar
 
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.readers.arithmetic import absolute, compare, compute, negative
+from hepflow.readers.arithmetic import absolute, as_float, compare, compute, is_float, negative
 from hepflow.readers.brackets import missing_brackets
 
 LONGEST = 2000
@@ -39,17 +39,36 @@ def _deltaphi(first: Any, second: Any) -> Any:
     return (first - second + np.pi) % (2 * np.pi) - np.pi
 
 
-FUNCTIONS: dict[str, tuple[Callable[..., Any], int]] = {
+def _deltar(eta1: Any, phi1: Any, eta2: Any, phi2: Any) -> Any:
+    return np.hypot(as_float(eta1) - as_float(eta2), _deltaphi(as_float(phi1), as_float(phi2)))
+
+
+def _of_floats(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of numpy that takes no narrow numbers: the root of a byte would have three digits."""
+    return lambda *values: function(*map(as_float, values))
+
+
+def _extreme(over_entries: Callable[..., Any], of_two: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what runs over the entries of each event where one column is given, and else over the columns."""
+    return lambda *values: over_entries(values[0], axis=1) if len(values) == 1 else reduce(of_two, values)
+
+
+ONE_OR_MORE = (1, 20)
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int | tuple[int, int]]] = {
     "abs": (absolute, 1),
-    "sqrt": (np.sqrt, 1),
+    **{name: (_of_floats(getattr(np, name)), 1) for name in ("sqrt", "log", "log10", "exp")},
+    **{name: (_of_floats(getattr(np, name)), 1) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "atan2": (_of_floats(np.arctan2), 2),
+    "hypot": (_of_floats(np.hypot), 2),
     "sum": (lambda x: ak.sum(x, axis=1), 1),
     "any": (lambda x: ak.any(x, axis=1), 1),
     "all": (lambda x: ak.all(x, axis=1), 1),
     "num": (lambda x: ak.num(x, axis=1), 1),
     "count": (lambda x: ak.num(x, axis=1), 1),
-    "min": (lambda x: ak.min(x, axis=1), 1),
-    "max": (lambda x: ak.max(x, axis=1), 1),
+    "min": (_extreme(ak.min, np.minimum), ONE_OR_MORE),
+    "max": (_extreme(ak.max, np.maximum), ONE_OR_MORE),
     "deltaphi": (_deltaphi, 2),
+    "deltar": (_deltar, 4),
 }
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: partial(compute, "+"),
@@ -77,30 +96,33 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 }
 
 
-class Selection:
-    """A condition on events, written in the names of the file's own columns.
+class Expression:
+    """An expression of columns, written in the names of the file's own.
 
     It may hold numbers, column names (dots included; ``jets.pt`` and so on are the jets in GeV), comparisons,
     ``and or not`` or ``& | ~``, ``+ - * / % **``, the functions of `FUNCTIONS`, and indices whose first part
-    is ``:`` (all events), such as ``FatJet_pt[:, 0]``. Where an event has no such entry a comparison is
-    undecided, and an undecided event is dropped. ``sum any all num count min max`` run over the entries of
-    each event. Whole numbers are computed with 64 bits and a sign, whatever the file keeps them in.
+    is ``:`` (all events), such as ``FatJet_pt[:, 0]``. ``sum any all num count`` run over the entries of each event,
+    and so do ``min`` and ``max`` of one column; of several, these are the smallest and the largest. Whole numbers are
+    computed with 64 bits and a sign, whatever the file keeps them in.
 
     Parameters
     ----------
     text
-        The condition.
+        The expression.
 
     Raises
     ------
     ConfigError
-        If the text is not such an expression, or a comparison beside ``& | ~`` misses its brackets.
+        If the text is no such expression, or a comparison beside ``& | ~`` misses its brackets.
     """
+
+    what: ClassVar[str] = "expression"
+    example: ClassVar[str] = "abs(deltaphi(phi1, phi2))"
 
     def __init__(self, text: str) -> None:
         self.text = text
         if len(text) > LONGEST:
-            raise ConfigError(f"selection of {len(text)} characters: expected at most {LONGEST}")
+            raise ConfigError(f"{self.what} of {len(text)} characters: expected at most {LONGEST}")
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
             self.names: dict[str, None] = {}
@@ -117,13 +139,14 @@ class Selection:
 
     def _refuse(self, why: str) -> ConfigError:
         return ConfigError(
-            f"selection {self.text[:200]!r}: {why}; expected something like "
-            "'FatJet_pt[:, 0] > 1200 and HLT_PFJet500'"
+            f"{self.what} {self.text[:200]!r}: {why}; expected something like {self.example!r}"
         )
 
     def _check(self, node: ast.AST) -> None:
         """Refuse every construct that is not known to be harmless, and collect the names."""
         match node:
+            case ast.Constant(value=float() as number) if not np.isfinite(number):
+                raise self._refuse(f"it holds a number beyond all floats ({ast.unparse(node)})")
             case ast.Constant(value=bool() | int() | float()):
                 return
             case ast.Name() | ast.Attribute():
@@ -132,10 +155,11 @@ class Selection:
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
                 if name not in FUNCTIONS:
                     raise self._refuse(f"unknown function {name!r}: {did_you_mean(name, FUNCTIONS)}")
-                if len(arguments) != FUNCTIONS[name][1]:
-                    raise self._refuse(
-                        f"{name}() takes {FUNCTIONS[name][1]} argument(s), got {len(arguments)}"
-                    )
+                takes = FUNCTIONS[name][1]
+                least, most = takes if isinstance(takes, tuple) else (takes, takes)
+                if not least <= len(arguments) <= most:
+                    expected = str(least) if least == most else f"{least} to {most}"
+                    raise self._refuse(f"{name}() takes {expected} argument(s), got {len(arguments)}")
                 children: list[ast.expr] = arguments
             case ast.BoolOp(values=children):
                 pass
@@ -151,7 +175,8 @@ class Selection:
                 _index(index, self._refuse)
                 children = [value]
             case _:
-                raise self._refuse(f"{ast.unparse(node)!r} is not allowed in a selection")
+                article = "a" if self.what == "selection" else "an"
+                raise self._refuse(f"{ast.unparse(node)!r} is not allowed in {article} {self.what}")
         for child in children:
             self._check(child)
 
@@ -162,22 +187,17 @@ class Selection:
             return f"{self._dotted(node.value)}.{node.attr}"
         raise self._refuse(f"{ast.unparse(node)!r}: expected a column name before the dot")
 
-    def passes(self, columns: Mapping[str, ak.Array], events: int) -> NDArray[np.bool_]:
-        """Return which events pass, shape ``(events,)``.
-
-        Parameters
-        ----------
-        columns
-            An array for each of `names`.
+    def _evaluated(self, columns: Mapping[str, ak.Array]) -> Any:
+        """Return what the expression gives.
 
         Raises
         ------
         InputError
-            If the columns do not go together in this way, or the result is not one truth value per event.
+            If the columns do not go together in this way.
         """
         try:
             with np.errstate(all="ignore"):
-                result = _truth(self._value(self._tree, columns))
+                return self._result(self._value(self._tree, columns))
         except (ValueError, TypeError, IndexError, AttributeError, OverflowError, ArithmeticError) as error:
             types = ", ".join(f"{name}: {columns[name].type.content}" for name in self.names)
             reason = (str(error).strip().splitlines() or [""])[0]
@@ -187,15 +207,39 @@ class Selection:
                 else "Where numbers are that large, make them floats: 1.0 * NAME"
             )
             raise InputError(
-                f"selection {self.text!r} cannot be evaluated on {types} ({reason}). {hint}"
+                f"{self.what} {self.text!r} cannot be evaluated on {types} ({reason}). {hint}"
             ) from error
-        if not isinstance(result, ak.Array) or result.ndim != 1 or len(result) != events:
+
+    def _result(self, value: Any) -> Any:
+        return value
+
+    def numbers(self, columns: Mapping[str, ak.Array], events: int) -> NDArray[np.float64]:
+        """Return the number of each event, shape ``(events,)``; NaN where it has none, as of a jet that is not there.
+
+        Parameters
+        ----------
+        columns
+            An array for each of `names`.
+
+        Raises
+        ------
+        InputError
+            If the columns do not go together in this way, or the result is not one number per event.
+        """
+        result = self._evaluated({name: _in_doubles(columns[name]) for name in self.names})
+        try:
+            if not isinstance(result, ak.Array) or result.ndim != 1 or len(result) != events:
+                raise ValueError(result)
+            filled = ak.to_numpy(ak.fill_none(result, np.nan))
+            if filled.dtype.kind not in "biuf":
+                raise TypeError(filled.dtype)
+        except (TypeError, ValueError) as error:
             kind = result.type.content if isinstance(result, ak.Array) else repr(result)
             raise InputError(
-                f"selection {self.text!r} gives {kind}; expected one truth value per event: pick a jet, as "
-                "in FatJet_pt[:, 0] > 1200, or reduce with any(...) or all(...)"
-            )
-        return np.asarray(ak.to_numpy(ak.fill_none(result, False)), dtype=bool)
+                f"{self.what} {self.text!r} gives {kind}; expected one number per event: pick one entry, as in "
+                "FatJet_pt[:, 0], or reduce with sum(...), min(...) or max(...)"
+            ) from error
+        return np.asarray(filled, dtype=np.float64)
 
     def _value(self, node: ast.AST, columns: Mapping[str, ak.Array]) -> Any:
         match node:
@@ -229,6 +273,60 @@ class Selection:
             case ast.Subscript(value=value, slice=index):
                 return _pick(self._value(value, columns), _index(index, self._refuse))
         raise self._refuse(f"{ast.unparse(node)!r} is not allowed")
+
+
+class Selection(Expression):
+    """A condition on events: an `Expression` that gives a truth value for each.
+
+    Where an event has no such entry, as a jet that is not there, a comparison is undecided, and an undecided event is
+    dropped. Numbers, such as a trigger stored as 0 and 1, are true where they are not zero.
+
+    Parameters
+    ----------
+    text
+        The condition.
+
+    Raises
+    ------
+    ConfigError
+        If the text is not such an expression, or a comparison beside ``& | ~`` misses its brackets.
+    """
+
+    what = "selection"
+    example = "FatJet_pt[:, 0] > 1200 and HLT_PFJet500"
+
+    def _result(self, value: Any) -> Any:
+        return _truth(value)
+
+    def passes(self, columns: Mapping[str, ak.Array], events: int) -> NDArray[np.bool_]:
+        """Return which events pass, shape ``(events,)``.
+
+        Parameters
+        ----------
+        columns
+            An array for each of `names`.
+
+        Raises
+        ------
+        InputError
+            If the columns do not go together in this way, or the result is not one truth value per event.
+        """
+        result = self._evaluated(columns)
+        if not isinstance(result, ak.Array) or result.ndim != 1 or len(result) != events:
+            kind = result.type.content if isinstance(result, ak.Array) else repr(result)
+            raise InputError(
+                f"selection {self.text!r} gives {kind}; expected one truth value per event: pick a jet, as "
+                "in FatJet_pt[:, 0] > 1200, or reduce with any(...) or all(...)"
+            )
+        return np.asarray(ak.to_numpy(ak.fill_none(result, False)), dtype=bool)
+
+
+def _in_doubles(array: ak.Array) -> ak.Array:
+    """Return floats as double ones: a result is that of the numbers, not of how many digits their file keeps."""
+    try:
+        return ak.values_astype(array, np.float64) if is_float(array) else array
+    except TypeError:
+        return array
 
 
 def _index(node: ast.expr, refuse: Callable[[str], ConfigError]) -> list[int | slice]:

@@ -16,14 +16,13 @@ from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
 from hepflow.readers.damage import DamagedFileError, unsupported
 from hepflow.readers.remote import PatientFile, chained, filesystem, patience, retried, whole_if_needed
 
-MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet"}
+MAGIC = {b"root": "ROOT", b"\x89HDF": "HDF5", b"PAR1": "Parquet", b"\x93NUM": "NumPy"}
 OTHERS = {
     b"\x1f\x8b": "a file packed with gzip",
     b"BZh": "a file packed with bzip2",
     b"\xfd7zX": "a file packed with xz",
     b"\x28\xb5\x2f\xfd": "a file packed with zstd",
     b"PK\x03\x04": "a zip archive, such as NumPy's .npz",
-    b"\x93NUM": "an array of NumPy",
     b"ARRO": "a Feather file",
     b"ORC": "an ORC file",
 }
@@ -34,6 +33,10 @@ SUFFIX = {
     ".hdf": "HDF5",
     ".parquet": "Parquet",
     ".pq": "Parquet",
+    ".npy": "NumPy",
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".txt": "CSV",
 }
 
 
@@ -108,7 +111,9 @@ def at_hand(file: str) -> str:
 
 
 def container(file: str) -> str:
-    """Return what the file is: ROOT, HDF5 or Parquet, by its first bytes (a URL: by its suffix).
+    """Return what the file is: ROOT, HDF5, Parquet or NumPy by its first bytes, CSV (and the like) by its suffix.
+
+    Of a URL the suffix decides.
 
     Raises
     ------
@@ -134,6 +139,8 @@ def container(file: str) -> str:
     for first, kind in OTHERS.items():
         if start.startswith(first):
             raise unsupported(file, kind, "unpack it, or write it as ROOT, HDF5 or Parquet")
+    if SUFFIX.get(suffix) == "CSV" and start and b"\0" not in start:
+        return "CSV"
     expected = f"a {SUFFIX[suffix]} file" if suffix in SUFFIX else "a ROOT, HDF5 or Parquet file"
     found = f"begins with {start!r}" if start else "is empty"
     raise DamagedFileError(f"{file}: expected {expected}, but it {found}; check how it was written or copied")

@@ -23,7 +23,7 @@ class Schema:
     about
         One line for people.
     containers
-        The kinds of file it comes in, of ROOT, HDF5 and Parquet.
+        The kinds of file it comes in, of ROOT, HDF5, Parquet, CSV and NumPy.
     layouts
         For each jet quantity (`MOMENTUM` and tau1-3) the jagged branch, or the flat columns of the first, the
         second jet ...; ``name[2]`` is the element 2 of each jet's array. The first layout that a file can
@@ -107,9 +107,10 @@ SCHEMAS: dict[str, Schema] = {
     "lhco-raw": Schema("LHC Olympics events: 700 x (pT, eta, phi), label", ("HDF5",), label="label"),
     "parquet": Schema("Parquet with list columns FatJet_* or a record column FatJet", ("Parquet",), _FATJET),
     "hepflow": Schema(
-        "features written by hepflow", ("HDF5", "Parquet", "ROOT"), tree=("sample",), label="label"
+        "features written by hepflow", ("HDF5", "Parquet", "ROOT", "CSV"), tree=("sample",), label="label"
     ),
     "custom": Schema("columns named by `branches`", ("ROOT", "Parquet", "HDF5")),
+    "table": Schema("one row an event: any columns of numbers", ("ROOT", "HDF5", "Parquet", "CSV", "NumPy")),
 }
 """The formats that `hepflow.read` knows, by their names."""
 

@@ -11,7 +11,9 @@ from fractions import Fraction
 import awkward as ak
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
+from hepflow.quantity import Quantity
 from hepflow.readers.normalisation import AS_IN_THE_FILES, Normalisation
+from hepflow.readers.own import Own
 from hepflow.sample import Cutflow, SkippedFile
 
 Share = tuple[int, int]  # (n, N): the n-th, from 0, of the N parts of a file
@@ -26,7 +28,8 @@ class Chunk:
     events
         Record array, one entry per event: ``jets`` (a list of records pt, eta, phi, mass in GeV, and tau1,
         tau2, tau3 where the file has them, in the order of the file), ``weight`` and ``label`` where there is
-        one. Files of format ``hepflow`` hold no jets: their events are records of m_jj and the features.
+        one. Files of format ``hepflow`` and ``table`` hold no jets: their events are records of their columns. What
+        is computed of columns stands beside, under `Own.key`.
     cutflow
         ``("events read", n)``, then the events dropped, by cause.
     sum_of_weights
@@ -39,7 +42,8 @@ class Chunk:
     sum_of_weights: Fraction = Fraction(0)
 
 
-Stream = Callable[[Collection[str] | None, int, int], Iterator[Chunk]]
+Field = str | Own  # a jet field or column, or what is computed from columns
+Stream = Callable[[Collection[Field] | None, int, int], Iterator[Chunk]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +68,7 @@ class SourceFile:
     file: str
     num_events: int
     stream: Stream
-    columns: Callable[[Collection[str] | None], list[str]] = lambda only: []
+    columns: Callable[[Collection[Field] | None], list[str]] = lambda only: []
     blocks: tuple[int, ...] = ()
     share: Share = (0, 1)
 
@@ -74,7 +78,7 @@ class SourceFile:
         number, of = self.share
         return range(self._border(number, of), self._border(number + 1, of))
 
-    def chunks(self, only: Collection[str] | None) -> Iterator[Chunk]:
+    def chunks(self, only: Collection[Field] | None) -> Iterator[Chunk]:
         """Iterate over the chunks with only these jet fields or columns (None: all)."""
         entries = self.entries
         return self.stream(only, entries.start, entries.stop) if entries else iter(())
@@ -98,7 +102,9 @@ class Source:
     jet_fields
         What each jet has, of pt, eta, phi, mass, tau1, tau2, tau3; empty for format ``hepflow``.
     columns
-        Features in the files, for format ``hepflow`` alone.
+        Features in the files of format ``hepflow``, the resonant variable first; all columns of those of ``table``.
+    resonance, quantities
+        What files of format ``hepflow`` say of the resonant variable and of features; None where they have none.
     normalisation
         What makes the weights of the files those of the expected yield.
     skipped
@@ -120,6 +126,8 @@ class Source:
     skip_bad_files: bool = False
     name: str = ""
     members: tuple[Source, ...] = ()
+    resonance: Quantity | None = None
+    quantities: tuple[Quantity, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -134,7 +142,7 @@ class Source:
     def __iter__(self) -> Iterator[Chunk]:
         return self.chunks()
 
-    def chunks(self, only: Collection[str] | None = None) -> Iterator[Chunk]:
+    def chunks(self, only: Collection[Field] | None = None) -> Iterator[Chunk]:
         """Iterate over the chunks, reading from the files no more than these jet fields or columns need.
 
         Weights are those of the files: what they are normalised to is known once all are read.
@@ -149,11 +157,11 @@ class Source:
         """
         known = self.jet_fields or self.columns
         for name in only or ():
-            if name not in known:
+            if isinstance(name, str) and name not in known:
                 raise ConfigError(f"{self.description}: no field {name!r}; {did_you_mean(name, known)}")
         return (chunk for part in self.parts for chunk in part.chunks(only))
 
-    def columns_read(self, only: Collection[str] | None = None) -> list[str]:
+    def columns_read(self, only: Collection[Field] | None = None) -> list[str]:
         """Return the columns, or branches, that are read from the files for these jet fields or columns."""
         return list(dict.fromkeys(column for part in self.parts for column in part.columns(only)))
 
@@ -194,6 +202,9 @@ class Source:
             return sources[0]
         if not sources or len({bool(source.columns) for source in sources}) > 1:
             raise ConfigError("Source.join: expected sources, either all of format 'hepflow' or none")
+        if len({source.resonance and source.resonance.name for source in sources}) > 1:
+            names = ", ".join(source.resonance.name if source.resonance else "none" for source in sources)
+            raise ConfigError(f"Source.join: the resonant variables differ ({names}); expected one for all")
         parts = tuple(part for source in sources for part in source.parts)
         file, times = Counter(part.file for part in parts).most_common(1)[0]
         if times > 1:
@@ -211,4 +222,6 @@ class Source:
             skipped=tuple(file for source in sources for file in source.skipped),
             skip_bad_files=any(source.skip_bad_files for source in sources),
             members=tuple(sources),
+            resonance=sources[0].resonance,
+            quantities=sources[0].quantities,
         )

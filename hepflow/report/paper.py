@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from hepflow.catalogue import CLASSIFIERS, bibtex, method_title, papers_of
+from hepflow.quantity import Quantity
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
 from hepflow.report.origin import read
@@ -72,7 +73,7 @@ def paragraph(results: Results, classifier: str | None) -> str:
     """Return method and results of a run as LaTeX, a sentence a line; checks that failed stand first and last."""
     results = results.shown()
     failed = _failed(results)
-    reasons = [f"{_sentence(verdict.sentence)}." for verdict in results.failed]
+    reasons = [f"{_sentence(verdict.sentence, results.resonance)}." for verdict in results.failed]
     found = [] if results.withheld else _results(results)
     return "\n".join([*failed, *reasons, *_method(results, classifier), *found, *failed]) + "\n"
 
@@ -94,18 +95,22 @@ def _failed(results: Results) -> list[str]:
     ]
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, resonance: Quantity) -> str:
     """Return a plain sentence as LaTeX."""
     text = escaped(text[:1].upper() + text[1:])
-    return text.replace("+-", r"$\pm$").replace("<", "$<$").replace(r"m\_jj", "$m_{jj}$")
+    return (
+        text.replace("+-", r"$\pm$")
+        .replace("<", "$<$")
+        .replace(escaped(resonance.name), f"${resonance.math}$")
+    )
 
 
 def _method(results: Results, classifier: str | None) -> list[str]:
     low, high = results.regions["signal"]
     sidebands = " and ".join(f"${low:g}$--${high:g}$" for low, high in results.regions["sidebands"])
     lines = [
-        r"Resonances are searched for in the dijet mass spectrum, in a signal region of "
-        rf"${low:g} < m_{{jj}} < {high:g}$~GeV with sidebands at {sidebands}~GeV.",
+        rf"Resonances are searched for in the {escaped(results.resonance.words)} spectrum, in a signal region of "
+        rf"${low:g} < {results.resonance.math} < {high:g}$~GeV with sidebands at {sidebands}~GeV.",
         *selection(results.method, (cut.background_efficiency for cut in results.cuts), classifier),
     ]
     found = r"significances and 95\% CL$_\mathrm{s}$ limits"

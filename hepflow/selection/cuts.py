@@ -1,4 +1,4 @@
-"""Cuts: thresholds on the score, and the m_jj spectra of data and expectation behind them."""
+"""Cuts: thresholds on the score, and the spectra of data and expectation behind them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hepflow.selection.scores import Scores
 from hepflow.selection.validation import Validation
 from hepflow.spectrum import Spectrum
 
-BIN_WIDTH = 50.0  # GeV; about half the resolution of m_jj
+BIN_WIDTH = 50.0  # GeV; about half the resolution of a dijet mass
 Variations = Mapping[str, tuple[Sample, Sample]]
 NON_CLOSURE, TRAINING = "non_closure", "template_training"  # names of errors; the latter's are numbered
 
@@ -121,6 +121,7 @@ def inclusive(
         expected=background.smooth.expected(edges),
         windows=background.windows,
         modes={f"sideband_fit_{k}": mode for k, mode in enumerate(modes)},
+        resonance=data.resonance,
     )
     return Cut(1.0, None, spectrum, signal, variations=variations or {})
 
@@ -226,6 +227,7 @@ def _cut(
         modes=modes,
         statistical=statistical,
         sidebands_in_fit=True,
+        resonance=template.resonance,
     )
     inside = spectrum.in_signal
     training = training_modes(*replica_counts(scores, threshold, edges))

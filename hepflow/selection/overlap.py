@@ -32,8 +32,8 @@ def check_no_overlap(evaluation: Sample, *trained: Sample) -> None:
     if shared:
         row, mass = shared[0], evaluation.mass[shared[0]]
         raise InputError(
-            f"{len(shared):,} of the {len(evaluation):,} evaluation events were trained on (first: row {row}, m_jj "
-            f"{mass:g} GeV); expected none: take them out of one of the samples"
+            f"{len(shared):,} of the {len(evaluation):,} evaluation events were trained on (first: row {row}, "
+            f"{evaluation.resonance.name} {mass:g} GeV); expected none: take them out of one of the samples"
         )
 
 

@@ -131,7 +131,15 @@ def _judged(
 ) -> SmoothBehindCut:
     """Return the spectrum of a fit, its biases, and whether it may be used; `against` is known already."""
     modes = {f"{fit.function.name}_{k}": mode for k, mode in enumerate(fit.modes(cut.edges))}
-    spectrum = Spectrum(cut.edges, cut.observed, fit.expected(cut.edges), cut.windows, modes, blind=cut.blind)
+    spectrum = Spectrum(
+        cut.edges,
+        cut.observed,
+        fit.expected(cut.edges),
+        cut.windows,
+        modes,
+        blind=cut.blind,
+        resonance=cut.resonance,
+    )
     shape = (counting_signal(spectrum) if signal is None else signal).counts
     finds = Strength.of(spectrum, shape)
     template, own, own_error, sculpted = template_bias(cut, fit, finds, template_modes)

@@ -38,9 +38,9 @@ def from_hist(histogram: Any, where: str = "histogram") -> Bins:
         )
     axis = histogram.axes[0]
     if isinstance(axis, hist.axis.IntCategory | hist.axis.StrCategory | hist.axis.Boolean):
-        raise InputError(f"{where}: its axis has categories; expected a range of m_jj in GeV")
+        raise InputError(f"{where}: its axis has categories; expected a range of a mass in GeV")
     if axis.traits.circular:
-        raise InputError(f"{where}: its axis is circular, as of an angle; expected a range of m_jj in GeV")
+        raise InputError(f"{where}: its axis is circular, as of an angle; expected a range of a mass in GeV")
     if histogram.kind != "COUNT":
         raise InputError(
             f"{where}: a profile, whose bins hold means ({histogram.storage_type.__name__}); a spectrum holds events"

@@ -70,7 +70,7 @@ def template_bias(
         )
         beside = refit(fit, cut.edges, counts, bands, exposure)
     except HepflowError as error:
-        return None, None, None, [f"whether the cut sculpts m_jj cannot be told ({error})"]
+        return None, None, None, [f"whether the cut sculpts {cut.resonance.name} cannot be told ({error})"]
     bias = finds(factor * cut.expected - beside.expected(cut.edges))
     shifts = [*beside.modes(cut.edges), *(factor * np.asarray(mode) for mode in modes)]
     squares = np.sum((finds.weights * factor * cut.statistical[cut.in_signal]) ** 2) / finds.error**2
@@ -78,13 +78,13 @@ def template_bias(
     found = []
     if whole.p_value < LEVEL:
         found.append(
-            f"the cut sculpts m_jj: no order of the {fit.function.name} function describes the template "
-            f"(p = {whole.p_value:.1g})"
+            f"the cut sculpts {cut.resonance.name}: no order of the {fit.function.name} function describes the "
+            f"template (p = {whole.p_value:.1g})"
         )
     if abs(bias) >= NEGLIGIBLE and abs(bias) > CERTAIN * uncertain:
         found.append(
-            f"the cut sculpts m_jj: the fit to the template's sidebands takes its signal region for a signal of "
-            f"{bias:.1f} +- {uncertain:.1f} standard deviations"
+            f"the cut sculpts {cut.resonance.name}: the fit to the template's sidebands takes its signal region for "
+            f"a signal of {bias:.1f} +- {uncertain:.1f} standard deviations"
         )
     return whole, bias, uncertain, found
 

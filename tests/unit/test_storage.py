@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.events import Events
 from hepflow.features import features
+from hepflow.quantity import Quantity
 from hepflow.readers import read
 from hepflow.sample import Sample, SkippedFile
-from hepflow.storage import load_sample, save_sample
+from hepflow.storage import load_events, load_sample, save_sample
 
-SUFFIXES = (".h5", ".parquet", ".root")
+SUFFIXES = (".h5", ".parquet", ".root", ".csv", ".tsv")
 CUTFLOW = (
     ("events read", 9),
     ("dropped: fewer than two jets", 4),
@@ -51,6 +53,37 @@ def assert_same(one, other):
     for name in ("mass", "features", "weight", "label"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
         assert getattr(one, name) is None or getattr(one, name).dtype == getattr(other, name).dtype
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_names_labels_and_units_are_kept(tmp_path, suffix):
+    mass = Quantity("m_mumu", r"$m_{\mu\mu}$", "GeV", "dimuon mass")
+    dphi = Quantity("dphi", r"$\Delta\phi$", "rad", expression="deltaphi(phi1, phi2)")
+    sample = replace(make(names=("dphi", "iso")), resonance=mass, quantities=(dphi,))
+    save_sample(sample, tmp_path / f"sample{suffix}")
+    loaded = load_sample(tmp_path / f"sample{suffix}")
+    assert (loaded.resonance, loaded.quantities) == (mass, (dphi,))
+    assert_same(loaded, sample)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_events_without_a_resonance(tmp_path, suffix):
+    path = tmp_path / f"events{suffix}"
+    save_sample(Events(np.array([[0.5, 1e-3], [1 / 3, 7.0]]), ("iso", "dphi"), label=[0, 1]), path)
+    loaded = load_events(path)
+    assert (type(loaded), loaded.names) == (Events, ("iso", "dphi"))
+    assert loaded.features.tolist() == [[0.5, 1e-3], [1 / 3, 7.0]]
+    with pytest.raises(InputError, match=r"no resonant variable; read them with hepflow\.load_events"):
+        load_sample(path)
+
+
+def test_an_rntuple(tmp_path):
+    save_sample(make(), tmp_path / "sample.root", rntuple=True)
+    with uproot.open(tmp_path / "sample.root") as file:
+        assert file.classnames(cycle=False)["sample"] == "ROOT::RNTuple"
+    assert_same(load_sample(tmp_path / "sample.root"), make())
+    with pytest.raises(ConfigError, match="an RNTuple stands in a ROOT file"):
+        save_sample(make(), tmp_path / "sample.h5", rntuple=True)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -193,8 +226,8 @@ def test_paths_that_cannot_be(tmp_path):
         load_sample(tmp_path / "sampel.h5")
     with pytest.raises(InputError, match="no such file; there is no folder"):
         load_sample(tmp_path / "none" / "sample.h5")
-    with pytest.raises(ConfigError, match=r"suffix '.csv'; expected one of .h5"):
-        save_sample(make(), tmp_path / "sample.csv")
+    with pytest.raises(ConfigError, match=r"suffix '.txt'; expected one of .h5"):
+        save_sample(make(), tmp_path / "sample.txt")
     for name in ("a/b", "", "weight", "label", "..", "\N{GREEK SMALL LETTER TAU}21"):
         with pytest.raises(ConfigError, match=rf"feature '{re.escape(name)}' cannot be a column"):
             save_sample(make(names=(name,)), tmp_path / "sample.h5")

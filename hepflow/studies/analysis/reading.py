@@ -11,9 +11,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from hepflow.config.columns import asked
 from hepflow.config.inputs import Input
 from hepflow.engine.job import Job, stored
 from hepflow.features import collect_features, features, join_features
+from hepflow.quantity import Quantity
 from hepflow.readers import Source
 from hepflow.readers.collect import Collected
 from hepflow.records import read_record, write_json
@@ -168,21 +170,29 @@ def piece(job: Job) -> list[Collected]:
 
 def _collect(source: Source, piece_settings: Mapping[str, Any]) -> list[Collected]:
     shares = {file: (number, of) for file, (number, of) in piece_settings["shares"].items()}
-    return collect_features(source.cut(shares), tuple(piece_settings["features"]), progress=False)
+    return collect_features(source.cut(shares), *_asked(piece_settings), progress=False)
 
 
 def _read(job: Job, name: str, effect: str | None = None) -> Sample:
     """Return the events of an input, the same to the bit with and without pieces."""
-    names = tuple(job.settings["features"])
+    names, resonance = _asked(job.settings)
     source = open_input(_entry(job.settings, name), job.settings["luminosity"], effect)
     pieces = [
         (settings, read)
         for settings, read in job.helpers()
         if (settings["name"], settings["effect"]) == (name, effect)
     ]
-    sample = join_features(source, names, _joined(source, pieces)) if pieces else features(source, names)
+    if pieces:
+        sample = join_features(source, names, _joined(source, pieces), resonance)
+    else:
+        sample = features(source, names, resonance=resonance)
     check_unchanged(job.step.files)
     return sample
+
+
+def _asked(settings: Mapping[str, Any]) -> tuple[list[str | Quantity], Quantity | None]:
+    """Return features and resonant variable in the settings of a step."""
+    return asked(settings["features"], settings["resonance"])
 
 
 def _joined(

@@ -61,7 +61,8 @@ def reading(
         entries = {what: entry.model_copy(update={"variations": {}}) for what, entry in entries.items()}
     files = {what: whole_files(entry) for what, entry in entries.items()}
     known = {path: found for each in files.values() for path, found in fingerprint(each).items()}
-    common = {"luminosity": config.inputs.model_dump(mode="json")["luminosity"], "features": config.features}
+    asked = config.model_dump(mode="json", include={"features", "resonance"})
+    common = {"luminosity": config.inputs.model_dump(mode="json")["luminosity"], **asked}
     helpers = (
         []
         if config.executor.name == "local"

@@ -57,7 +57,7 @@ def of_fit(one: Fitted) -> Iterator[Verdict]:
     simulated = cut.non_closure_simulation
     if simulated is not None:
         yield verdicts.non_closure(simulated.value, simulated.error, efficiency, simulation=True)
-    yield verdicts.sculpting(cut.sculpting_p, efficiency)
+    yield verdicts.sculpting(cut.sculpting_p, efficiency, cut.spectrum.resonance.name)
 
 
 def _of_smooth(spectrum: Spectrum, efficiency: float | None) -> Verdict:

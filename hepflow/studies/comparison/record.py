@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.verdicts import Verdict
 
@@ -53,7 +54,7 @@ class MethodCut:
     non_closure
         Relative difference of data and expectation in the validation bands; None without bands.
     sculpting_chi2, sculpting_ndf, sculpting_p
-        Shape of the data's m_jj spectrum behind the cut against that of all data; None where there is signal.
+        Shape of the data's spectrum behind the cut against that of all data; None where there is signal.
     """
 
     background_efficiency: float
@@ -214,6 +215,8 @@ class Comparison(Record):
         One entry a method, seed and injection.
     matrices
         How far the methods agree.
+    resonance
+        What the resonant variable is called; m_jj in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-comparison-1"
@@ -225,6 +228,7 @@ class Comparison(Record):
     regions: Mapping[str, Any]
     results: tuple[MethodResult, ...]
     matrices: tuple[Matrix, ...] = ()
+    resonance: Quantity = M_JJ
 
     @property
     def injections(self) -> tuple[int, ...]:

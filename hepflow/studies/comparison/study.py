@@ -95,7 +95,7 @@ class Compare(Study[Config, Comparison]):
                 "sidebands": [list(band) for band in config.regions.sidebands],
             },
         }
-        needs = by_name(*(step.name for step in steps if step.stage in ("result", "agreement")))
+        needs = by_name(SAMPLES, *(step.name for step in steps if step.stage in ("result", "agreement")))
         steps.append(Step(self.final, self.final, f"{ROOM}.work:comparison", told, needs))
         return Plan.of([*steps, *shown(self, config)])
 

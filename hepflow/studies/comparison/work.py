@@ -205,5 +205,6 @@ def comparison(job: Job) -> list[Path]:
         regions=settings["regions"],
         results=tuple(one for one in found if isinstance(one, MethodResult)),
         matrices=tuple(one for each in found if isinstance(each, tuple) for one in each),
+        resonance=job["samples"]["data"].resonance,
     ).write(path)
     return [path]

@@ -144,8 +144,8 @@ def _latex(limits: RetrainedLimits, classifier: str | None) -> list[str]:
     low, high = limits.signal
     level = rf"{paper.mathematical(numbers.percent(limits.level))} CL$_\mathrm{{s}}$"
     lines = [
-        "Limits are set on a resonance in the dijet mass spectrum, in a signal region of "
-        rf"${low:g} < m_{{jj}} < {high:g}$~GeV.",
+        f"Limits are set on a resonance in the {paper.escaped(limits.resonance.words)} spectrum, in a signal region "
+        rf"of ${low:g} < {limits.resonance.math} < {high:g}$~GeV.",
         *paper.selection(limits.method, (cut.background_efficiency for cut in limits.cuts), classifier),
         "The signal efficiency of such a selection depends on the signal in the data: it is measured by training "
         rf"the whole analysis again with injected signal{paper.cite('limits')}, and interpolated in the limit.",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.verdicts import Verdict
 
@@ -97,6 +98,8 @@ class RetrainedLimits(Record):
         Trainings that failed, and why.
     verdicts
         Whether what the fits of the data rest on can be trusted.
+    resonance
+        What the resonant variable is called; m_jj in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-retrained-limits-1"
@@ -114,6 +117,7 @@ class RetrainedLimits(Record):
     blind: bool = False
     problems: tuple[str, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    resonance: Quantity = M_JJ
 
     @property
     def failed(self) -> tuple[Verdict, ...]:

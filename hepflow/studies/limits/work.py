@@ -64,7 +64,7 @@ def limits(job: Job) -> list[Path]:
             verdicts += of_fit(job[fit])
         else:
             problems.append(f"background efficiency {cut:g}: {reason}")
-    signal = job["features"][1]
+    data, signal = job["features"]
     RetrainedLimits(
         name=settings["name"],
         method=settings["method"],
@@ -78,6 +78,7 @@ def limits(job: Job) -> list[Path]:
         blind=settings["blind"],
         problems=tuple(problems),
         verdicts=tuple(verdicts),
+        resonance=data.resonance,
     ).write(path)
     return [path]
 

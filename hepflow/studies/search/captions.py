@@ -24,8 +24,9 @@ def words(name: str, results: Results) -> Words:
 
 def _spectrum(cut: CutResult, results: Results) -> Words:
     where = behind(cut)
+    mass = results.resonance.heading
     caption = (
-        f"Dijet mass {where}: data, expected background with its error, and signed significance of each bin."
+        f"{mass} {where}: data, expected background with its error, and signed significance of each bin."
     )
     other = cut.other
     if other is not None and other.expected:
@@ -33,7 +34,7 @@ def _spectrum(cut: CutResult, results: Results) -> Words:
     region = numbers.window(results.regions["signal"])
     return (
         caption,
-        f"Dijet mass spectrum {where}. In the signal region, {region}: {seen(cut)}{_mark(results, cut)}.",
+        f"{mass} spectrum {where}. In the signal region, {region}: {seen(cut)}{_mark(results, cut)}.",
     )
 
 
@@ -45,7 +46,7 @@ def _spectra(results: Results) -> Words:
     found = "; ".join(f"{cut_name(cut)}: {seen(cut)}{_mark(results, cut)}" for cut in selections(results))
     return (
         "All selections in one frame, and the signed significance of each bin below.",
-        f"Dijet mass spectra of all selections. {found}.",
+        f"{results.resonance.heading} spectra of all selections. {found}.",
     )
 
 

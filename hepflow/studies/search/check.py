@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hepflow import outliers
+from hepflow.catalogue import METHODS
+from hepflow.columns import STEPS, steps
 from hepflow.config import Config
 from hepflow.errors import FitError
 from hepflow.features import features, fields_for
@@ -43,14 +45,15 @@ def check(config: Config) -> Checked:
     lines: list[str] = []
     problems: list[str] = []
     samples: dict[str, Sample] = {}
+    wanted, resonance = config.asked
     entries = {name: config.opened(entry) for name, entry in config.inputs.given.items()}
     for name, entry in entries.items():
         source = open_input(entry, config.inputs.luminosity)
         kind = entry.format
         lines.append(f"{name}: {len(source.files)} file(s), {source.num_events:,} events, format {kind}")
-        columns = source.columns_read(fields_for(source, config.features))
+        columns = source.columns_read(fields_for(source, wanted, resonance))
         lines.append(f"  reads {', '.join(columns)}")
-        sample = samples[name] = features(source, config.features)
+        sample = samples[name] = features(source, wanted, resonance=resonance)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
         lines += [f"  warning: {one}" for one in outliers.sentences(sample)]
         if (sample.weight != 1).any():
@@ -63,6 +66,9 @@ def check(config: Config) -> Checked:
         if sample.label is not None:
             lines.append(f"  {labels(sample)}")
         if name == "data":
+            lines.append(f"  searched: {sample.resonance.plain}")
+            if METHODS[config.method.name].learns_density:
+                problems += [f"{one}: {STEPS}" for one in steps(sample)]
             told, problem = _sideband_fit(config, sample)
             lines.append(f"  {told}")
             problems += problem

@@ -13,23 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from hepflow.config import Fit, Scan
+from hepflow.config import Scan
+from hepflow.config.columns import Resonance, asked
 from hepflow.config.reference import DEMONSTRATION, Start
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.features import FEATURES, features
-from hepflow.readers import SCHEMAS, Source, read
+from hepflow.quantity import Quantity, number
+from hepflow.readers import SCHEMAS, Source, open_table, read
 from hepflow.readers.files import container, find_files, is_url
-from hepflow.readers.hdf5 import open_hdf5
-from hepflow.readers.parquet import open_parquet
-from hepflow.readers.root import open_root, root_trees
+from hepflow.readers.root import root_trees
 from hepflow.regions import Windows, sliding
 from hepflow.sample import FloatArray, Sample
 from hepflow.smooth import SmoothFit, fit_smooth
+from hepflow.studies.search.flat import Flat, flat
 
 WANTED = ("m_J1", "dm_J", "tau21_J1", "tau21_J2")
 NAMES = {"pt": ("pt",), "eta": ("eta",), "phi": ("phi",), "mass": ("mass", "m"), "energy": ("energy", "e")}
 NAMES |= {f"tau{n}": (f"tau{n}",) for n in (1, 2, 3)}
 TAIL = 25  # events above the highest sideband's end: fewer say little of the spectrum
+BINS = 40  # of most masses, about
 STEP, TRIES = (
     50,
     60,
@@ -68,8 +70,12 @@ def start_from(folder: Path, data: str, signal: str | None = None, simulation: s
     """
     given = {"data": data, "signal": signal, "simulation": simulation}
     found = {name: recognise(path) for name, path in given.items() if path is not None}
-    wanted = _features([one.source for one in found.values()])
-    beginning = _first(found["data"], wanted)
+    table = _table(found)
+    if table is not None:
+        found = {name: _as_table(one, table, weighted=name != "data") for name, one in found.items()}
+    wanted: list[Any] = _features([one.source for one in found.values()]) if table is None else table.features
+    searched_as = None if table is None else asked([], Resonance(**table.resonance))[1]
+    beginning = _first(found["data"], wanted, searched_as)
     both = signal is None and beginning.label is not None and len(np.unique(beginning.label)) > 1
     if both:  # one file of both: the background is searched, and the signal there to inject
         found = {"data": found["data"], "signal": found["data"], **found}
@@ -85,29 +91,84 @@ def start_from(folder: Path, data: str, signal: str | None = None, simulation: s
     data_label = values.get("inputs.data.label")
     searched = beginning if data_label is None else beginning.select(beginning.label == data_label)
     masses = searched.mass
-    peak = _peak(beginning if both else _first(found["signal"], wanted)) if "signal" in found else None
-    span = f"from {len(masses):,} events of the data, with m_jj from {masses.min():,.0f} to {masses.max():,.0f} GeV"
+    peak = None
+    if "signal" in found:
+        peak = _peak(beginning if both else _first(found["signal"], wanted, searched_as))
+    low, high = number(masses.min()), number(masses.max())
+    span = (
+        f"from {len(masses):,} events of the data, with {beginning.resonance.name} from {low} to {high} GeV"
+    )
     guess = _regions(masses, peak)
     if guess is None:
         note = f"Not to be guessed {span}: set them by hand."
         regions = {key: value for key, value in DEMONSTRATION.values.items() if key.startswith("regions.")}
     else:
         regions, fit = guess
-        regions |= _scanned(regions)
+        regions |= _scanned(regions) | _binned(masses)
         note = f"A guess {span}: put the signal region where you look for a resonance. {fit}"
     header = "Formats as recognised in the files: " + ", ".join(
         f"{name} {one.settings['format']}" for name, one in found.items()
     )
     return Start(
         header=f"{header}. The regions are a guess.",
-        values={"name": _name(data), **values, "features": wanted, **regions},
-        notes={"regions": note, **_truth(beginning, values)},
+        values={"name": _name(data), **values, **_searched(table), "features": wanted, **regions},
+        notes={"regions": note, **_truth(beginning, values), **_noted(table)},
     )
 
 
-def _first(found: Recognised, wanted: list[str]) -> Sample:
+def _first(found: Recognised, wanted: list[Any], resonance: Quantity | None) -> Sample:
     """Return the beginning of the events, for their masses and labels."""
-    return features(_beginning(found.source), wanted[:1], progress=False)
+    return features(_beginning(found.source), asked(wanted[:1], None)[0], resonance=resonance, progress=False)
+
+
+def _table(found: Mapping[str, Recognised]) -> Flat | None:
+    """Return what the data are taken for, if they are a table."""
+    data = found["data"]
+    if data.settings["format"] != "table":
+        return None
+    common = [
+        name for name in data.source.columns if all(name in one.source.columns for one in found.values())
+    ]
+    return flat(data.source.files[0], data.settings.get("tree"), common if len(found) > 1 else None)
+
+
+def _as_table(found: Recognised, table: Flat, weighted: bool) -> Recognised:
+    """Return an input with the columns of truth and, but for data, of weights that a table has."""
+    own = {"label_branch": table.label, "weight": table.weight if weighted else None}
+    more = {key: name for key, name in own.items() if name is not None and name in found.source.columns}
+    settings = {**found.settings, **more}
+    reading = {key: value for key, value in settings.items() if key != "format"}
+    return Recognised(found.path, settings, read(found.path, settings["format"], **reading))
+
+
+def _searched(table: Flat | None) -> dict[str, Any]:
+    return {} if table is None else {f"resonance.{key}": value for key, value in table.resonance.items()}
+
+
+def _noted(table: Flat | None) -> dict[str, str]:
+    """Return remarks on resonant variable and features of a table."""
+    if table is None:
+        return {}
+    return {
+        "resonance": "The column that is searched, as its name says; give it a `label` in LaTeX, and a `title` for "
+        "sentences.",
+        "features": table.note(),
+    }
+
+
+def _binned(masses: FloatArray) -> dict[str, Any]:
+    """Return the width of bins where the default is too wide for the masses."""
+    step = _step(masses)
+    return {} if step == STEP else {"fit.bin_width": step}
+
+
+def _step(masses: FloatArray) -> float:
+    """Return a round number of GeV, `STEP` at most, that divides most masses into some forty bins."""
+    span = float(np.quantile(masses, 0.999) - masses.min()) / BINS
+    if span <= 0:
+        return STEP
+    power = 10.0 ** np.floor(np.log10(span))
+    return float(min(STEP, max(factor * power for factor in (1, 2, 5) if factor * power <= span)))
 
 
 def _scanned(regions: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +186,9 @@ def _name(data: str) -> str:
     """Return a name for the analysis of some files: theirs, or that of the folder where a glob has none."""
     path = Path(data.partition("?")[0] if is_url(data) else data)
     for text in (path.name, path.absolute().parent.name):
-        text = re.sub(r"(\.(features|root|h5|hdf5|hdf|parquet))+$", "", text, flags=re.IGNORECASE)
+        text = re.sub(
+            r"(\.(features|root|h5|hdf5|hdf|parquet|csv|tsv|txt|npy))+$", "", text, flags=re.IGNORECASE
+        )
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", re.sub(r"[*?]|\[.*?\]", "", text)).strip("._-")
         if name:
             return name
@@ -162,8 +225,12 @@ def recognise(path: str) -> Recognised:
     first = find_files(path)[0]
     kind = container(first)
     trees = root_trees(first) if kind == "ROOT" else []
-    columns = {tree: _columns(first, kind, tree) for tree in (trees if len(trees) > 1 else [None])}
-    fitting = [name for name, schema in SCHEMAS.items() if kind in schema.containers and name != "custom"]
+    columns = {tree: open_table(first, tree).names for tree in (trees if len(trees) > 1 else [None])}
+    fitting = [
+        name
+        for name, schema in SCHEMAS.items()
+        if kind in schema.containers and name not in ("custom", "table")
+    ]
     for tree in dict.fromkeys([None, *columns]):
         where: dict[str, Any] = {} if tree is None else {"tree": tree}
         for format in sorted(fitting, key=lambda name: name != "hepflow"):  # whose own files say so
@@ -174,18 +241,17 @@ def recognise(path: str) -> Recognised:
         if branches:
             where = {"branches": branches} | ({} if tree is None else {"tree": tree})
             return Recognised(path, {"format": "custom", **where}, read(path, "custom", **where))
+    for tree in columns:
+        where = {} if tree is None else {"tree": tree}
+        with suppress(HepflowError):
+            flat(first, tree)
+            return Recognised(path, {"format": "table", **where}, read(path, "table", **where))
     there = sorted({name for own in columns.values() for name in own})
     shown = ", ".join(there[:30]) + (", ..." if len(there) > 30 else "")
     raise InputError(
         f"{first}: no format fits, and there are no columns such as FatJet_pt, FatJet_eta, FatJet_phi, FatJet_mass. "
         f"It holds {shown or 'no column'}. Run `hepflow init` without --data, and name the columns in `branches`"
     )
-
-
-def _columns(file: str, kind: str, tree: str | None) -> tuple[str, ...]:
-    if kind == "ROOT":
-        return open_root(file, tree).names
-    return (open_hdf5(file, tree) if kind == "HDF5" else open_parquet(file)).names
 
 
 def _jets(columns: Collection[str]) -> dict[str, str] | None:
@@ -247,18 +313,19 @@ def _regions(masses: FloatArray, peak: float | None) -> tuple[dict[str, Any], st
     events; a signal region of 6 % on both sides stands at the peak of the signal, or else in the middle of that, on a
     logarithmic scale. The start moves up until the dijet function describes the sidebands.
     """
-    edges = np.arange(np.floor(masses.min() / STEP) * STEP, masses.max() + STEP, STEP)
+    step = _step(masses)
+    edges = np.arange(np.floor(masses.min() / step) * step, masses.max() + step, step)
     counts, _ = np.histogram(masses, edges)
     highest = int(np.argmax(counts))
-    high = int(np.sort(masses)[-min(TAIL, len(masses))] // 100 * 100)
+    high = float(np.sort(masses)[-min(TAIL, len(masses))] // (2 * step) * (2 * step))
     best: tuple[Windows, SmoothFit] | None = None
     first: Windows | None = None
     for low in edges[highest + (highest > 0) :][:TRIES]:
-        windows = _windows(int(low), high, peak)
+        windows = _windows(float(low), high, peak, step)
         if windows is None:
             break
         first = first or windows
-        fit = _fit(masses, windows)
+        fit = _fit(masses, windows, step)
         if fit is not None and (best is None or fit.p_value > best[1].p_value):
             best = windows, fit
         if fit is not None and fit.p_value >= DESCRIBED:
@@ -274,20 +341,21 @@ def _regions(masses: FloatArray, peak: float | None) -> tuple[dict[str, Any], st
             f"p = {fit.p_value:.2g}."
         )
     listed = {"regions.signal": windows.signal, "regions.sidebands": windows.sidebands}
-    return {key: np.array(value, dtype=int).tolist() for key, value in listed.items()}, told
+    kind = int if step >= 1 else float
+    return {key: np.array(value).round(6).astype(kind).tolist() for key, value in listed.items()}, told
 
 
-def _windows(low: int, high: int, peak: float | None) -> Windows | None:
+def _windows(low: float, high: float, peak: float | None, step: float) -> Windows | None:
     """Return regions between two masses in GeV, around a peak if there is one; None where there is no room."""
-    centre = round((np.sqrt(low * max(high, 1)) if peak is None else peak) / 50) * 50
-    half = max(50, round(0.06 * centre / 50) * 50)
+    centre = round((np.sqrt(low * max(high, step)) if peak is None else peak) / step) * step
+    half = max(step, round(0.06 * centre / step) * step)
     if not low + half < centre - half < centre + half < high - half:
         return None
     return Windows((centre - half, centre + half), [(low, centre - half), (centre + half, high)])
 
 
-def _fit(masses: FloatArray, windows: Windows) -> SmoothFit | None:
-    edges = windows.edges(Fit().bin_width)
+def _fit(masses: FloatArray, windows: Windows, step: float) -> SmoothFit | None:
+    edges = windows.edges(step)
     counts, _ = np.histogram(masses, edges)
     try:
         return fit_smooth(edges, counts, windows.in_sidebands(0.5 * (edges[1:] + edges[:-1])))

@@ -12,7 +12,6 @@ import numpy as np
 from hepflow import outliers
 from hepflow.engine.job import Job, published
 from hepflow.engine.unblinding import Unblinding
-from hepflow.features import LABELS
 from hepflow.records import write_json
 from hepflow.results import (
     CutResult,
@@ -131,6 +130,7 @@ def summarise(
         unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
         skipped_files=(*data.skipped, *(() if scores.signal is None else scores.signal.sample.skipped)),
         verdicts=tuple(judged(scores, sidebands, fitted)),
+        resonance=data.resonance,
     )
 
 
@@ -210,6 +210,7 @@ def _spectrum_record(spectrum: Spectrum, signal: SignalTemplate | None) -> Spect
         expected=_numbers(expected),
         expected_error=_numbers(error),
         signal=None if signal is None else _numbers(signal.counts),
+        resonance=spectrum.resonance,
     )
 
 
@@ -230,12 +231,13 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
                 Histogram(
                     _numbers(edges),
                     {name: _numbers(found.counts), "template": _numbers(found.template)},
-                    LABELS.get(feature, feature),
+                    data.quantity(feature).axis,
                     where,
                     _numbers(found.template_error),
                     found.chi2,
                     found.ndf,
                     found.p_value,
+                    feature,
                 )
             )
     return histograms

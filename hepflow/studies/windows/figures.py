@@ -87,7 +87,7 @@ def window_scan(scan: WindowScan, *, label: Label | str = "hepflow") -> Figure:
         handletextpad=0.5,
     )
     ax.set_xlim(edges.min(), edges.max())
-    ax.set_xlabel(r"$m_{jj}$ of the signal region [GeV]")
+    ax.set_xlabel(f"{scan.resonance.symbol} of the signal region [GeV]")
     ax.set_ylabel(r"Local $p_0$")
     header(ax, label, f"{scan.name}, {scan.method}")
     footnotes(figure, _left_out(scan))

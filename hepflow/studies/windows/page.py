@@ -234,8 +234,8 @@ def _paper(scan: WindowScan, folder: Path) -> list[Block]:
     failed = _withdrawn(scan)
     lines = [
         *failed,
-        f"Resonances are searched for in the dijet mass spectrum, in {_searched(scan).replace(' GeV', '~GeV')}, each "
-        "with a background, a classifier and a fit of its own.",
+        f"Resonances are searched for in the {paper.escaped(scan.resonance.words)} spectrum, in "
+        f"{_searched(scan).replace(' GeV', '~GeV')}, each with a background, a classifier and a fit of its own.",
         *paper.selection(scan.method, scan.background_efficiencies, classifier),
         paper.statistics("local significances", {cut.calculator for one in scan.windows for cut in one.cuts}),
         *_latex(scan),
@@ -271,8 +271,8 @@ def _latex(scan: WindowScan) -> list[str]:
     )
     z = paper.mathematical(numbers.sigma(found.z_global))
     return [
-        rf"The largest local excess is found in ${low:g} < m_{{jj}} < {high:g}$~GeV {paper.behind(found)}: "
-        f"{paper.seen(largest)}.",
+        rf"The largest local excess is found in ${low:g} < {scan.resonance.math} < {high:g}$~GeV "
+        f"{paper.behind(found)}: {paper.seen(largest)}.",
         f"With the trials of the cuts in this window its $p$-value is {cuts}{EXTRAPOLATED * found.extrapolated}.",
         f"With those of {_windows(found.windows)} it is at most {upper} (Bonferroni), a global significance of at "
         f"least {z}; in {_windows(found.disjoint)} without overlap it would be {lower}.",

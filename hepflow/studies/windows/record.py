@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hepflow.engine.unblinding import Unblinding
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.verdicts import Verdict
 
@@ -146,6 +147,8 @@ class WindowScan(Record):
         Whether data of the signal regions were hidden behind the cuts.
     unblinded
         Who looked at them, when, and with which configuration.
+    resonance
+        What the resonant variable is called; m_jj in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-window-scan-1"
@@ -160,6 +163,7 @@ class WindowScan(Record):
     excess: Excess | None = None
     blind: bool = False
     unblinded: tuple[Unblinding, ...] = ()
+    resonance: Quantity = M_JJ
 
     @property
     def background_efficiencies(self) -> tuple[float, ...]:

@@ -87,7 +87,7 @@ class WindowSearch(Study[Config, WindowScan]):
             "unblinded": [vars(one) for one in blinding.looked],
         }
         results = by_name(*(step.name for step in steps if step.stage == "result"))
-        steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, results))
+        steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, {**results, EVENTS: EVENTS}))
         return Plan.of([*steps, *shown(self, config)])
 
     def problems(self, record: WindowScan) -> list[str]:

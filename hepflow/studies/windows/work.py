@@ -100,6 +100,7 @@ def scan(job: Job) -> list[Path]:
         excess=None if settings["blind"] else largest(windows),
         blind=settings["blind"],
         unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
+        resonance=job["features"][0].resonance,
     ).write(path)
     return [path]
 

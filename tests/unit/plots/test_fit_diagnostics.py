@@ -9,7 +9,7 @@ from matplotlib.container import ErrorbarContainer
 from hepflow import plots
 from hepflow.errors import ConfigError
 from hepflow.plots import parameters
-from hepflow.plots.mjj import MASS
+from hepflow.quantity import M_JJ
 from hepflow.stats.diagnostics import (
     ChannelYields,
     Correlations,
@@ -176,7 +176,7 @@ def test_post_fit_stacks_its_samples(texts, render):
 
 
 def test_post_fit_in_bins_of_mass(texts, render):
-    figure = plots.post_fit(made_channel(bins=40), edges=np.linspace(2500, 4500, 41), axis=MASS)
+    figure = plots.post_fit(made_channel(bins=40), edges=np.linspace(2500, 4500, 41), axis=M_JJ.axis)
     assert figure.canvas.axes[1].get_xlim() == (2500, 4500)
     assert "GeV" in texts(figure)
     render(figure)

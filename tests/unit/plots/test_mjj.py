@@ -46,7 +46,7 @@ def test_bump_hunt_is_drawn_as_in_the_readme(hunt, tmp_path, texts):
 
 
 def test_workspace_has_no_spectrum(hunt):
-    with pytest.raises(ConfigError, match="no m_jj spectrum"):
+    with pytest.raises(ConfigError, match="no spectrum of masses"):
         plots.spectrum(hunt_workspace(hunt.workspace))
 
 

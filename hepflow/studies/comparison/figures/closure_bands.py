@@ -58,7 +58,7 @@ def closure_bands(comparison: Comparison, injected: int, *, label: Label | str =
     ax.set_ylim(min(low, 0.5) - 0.1 * reach, 0.5 + 1.12 * reach)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("Region of $m_{jj}$")
+    ax.set_xlabel(f"Region of {comparison.resonance.symbol}")
     ax.set_ylabel("AUC, template against background")
     header(ax, label, named(comparison, injected))
     legend_beside(figure, {one.title: {**style[one.method], "linestyle": "none"} for one in measured})

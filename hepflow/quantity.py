@@ -1,0 +1,118 @@
+"""Quantity: what a column of events is called, by files, axes and sentences, and what it is computed from."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+
+from hepflow.errors import ConfigError, did_you_mean
+
+GEV = {"eV": 1e-9, "keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}  # one of each, in GeV
+
+
+@dataclass(frozen=True)
+class Quantity:
+    r"""A column of events.
+
+    Parameters
+    ----------
+    name
+        What tables, files and messages call it.
+    label
+        What axes call it, in LaTeX, without the unit; left out, its name.
+    unit
+        Such as ``GeV``; empty for a pure number.
+    title
+        What sentences call it, such as ``dimuon mass``; left out, its name.
+    expression
+        What it is computed from: a column of the file, or an expression of columns (`hepflow.readers.Expression`);
+        left out, the column of its name.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> mass = hf.Quantity("m_mumu", r"$m_{\mu\mu}$", "GeV", "dimuon mass")
+    >>> mass.axis
+    '$m_{\\mu\\mu}$ [GeV]'
+    >>> hf.Quantity("dphi", expression="abs(deltaphi(phi1, phi2))").axis
+    'dphi'
+    """
+
+    name: str
+    label: str = ""
+    unit: str = ""
+    title: str = ""
+    expression: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ConfigError(f"a quantity named {self.name!r}: expected a name")
+
+    @property
+    def axis(self) -> str:
+        """Its label with the unit, for an axis."""
+        return f"{self.symbol} [{self.unit}]" if self.unit else self.symbol
+
+    @property
+    def symbol(self) -> str:
+        """Its label, or else its name."""
+        return self.label or self.name
+
+    @property
+    def plain(self) -> str:
+        """Its name with the unit, where no LaTeX is understood."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    @property
+    def words(self) -> str:
+        """What it is called in a sentence."""
+        return self.title or self.name
+
+    @property
+    def heading(self) -> str:
+        """What it is called where a sentence begins; a name stays as it is."""
+        return self.title[:1].upper() + self.title[1:] if self.title else self.name
+
+    @property
+    def math(self) -> str:
+        """Its symbol in LaTeX, to stand between dollars."""
+        inner = re.fullmatch(r"\$([^$]+)\$", self.label)
+        if inner:
+            return inner[1]
+        text = re.sub(r"([_%&#$])", r"\\\1", self.symbol)
+        return rf"\mathrm{{{text}}}"
+
+    def in_gev(self) -> tuple[Quantity, float]:
+        """Return the quantity in GeV, and the factor that brings it there.
+
+        Raises
+        ------
+        ConfigError
+            If its unit is none of energy: regions, bins and fits are in GeV.
+        """
+        unit = self.unit or "GeV"
+        if unit not in GEV:
+            raise ConfigError(
+                f"unit {unit!r} of {self.name!r}: a resonant variable is in GeV, as regions and bins are; expected "
+                f"{', '.join(GEV)}; {did_you_mean(unit, GEV)}"
+            )
+        factor = GEV[unit]
+        return (self if self.unit == "GeV" else replace(self, unit="GeV")), factor
+
+
+def label_of(axis: str) -> tuple[str, str]:
+    """Return label and unit of what stands at an axis, such as ``$m$ [GeV]``."""
+    found = re.fullmatch(r"(.*\S)\s*\[([^\]]+)\]", axis.strip())
+    return (found[1], found[2]) if found else (axis.strip(), "")
+
+
+def number(value: float) -> str:
+    """Return a mass as text: whole numbers where it is large, else four digits."""
+    if not math.isfinite(value) or abs(value) >= 1000 or value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.4g}"
+
+
+M_JJ = Quantity("m_jj", r"$m_{jj}$", "GeV", "dijet mass")
+"""The mass of the two leading jets: what is searched where nothing else is said."""
