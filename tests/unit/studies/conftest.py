@@ -54,6 +54,12 @@ def inputs(toy, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def settings():
+    """Return the settings of the analysis."""
+    return json.loads(json.dumps(SETTINGS))
+
+
+@pytest.fixture(scope="session")
 def configure(inputs):
     """Return a function that loads the configuration, with ``key=value`` overrides or without some blocks."""
 
