@@ -61,7 +61,7 @@ class SignalPatches:
 def signal_patches(
     points: Sequence[tuple[float, Mapping[str, Any]]],
     *,
-    description: str = "resonance in the dijet mass, one patch for each mass in GeV",
+    description: str = "resonance, one patch for each mass in GeV",
     hepdata: str = PLACEHOLDER,
 ) -> SignalPatches:
     """Split workspaces into what they share and a patch for each mass.

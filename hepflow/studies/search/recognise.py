@@ -283,7 +283,8 @@ def _features(sources: list[Source]) -> list[str]:
     held = [set(source.columns) for source in sources if source.columns]
     if held:
         common = set.intersection(*held)
-        ordered = [name for name in sources[0].columns or sorted(common) if name in common and name != "m_jj"]
+        searched = {source.resonance.name for source in sources if source.resonance is not None}
+        ordered = [name for name in sources[0].columns or sorted(common) if name in common - searched]
         return [name for name in WANTED if name in common] or ordered
     fields = set.intersection(*(set(source.jet_fields) for source in sources))
     return [name for name in WANTED if set(FEATURES[name].taus) <= fields]

@@ -29,12 +29,13 @@ def test_every_format_is_registered_with_its_kinds_of_file():
         "parquet",
         "hepflow",
         "custom",
+        "table",
     }
     assert set(SCHEMAS) == names
     for name, schema in SCHEMAS.items():
         assert find_schema(name) is schema
         assert schema.unit in ("GeV", "MeV")
-        assert set(schema.containers) <= {"ROOT", "HDF5", "Parquet"}
+        assert set(schema.containers) <= {"ROOT", "HDF5", "Parquet", "CSV", "NumPy"}
         assert schema.about
 
 
