@@ -21,7 +21,7 @@ OWN = {
     "features": ["pt_lead", {"name": "iso", "column": "iso", "label": r"$I_\mu$"}],
 }
 # what names things, or says when and from where
-NAMED = ("name", "config_hash", "timing", "versions", "resonance", "label", "feature", "sentence")
+NAMED = ("name", "config_hash", "timing", "versions", "resonance", "label", "feature", "sentence", "reason")
 
 
 def write(folder, name, sample, kind):
