@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Any
 from hepflow.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from hepflow import classifiers, export, flows, methods, plots, selection, smooth, stats, studies
+    from hepflow import (
+        classifiers,
+        export,
+        flows,
+        methods,
+        plots,
+        selection,
+        smooth,
+        stats,
+        studies,
+        twosample,
+    )
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.events import Events
@@ -27,6 +38,7 @@ if TYPE_CHECKING:
     from hepflow.selection import cuts, inclusive, score, validate, validate_in_simulation
     from hepflow.spectrum import Spectrum
     from hepflow.storage import load_events, load_sample, save_sample
+    from hepflow.twosample import two_sample
 
 __all__ = [
     "ConfigError",
@@ -58,11 +70,24 @@ __all__ = [
     "smooth",
     "stats",
     "studies",
+    "two_sample",
+    "twosample",
     "validate",
     "validate_in_simulation",
 ]
 
-_ROOMS = ("classifiers", "export", "flows", "methods", "plots", "selection", "smooth", "stats", "studies")
+_ROOMS = (
+    "classifiers",
+    "export",
+    "flows",
+    "methods",
+    "plots",
+    "selection",
+    "smooth",
+    "stats",
+    "studies",
+    "twosample",
+)
 _HOMES = {
     "ConfigError": "errors",
     "Events": "events",
@@ -84,6 +109,7 @@ _HOMES = {
     "read": "readers",
     "save_sample": "storage",
     "score": "selection",
+    "two_sample": "twosample",
     "validate": "selection",
     "validate_in_simulation": "selection",
 }

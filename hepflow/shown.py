@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from html import escape
 from typing import Any
@@ -57,6 +57,13 @@ def table(result: Any) -> str:
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _rows(result)
     )
     return f"<table><caption>{escape(type(result).__name__)}</caption>{rows}</table>"
+
+
+def grid(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return lines of cells as a table in HTML."""
+    above = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    below = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><caption>{escape(caption)}</caption><tr>{above}</tr>{below}</table>"
 
 
 def _rows(result: Any) -> list[tuple[str, str]]:

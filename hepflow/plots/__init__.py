@@ -32,6 +32,7 @@ from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
 from hepflow.plots.training import losses
 from hepflow.plots.truth import improvement, rejection
+from hepflow.plots.two_sample import two_sample
 
 if TYPE_CHECKING:
     from hepflow.studies.comparison.figures.agreement import agreement
@@ -88,6 +89,7 @@ __all__ = [
     "smooth_fits",
     "spectra",
     "spectrum",
+    "two_sample",
     "window_scan",
 ]
 

@@ -21,6 +21,7 @@ FIRST = {
     "hepflow.classifiers": "BoostedTrees NeuralNetwork",
     "hepflow.methods": "Cathode Cwola",
     "hepflow.selection": "closure",
+    "hepflow.twosample": "two_sample",
     "hepflow.smooth": "fit_smooth",
     "hepflow.stats": "bump_hunt hunt_spectrum upper_limit p0_toys MassScan global_significance bumphunter bias_test",
 }

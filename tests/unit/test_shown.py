@@ -61,7 +61,7 @@ def test_what_is_short_or_has_a_text_of_its_own_keeps_it():
     assert "<table>" in Own(1.0)._repr_html_()
 
 
-ROOMS = (hf.selection, hf.stats, hf.smooth, hf.methods, hf.export, hf.classifiers, hf.flows)
+ROOMS = (hf.selection, hf.stats, hf.smooth, hf.methods, hf.export, hf.classifiers, hf.flows, hf.twosample)
 NAMED = [getattr(room, name) for room in ROOMS for name in room.__all__]
 CLASSES = [one for one in [*NAMED, hf.Sample, hf.Spectrum, hf.Windows, hf.Results] if isinstance(one, type)]
 
