@@ -66,8 +66,8 @@ def two_sample(
     Parameters
     ----------
     a, b
-        Samples (their features), dictionaries or data frames of columns, or arrays ``(N, D)`` and ``(M, D)``. No
-        event may stand in both.
+        Events or samples (their features), dictionaries or data frames of columns, or arrays ``(N, D)`` and
+        ``(M, D)``. No event may stand in both.
     weight_a, weight_b
         Event weights, shapes ``(N,)`` and ``(M,)``; of samples their own if left out, of others one. Each sample is
         normalised: a difference in yield is none here.

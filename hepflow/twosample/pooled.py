@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.events import Events
 from hepflow.importance import effective_size
-from hepflow.sample import FloatArray, Sample
+from hepflow.sample import FloatArray
 
 LEAST = 50  # events that a sample must be worth: of fewer, no error or p-value is to be believed
 
-Table = Sample | Mapping[str, ArrayLike] | ArrayLike
-"""Features of events: a `Sample`, named columns (a dictionary or a data frame), or an array ``(N, D)``."""
+Table = Events | Mapping[str, ArrayLike] | ArrayLike
+"""Features: of `Events` or a `Sample`, named columns (a dictionary or a data frame), or an array ``(N, D)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +120,7 @@ def _both(a: Table, b: Table) -> tuple[tuple[str, Table], tuple[str, Table]]:
 
 def _table(which: str, given: Any, names: Sequence[str] | None) -> tuple[FloatArray, tuple[str, ...]]:
     """Return the columns of one sample, shape (N, D), and their names."""
-    if _is_sample(given):
+    if isinstance(given, Events):
         own = given.names if names is None else tuple(names)
         return np.stack([given.feature(name) for name in own], axis=1), own
     if isinstance(given, Mapping) or hasattr(given, "columns"):
@@ -155,14 +156,9 @@ def _numbers(what: str, values: Any, dimensions: int) -> FloatArray:
     return found
 
 
-def _is_sample(given: Any) -> bool:
-    """Whether a table has named features and weights of its own, as samples do."""
-    return isinstance(given, Sample) or all(hasattr(given, part) for part in ("feature", "names", "weight"))
-
-
 def _weight(which: str, sample: Any, weight: ArrayLike | None, events: int) -> FloatArray:
     if weight is None:
-        weight = sample.weight if _is_sample(sample) else np.ones(events)
+        weight = sample.weight if isinstance(sample, Events) else np.ones(events)
     w = _numbers(f"the weights of the {which} sample", weight, 1)
     if len(w) != events:
         raise ConfigError(f"two_sample: {len(w):,} weights for {events:,} events of the {which} sample")
