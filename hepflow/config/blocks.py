@@ -209,7 +209,7 @@ class CrossSection(Block):
     luminosity: float | None = Field(
         None,
         gt=0,
-        examples=[138],
+        examples=[101.3],
         json_schema_extra={"unit": "fb^-1"},
         description="Integrated luminosity of the data; left out, `inputs.luminosity`.",
     )

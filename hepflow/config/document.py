@@ -18,6 +18,7 @@ PLAIN = frozenset(
 )
 SHORT = 60  # characters of a value in an error
 LARGEST = 2**63
+BY_NAME = {("method",), ("classifier",), ("executor",)}  # blocks that may stand as their name alone
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,6 +86,9 @@ class Document:
             if holder[key] is None:
                 holder[key] = {}
                 self.origins[(*location, key)] = origin
+            elif (*location, key) in BY_NAME and isinstance(holder[key], str):  # `method: cathode`
+                self.origins[(*location, key, "name")] = self.where((*location, key))
+                holder[key] = {"name": holder[key]}
             holder, location = holder[key], (*location, key)
         key = _key(holder, last, location, origin)
         location = (*location, key)
