@@ -60,12 +60,13 @@ class Events:
     skipped
         Damaged files that were left out.
     quantities
-        What is known of columns beside their names: labels, units, how they are computed. Of any of them.
+        What is known of columns beside their names: labels, units, how they are computed. Of any of them; what is
+        of no column is left out, so that columns can be replaced.
 
     Raises
     ------
     ConfigError
-        If the shapes disagree, or a quantity is of no column.
+        If the shapes disagree.
 
     Examples
     --------
@@ -103,11 +104,9 @@ class Events:
         for what, column in (("weight", weight), ("label", label)):
             if column is not None and column.shape != (events,):
                 raise ConfigError(f"{own}: expected {what} of shape {(events,)}; got {column.shape}")
-        for quantity in self.quantities:
-            if quantity.name not in names:
-                raise ConfigError(f"{own}: a quantity of no column: {did_you_mean(quantity.name, names)}")
-        values = {"features": features, "weight": weight, "label": label, "names": names}
-        for name, value in {**values, "quantities": tuple(self.quantities)}.items():
+        known = tuple(quantity for quantity in self.quantities if quantity.name in names)  # others were replaced
+        values = {"features": features, "weight": weight, "label": label, "names": names, "quantities": known}
+        for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def _length(self, features: FloatArray) -> int:

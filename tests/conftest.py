@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 from scipy import stats
 
+from hepflow.quantity import Quantity
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 
@@ -53,6 +54,7 @@ class Toy:
 
     windows = Windows(signal=(3300, 3700), sidebands=[(2500, 3300), (3700, 5000)])
     names = ("m_J1", "dm_J", "tau21")
+    quantities = (Quantity("m_J1", unit="GeV"), Quantity("dm_J", unit="GeV"))
 
     def masses(self, events, random):
         """Draw from the dijet function ``(1 - x)^17 x^-2`` between 2500 and 5000 GeV."""
@@ -77,13 +79,15 @@ class Toy:
         """Draw a sample of background."""
         random = np.random.default_rng(seed)
         mass = self.masses(events, random)
-        return Sample(mass, self.features(mass, random), self.names, label=np.zeros(events))
+        x, label = self.features(mass, random), np.zeros(events)
+        return Sample(mass, x, self.names, label=label, quantities=self.quantities)
 
     def signal(self, events, seed):
         """Draw a sample of signal."""
         random = np.random.default_rng(seed)
         table = [random.normal(400, 15, events), random.normal(300, 15, events), random.beta(4, 16, events)]
-        return Sample(random.normal(3500, 50, events), np.stack(table, 1), self.names, label=np.ones(events))
+        mass, label = random.normal(3500, 50, events), np.ones(events)
+        return Sample(mass, np.stack(table, 1), self.names, label=label, quantities=self.quantities)
 
 
 @pytest.fixture(scope="session")
