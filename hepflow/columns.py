@@ -22,7 +22,7 @@ STEPS = (
 
 
 def check_continuous(sample: Sample) -> None:
-    """Refuse features that a flow cannot learn the density of.
+    """Refuse features whose density no flow can learn as it stands.
 
     Raises
     ------
@@ -82,7 +82,9 @@ def steps(sample: Sample) -> Iterator[str]:
         largest = int(counts.max(initial=0))
         if largest < max(FEW, SPIKE * len(column)):
             continue
-        if len(values) <= max(FEW, SPIKE * len(column)):
+        if len(values) == 1:
+            yield f"feature {name!r} is {values[0]:g} in all {len(column):,} events"
+        elif len(values) <= max(FEW, SPIKE * len(column)):
             some = ", ".join(f"{value:g}" for value in values[:4]) + (", ..." if len(values) > 4 else "")
             yield f"feature {name!r} is discrete: {len(values)} values ({some}) in {len(column):,} events"
         else:

@@ -104,7 +104,9 @@ class Events:
         for what, column in (("weight", weight), ("label", label)):
             if column is not None and column.shape != (events,):
                 raise ConfigError(f"{own}: expected {what} of shape {(events,)}; got {column.shape}")
-        known = tuple(quantity for quantity in self.quantities if quantity.name in names)  # others were replaced
+        known = tuple(
+            quantity for quantity in self.quantities if quantity.name in names
+        )  # others were replaced
         values = {"features": features, "weight": weight, "label": label, "names": names, "quantities": known}
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -12,6 +12,7 @@ from hepflow.classifiers import Folds
 from hepflow.columns import check_continuous
 from hepflow.flows.apart import fit_apart
 from hepflow.flows.density import Density, spline_density
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.methods.background import Background
 from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data, examples_of
 from hepflow.methods.sidebands import at_bin_centres, draw_masses, fit_sidebands
@@ -167,7 +168,8 @@ class Cathode:
         windows.split(data)  # which says what is missing
         fold_of = deal_data(data, windows, folds, seed)
         beside = windows.in_sidebands(data.mass)
-        check_continuous(data.select(beside))
+        if self.density.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
+            check_continuous(data.select(beside))
         edges = windows.edges(self.bin_width)
         others = [at_bin_centres(data.select(beside & (fold_of != fold)), edges) for fold in range(folds)]
         self.densities = fit_apart(self.density, others, seed, checkpoint)

@@ -15,6 +15,7 @@ from hepflow.flows.apart import fit_apart
 from hepflow.flows.architectures import spline_autoregressive
 from hepflow.flows.density import Density, spline_density
 from hepflow.flows.latents import Latents
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.flows.transport import Transport, transport_apart
 from hepflow.methods.background import Background, second
 from hepflow.methods.folds import FOLDS, EventFolds, Examples, deal_data, examples_of
@@ -129,7 +130,8 @@ class Curtains:
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         fold_of = deal_data(data, windows, folds, seed)
         beside = windows.in_sidebands(data.mass)
-        check_continuous(data.select(beside))
+        if self.base.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
+            check_continuous(data.select(beside))
         events = at_bin_centres(data.select(beside), windows.edges(self.bin_width))
         of = fold_of[beside]
         random = np.random.default_rng(seed)

@@ -12,6 +12,7 @@ from hepflow.columns import check_continuous
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.flows.density import Density
 from hepflow.flows.latents import Latents
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.flows.transport import Transport
 from hepflow.methods.background import Background, second
 from hepflow.methods.distance import Distance
@@ -115,7 +116,8 @@ class Feta:
         """
         simulation = check_simulation(simulation, data, windows, "FETA")
         _, sidebands = windows.split(data)
-        check_continuous(sidebands)
+        if self.base.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
+            check_continuous(sidebands)
         smooth = fit_sidebands(data, windows, self.bin_width, self.sqrt_s)
         edges = windows.edges(self.bin_width)
         simulation = simulation.window(*windows.range)

@@ -223,7 +223,9 @@ def test_overrides(write, override, value):
 
 
 def test_a_block_that_stands_as_its_name_takes_keys(write):
-    config = load_config(write(), ["method=cathode", "method.epochs=3", "classifier=bdt", "classifier.folds=3"])
+    config = load_config(
+        write(), ["method=cathode", "method.epochs=3", "classifier=bdt", "classifier.folds=3"]
+    )
     assert (config.method.name, config.method.epochs) == ("cathode", 3)
     assert (config.classifier.name, config.classifier.folds) == ("bdt", 3)
     assert problems(write(), "method=cathode", "method.epochs=few")[0].startswith("--set method.epochs=few")

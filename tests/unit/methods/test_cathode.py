@@ -8,6 +8,7 @@ import pytest
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import Density, spline_autoregressive
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.methods import Cathode, deal_data, fit_sidebands
 from hepflow.methods.folds import EXAMPLES
 from hepflow.regions import Windows
@@ -157,8 +158,20 @@ def test_too_few_events_in_the_sidebands(data, toy):
 def test_a_feature_that_says_nothing(data, toy):
     features = data.features.copy()
     features[:, 1] = 7.0
-    with pytest.raises(InputError, match="'dm_J' is 7 in every training event"):
+    with pytest.raises(InputError, match="'dm_J' is 7 in all 5,428 events"):
         cathode().fit(replace(data, features=features), toy.windows, seed=1)
+
+
+def test_discrete_features_need_a_density_that_knows_of_them(data, toy):
+    features = data.features.copy()
+    features[:, 1] = np.random.default_rng(1).integers(0, 4, len(data))
+    counted = replace(data, features=features)
+    with pytest.raises(InputError, match=r"'dm_J' is discrete: 4 values \(0, 1, 2, 3\)"):
+        cathode().fit(counted, toy.windows, seed=1)
+    knowing = partial(logit_preprocessing, discrete=("dm_J",))
+    density = Density(TINY, PLAN, members=1, preprocessing=knowing)
+    template = Cathode(density, oversampling=5.0).fit(counted, toy.windows, folds=2, seed=1).template
+    assert set(np.unique(template.feature("dm_J"))) == {0, 1, 2, 3}
 
 
 def test_replicas_share_the_template(data, toy):

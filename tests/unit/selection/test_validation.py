@@ -110,7 +110,7 @@ def scored(mass, score):
 def test_size_is_the_error_of_the_correction(truth):
     """Whatever the difference in the bands, in units of its error, of which a part is there in the signal region."""
     random = np.random.default_rng(3)
-    part, seen = random.triangular(0.0, 1e-9, 1.0, 20_000), truth + random.normal(size=20_000)
+    part, seen = random.random(20_000), truth + random.normal(size=20_000)
     found = [NonClosure(value, 1.0) for value in seen]
     pulls = np.array([(u * truth - one.correction) / one.size for u, one in zip(part, found, strict=True)])
     assert 0.6 < np.sqrt(np.mean(pulls**2)) < 1.3
