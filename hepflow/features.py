@@ -91,7 +91,7 @@ def features(
     >>> table = hf.read(file, format="table")
     >>> pt = hf.Quantity("pt_j1", unit="GeV", expression="hypot(pxj1, pyj1)")
     >>> hf.features(table, ["mj1", pt], resonance="mj2")
-    Sample(8,000 events, mj2 28.37-1044 GeV, features mj1, pt_j1)
+    Sample(8,000 events, mj2 17.21-1101 GeV, features mj1, pt_j1)
     """
     asked = Asked.of(source, names, resonance)
     return _joined(source, asked, _collected(source, asked, progress))

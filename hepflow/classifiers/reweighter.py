@@ -69,11 +69,11 @@ class Reweighter:
     >>> import hepflow as hf
     >>> import numpy as np
     >>> random = np.random.default_rng(1)
-    >>> data, simulation = random.normal(0.5, 1.0, (2000, 1)), random.normal(0.0, 1.0, (2000, 1))
-    >>> reweighter = hf.classifiers.Reweighter(hf.classifiers.BoostedTrees(members=1), folds=2)
+    >>> data, simulation = random.normal(0.5, 1.0, (8000, 1)), random.normal(0.0, 1.0, (8000, 1))
+    >>> reweighter = hf.classifiers.Reweighter(hf.classifiers.BoostedTrees(members=4), folds=2)
     >>> weighted = reweighter.fit(data, simulation, seed=1).weighted
     >>> weighted.sample
-    Sample(2,000 events, 0-0 GeV, features x0)
+    Sample(8,000 events, 0-0 GeV, features x0)
     >>> abs(np.average(weighted.sample.feature("x0"), weights=weighted.sample.weight) - 0.5) < 0.1
     np.True_
     >>> before, after = reweighter.closure()

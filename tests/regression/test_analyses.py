@@ -147,7 +147,7 @@ def test_methods_are_compared_on_parts_of_their_own(methods, tmp_path, monkeypat
     """Each seed searches other background events, and its reference holds none of them."""
     demo = Path(hf.demo.__file__).parent
     files = [str(demo / f"{name}.h5") for name in ("data", "simulation", "signal")]
-    quick = ["compare.methods=[cwola, idealized]", "classifier={folds: 2, ensemble: 1, max_iter: 20}"]
+    quick = ["compare.methods=[cwola, idealized]", "classifier={folds: 2, ensemble: 6, max_iter: 40}"]
     quick += ["regions.validation=0", "selection.background_efficiency=[0.1]"]
     arguments = [*files, "--out", str(tmp_path), "--parts", "3", "--seeds", "1", "2"]
     monkeypatch.setattr(sys, "argv", ["compare_methods.py", *arguments, *(f"--set={one}" for one in quick)])
