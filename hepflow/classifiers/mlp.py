@@ -45,6 +45,8 @@ class NeuralNetwork:
     keeps ten of; the ensemble's is the mean over its members. Like trees they see each input by its rank alone: in
     physical units a network is slow to learn what happens in a sharp peak or far out in a tail.
 
+    For a tight cut trees are better: networks see less of a faint signal far out (`benchmarks/classifiers.py`).
+
     Parameters
     ----------
     members
