@@ -170,7 +170,7 @@ class Bins:
         """
         if self.variances is None:
             return None
-        filled = np.flatnonzero(self.values)
+        filled = np.flatnonzero(self.counts)  # which says what is wrong with a variance
         if not len(filled):
             return None
         weights = self.variances[filled] / self.values[filled]
