@@ -374,5 +374,5 @@ def test_variances_of_a_simulated_signal():
 def test_events_without_a_variance_have_no_exposure():
     """An error, and no division by zero before it."""
     bins = Bins(np.array([2000.0, 2500.0, 3000.0]), np.array([400.0, 100.0]), np.array([0.0, 400.0]))
-    with pytest.raises(InputError, match="400.0 events with variance 0.0 in bin 2000-2500; expected one above zero"):
+    with pytest.raises(InputError, match=r"400\.0 events with variance 0\.0 in bin 2000-2500"):
         bins.exposure  # noqa: B018
