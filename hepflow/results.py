@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.engine.unblinding import Unblinding
@@ -231,6 +231,17 @@ class CrossSection:
     theory_file: str | None = None
 
 
+def _windows(regions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse regions that are no pairs of a lower and an upper end."""
+    try:
+        ends = [(float(low), float(high)) for low, high in (regions["signal"], *regions["sidebands"])]
+    except (KeyError, TypeError, ValueError):
+        ends = []
+    if not ends:
+        raise ValueError("expected `signal` [low, high] and `sidebands` [[low, high], ...]")
+    return regions
+
+
 def _rows(content: Any) -> tuple[tuple[Any, Any], ...]:
     """Return the rows of a cutflow, which have their names in the file."""
     if not isinstance(content, list) or not all(
@@ -297,7 +308,7 @@ class Results(Record):
     versions: Mapping[str, str]
     config_hash: str
     cutflow: Annotated[tuple[tuple[str, int], ...], BeforeValidator(_rows)]
-    regions: Mapping[str, Any]
+    regions: Annotated[Mapping[str, Any], AfterValidator(_windows)]
     counts: Mapping[str, float]
     closure: Mapping[str, float | None]
     inclusive: CutResult
