@@ -234,11 +234,10 @@ class CrossSection:
 def _windows(regions: Mapping[str, Any]) -> Mapping[str, Any]:
     """Refuse regions that are no pairs of a lower and an upper end."""
     try:
-        ends = [(float(low), float(high)) for low, high in (regions["signal"], *regions["sidebands"])]
+        for low, high in (regions["signal"], *regions["sidebands"]):
+            float(low), float(high)
     except (KeyError, TypeError, ValueError):
-        ends = []
-    if not ends:
-        raise ValueError("expected `signal` [low, high] and `sidebands` [[low, high], ...]")
+        raise ValueError("expected `signal` [low, high] and `sidebands` [[low, high], ...]") from None
     return regions
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from hepflow.classifiers.area import Closure
 from hepflow.classifiers.crossfit import CrossFit, Folds, crossfit, deal
 from hepflow.classifiers.ratio import DensityRatio, Rows, table
+from hepflow.classifiers.settings import untrained
 from hepflow.errors import ConfigError, InputError
 from hepflow.importance import effective_size
 from hepflow.sample import FloatArray, Sample
@@ -140,7 +141,7 @@ class Reweighter:
             If there was no training yet.
         """
         if self._fit is None:
-            raise ConfigError("this Reweighter has not been trained; call fit first")
+            raise untrained(self)
         return self._fit
 
     @property
@@ -195,8 +196,8 @@ class Reweighter:
         return before, after
 
     def _trained(self) -> Sample:
-        self.crossfit  # noqa: B018
-        assert self._source is not None
+        if self._source is None:
+            raise untrained(self)
         return self._source
 
     def _clip(self, log_ratio: FloatArray) -> FloatArray:
