@@ -46,6 +46,7 @@ class Minimum:
     valid: bool
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # what is no number is judged, not warned of
 def minimise(
     objective: Objective, start: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
 ) -> Minimum:
@@ -320,6 +321,7 @@ class Curvature:
         return float(np.sum(along[~flat] ** 2 * 2.0 / self.eigenvalues[~flat]))
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def curvature_at(
     objective: Objective, x: FloatArray, low: FloatArray, high: FloatArray, free: NDArray[np.bool_]
 ) -> Curvature:

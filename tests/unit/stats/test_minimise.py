@@ -126,3 +126,14 @@ def test_newton_and_minuit_agree(make_spectrum, scale):
     end = next(_minuit(objective, likelihood.init, likelihood.init, *arguments))
     assert objective(end)[0] == pytest.approx(found.value, abs=1e-4)
     assert objective(end)[0] > found.value - 1e-9
+
+
+def test_what_is_no_number_is_no_minimum_and_no_warning():
+    """As of a rate whose error is 1e-300: infinite weights times derivatives of zero."""
+
+    def endless(x):
+        weight = np.array([np.inf, 1.0])
+        curvature = np.diag(weight) @ np.zeros((2, 2))
+        return float(np.sum(weight * 0.0 * x)), weight * 0.0, curvature
+
+    assert not minimise(endless, np.zeros(2), -INF, INF, FREE).valid
