@@ -339,4 +339,6 @@ def curvature_at(
         second = second[np.ix_(~held[index], ~held[index])]
         index = index[~held[index]]
     scale = np.sqrt(np.maximum(np.abs(np.diag(second)), 1e-300))
+    if not np.isfinite(second).all():  # no direction is determined then
+        return Curvature(len(x), index, np.ones(len(index)), np.zeros(len(index)), np.eye(len(index)))
     return Curvature(len(x), index, scale, *linalg.eigh(second / np.outer(scale, scale)))

@@ -137,3 +137,4 @@ def test_what_is_no_number_is_no_minimum_and_no_warning():
         return float(np.sum(weight * 0.0 * x)), weight * 0.0, curvature
 
     assert not minimise(endless, np.zeros(2), -INF, INF, FREE).valid
+    assert np.isinf(np.diag(curvature_at(endless, np.zeros(2), -INF, INF, FREE).covariance)).all()
