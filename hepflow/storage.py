@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hepflow import writers
 from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.events import OWN, Events
 from hepflow.quantity import M_JJ, Quantity
 from hepflow.sample import Cutflow, Sample, SkippedFile
+from hepflow.writers import ABOUT, TREE, Arrays
 
 if TYPE_CHECKING:
     import h5py
@@ -31,12 +34,7 @@ SUFFIXES = {
     ".tsv": "TSV",
 }
 DELIMITER = {"CSV": ",", "TSV": "\t"}
-ABOUT = "# hepflow "  # begins the first line of a CSV, which says what the others do not
 SCHEMA = "hepflow-sample-1"
-TREE = "sample"
-ROWS = 1 << 18  # rows written at a time to a TTree or Parquet row group: what a reader must hold at once
-
-Arrays = dict[str, NDArray[Any]]
 
 
 @contextmanager
@@ -75,9 +73,47 @@ def save_sample(sample: Events, path: str | Path, *, rntuple: bool = False) -> N
     ConfigError
         If the suffix is another, or a feature cannot be a column.
     """
-    kind = _kind(path)
-    if rntuple and kind != "ROOT":
-        raise ConfigError(f"{path}: an RNTuple stands in a ROOT file; expected a name that ends in .root")
+    writer, arrays, about = _writer(path, rntuple), _arrays(path, sample), _about(sample)
+    if writer is writers.hdf5:
+        _write_hdf5(path, arrays, about)
+        return
+    with atomic_write(path) as temporary, writer(temporary, about) as write:
+        write(arrays)
+
+
+def save_pieces(pieces: Iterable[Events], path: str | Path, *, rntuple: bool = False) -> int:
+    """Write events that come in pieces, of which one at a time is in memory; the cutflow is that of the first.
+
+    Parameters
+    ----------
+    pieces
+        With the same columns and types of columns.
+    path, rntuple
+        As of `save_sample`, which says what is raised.
+
+    Returns
+    -------
+    int
+        How many events were written.
+
+    Raises
+    ------
+    InputError
+        If there is no piece.
+    """
+    writer, written, waiting = _writer(path, rntuple), 0, iter(pieces)
+    first = next(waiting, None)
+    if first is None:
+        raise InputError(f"{path}: no events to write")
+    with atomic_write(path) as temporary, writer(temporary, _about(first)) as write:
+        for piece in chain([first], waiting):
+            write(_arrays(path, piece))
+            written += len(piece)
+    return written
+
+
+def _arrays(path: str | Path, sample: Events) -> Arrays:
+    """Return the columns of a file, refusing those that cannot be."""
     resonance = sample.resonance if isinstance(sample, Sample) else None
     for name in (*([resonance.name] if resonance else []), *sample.names):
         if not name.replace("_", "").isalnum() or not name.isascii() or name in OWN:
@@ -95,7 +131,13 @@ def save_sample(sample: Events, path: str | Path, *, rntuple: bool = False) -> N
         raise ConfigError(f"{path}: features {sample.names}: expected each once{also}")
     if sample.label is not None:
         arrays["label"] = sample.label
-    about = json.dumps(
+    return arrays
+
+
+def _about(sample: Events) -> str:
+    """Return what a file says of events beside their columns."""
+    resonance = sample.resonance if isinstance(sample, Sample) else None
+    return json.dumps(
         {
             "schema": SCHEMA,
             "names": sample.names,
@@ -105,16 +147,13 @@ def save_sample(sample: Events, path: str | Path, *, rntuple: bool = False) -> N
             "quantities": [asdict(quantity) for quantity in sample.quantities],
         }
     )
-    if kind == "HDF5":
-        _write_hdf5(path, arrays, about)
-        return
-    with atomic_write(path) as temporary:
-        if kind == "ROOT":
-            _write_root(temporary, arrays, about, rntuple)
-        elif kind == "Parquet":
-            _write_parquet(temporary, arrays, about)
-        else:
-            _write_csv(temporary, arrays, about, DELIMITER[kind])
+
+
+def _writer(path: str | Path, rntuple: bool) -> writers.Writer:
+    kind = _kind(path)
+    if rntuple and kind != "ROOT":
+        raise ConfigError(f"{path}: an RNTuple stands in a ROOT file; expected a name that ends in .root")
+    return partial(writers.root, rntuple=True) if rntuple else WRITERS[kind]
 
 
 def load_sample(path: str | Path) -> Sample:
@@ -262,32 +301,12 @@ def _read_hdf5(path: Path) -> tuple[Arrays, str | None]:
         return arrays, file.attrs.get("hepflow")
 
 
-def _write_parquet(path: Path, arrays: Arrays, about: str) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    table = pa.table(arrays).replace_schema_metadata({"hepflow": about})
-    pq.write_table(table, path, row_group_size=ROWS, write_page_checksum=True)
-
-
 def _read_parquet(path: Path) -> tuple[Arrays, str | None]:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(path, page_checksum_verification=True).read()
     about = (table.schema.metadata or {}).get(b"hepflow")
     return {name: table[name].to_numpy() for name in table.column_names}, about and about.decode()
-
-
-def _write_root(path: Path, arrays: Arrays, about: str, rntuple: bool) -> None:
-    import uproot
-
-    with uproot.recreate(path) as file:
-        # Assigning to file[TREE] would write an RNTuple, which older ROOT cannot read.
-        make = file.mkrntuple if rntuple else file.mktree
-        tree = make(TREE, {name: array.dtype for name, array in arrays.items()})
-        for start in range(0, len(arrays["weight"]), ROWS):
-            tree.extend({name: array[start : start + ROWS] for name, array in arrays.items()})
-        file["hepflow"] = about
 
 
 def _read_root(path: Path) -> tuple[Arrays, str | None]:
@@ -304,16 +323,6 @@ def _read_root(path: Path) -> tuple[Arrays, str | None]:
             return tree.arrays(library="np"), about
         columns = tree.arrays()
         return {name: columns[name].to_numpy() for name in columns.fields}, about
-
-
-def _write_csv(path: Path, arrays: Arrays, about: str, delimiter: str) -> None:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    options = csv.WriteOptions(delimiter=delimiter, include_header=False, quoting_style="none")
-    with path.open("wb") as stream:
-        stream.write(f"{ABOUT}{about}\n{delimiter.join(arrays)}\n".encode())
-        csv.write_csv(pa.table(arrays), stream, options)
 
 
 def _read_csv(path: Path) -> tuple[Arrays, str | None]:
@@ -342,4 +351,10 @@ READERS: dict[str, Callable[[Path], tuple[Arrays, str | None]]] = {
     "ROOT": _read_root,
     "CSV": _read_csv,
     "TSV": _read_csv,
+}
+WRITERS: dict[str, writers.Writer] = {
+    "HDF5": writers.hdf5,
+    "Parquet": writers.parquet,
+    "ROOT": writers.root,
+    **{kind: writers.delimited(delimiter) for kind, delimiter in DELIMITER.items()},
 }
