@@ -19,9 +19,9 @@ REACH = 3.5  # of the outer knots, in standard deviations
 class SmoothRank:
     """Map each column by its own quantiles to a normal distribution, smoothly between knots.
 
-    `GaussRank` is linear between its knots: the density of what is drawn has a step at each. Here a rational-quadratic
-    spline goes through the same knots, whose slope is continuous. Beyond the outer knots the map goes on along its
-    last slope.
+    `GaussRank` is linear between its knots: the density of what is drawn has a step at each. Here a
+    rational-quadratic spline goes through the same knots, whose slope is continuous. Beyond the outer knots the map
+    goes on along its last slope.
 
     Parameters
     ----------
