@@ -1,5 +1,7 @@
-"""Generation: events from flows, with the error that their training leaves."""
+"""Generation: events of flows, with the error that their training leaves, and whether they can stand for others."""
 
+from hepflow.generation.closeness import Closeness, closeness
 from hepflow.generation.generator import Generated, Generator
+from hepflow.generation.judgement import Judgement, Tail, judge
 
-__all__ = ["Generated", "Generator"]
+__all__ = ["Closeness", "Generated", "Generator", "Judgement", "Tail", "closeness", "judge"]

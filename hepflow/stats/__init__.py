@@ -1,6 +1,7 @@
 """Spectra to significance and limits, with pyhf models and our own fits."""
 
 from hepflow.shown import show_briefly
+from hepflow.stats.amplification import LimitCurve, limit_against_events
 from hepflow.stats.behind_cut import SmoothBehindCut, smooth_behind_cut
 from hepflow.stats.bias import BiasTest, bias_test
 from hepflow.stats.bins import Bins
@@ -79,6 +80,7 @@ __all__ = [
     "Interval",
     "Likelihood",
     "LikelihoodScan",
+    "LimitCurve",
     "MassPoint",
     "MassScan",
     "PostFit",
@@ -120,6 +122,7 @@ __all__ = [
     "in_femtobarn",
     "is_workspace",
     "likelihood_scan",
+    "limit_against_events",
     "mean_efficiency",
     "open_workspace",
     "p0_toys",

@@ -8,6 +8,7 @@ from hepflow.twosample.histograms import ChiSquare, Hellinger, KullbackLeibler
 from hepflow.twosample.kernel import MaximumMeanDiscrepancy
 from hepflow.twosample.moments import Correlations, Frechet
 from hepflow.twosample.pooled import Pooled, Table
+from hepflow.twosample.power import Planted, planted_differences
 from hepflow.twosample.result import Difference, TwoSample
 from hepflow.twosample.statistic import Measure, Statistic
 
@@ -23,12 +24,14 @@ __all__ = [
     "KullbackLeibler",
     "MaximumMeanDiscrepancy",
     "Measure",
+    "Planted",
     "Pooled",
     "SlicedWasserstein",
     "Statistic",
     "Table",
     "TwoSample",
     "Wasserstein",
+    "planted_differences",
     "two_sample",
 ]
 
