@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.special import ndtr
 from hepflow.sample import FloatArray
 from hepflow.weights import storable
 
-KNOTS = 41
+KNOTS = (21, 41, 81, 161)  # of which each column takes what describes it best
 REACH = 3.5  # of the outer knots, in standard deviations
 
 
@@ -37,16 +38,14 @@ class SmoothRank:
     knots: tuple[FloatArray, ...]
 
     @classmethod
-    def fit(cls, x: FloatArray, count: int = KNOTS, reach: float = REACH) -> SmoothRank:
-        """Take `count` quantiles of training rows (N, D), evenly spaced in the normal variable up to +-`reach`."""
-        images = np.linspace(-reach, reach, count)
-        columns = []
-        for column in x.T:
-            positions, first = np.unique(np.quantile(column, ndtr(images)), return_index=True)
-            if len(positions) < 2:  # all but a few rows stand on one value
-                positions, first = np.array([column.min(), column.max()]), np.array([0, count - 1])
-            columns.append(np.stack([positions, images[first], _slopes(positions, images[first])]))
-        return cls(tuple(columns))
+    def fit(cls, x: FloatArray, counts: Collection[int] = KNOTS, reach: float = REACH) -> SmoothRank:
+        """Take quantiles of training rows (N, D), evenly spaced in the normal variable up to +-`reach`.
+
+        Their number is one of `counts`: that by which quantiles of every other row give the rest of a column the
+        largest likelihood. A sharp peak takes many, a smooth column few.
+        """
+        images = {count: np.linspace(-reach, reach, count) for count in sorted(counts)}
+        return cls(tuple(_knots(column, images[_best(column, images)]) for column in x.T))
 
     def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return normal-distributed columns (N, D) and log-determinants (N,)."""
@@ -60,6 +59,27 @@ class SmoothRank:
         return np.stack(
             [_back(column, *knots) for column, knots in zip(z.T, self.knots, strict=True)], axis=1
         )
+
+
+def _best(column: FloatArray, images: Mapping[int, FloatArray]) -> int:
+    """Return the number of knots with the largest likelihood, tried on rows that have no part in them."""
+    likelihood: dict[int, float] = {}
+    for count, at in images.items():
+        total = 0.0
+        for half in (0, 1):
+            z, slope = _through(column[half::2], *_knots(column[1 - half :: 2], at))
+            total += float(np.sum(np.log(slope) - 0.5 * z**2))
+        likelihood[count] = total
+    return max(likelihood, key=likelihood.__getitem__)
+
+
+def _knots(column: FloatArray, images: FloatArray) -> FloatArray:
+    """Return positions, images and slopes of the knots of a column, ``(3, K)``."""
+    positions, first = np.unique(np.quantile(column, ndtr(images)), return_index=True)
+    if len(positions) < 2:  # all but a few rows stand on one value
+        low, high = column.min(), column.max()
+        positions, first = np.array([low, high if high > low else low + 1.0]), np.array([0, len(images) - 1])
+    return np.stack([positions, images[first], _slopes(positions, images[first])])
 
 
 def _slopes(positions: FloatArray, images: FloatArray) -> FloatArray:
