@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,24 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
-from hepflow.flows import ConditionalDensity, TrainingPlan
+from hepflow.flows import ConditionalDensity, TrainingPlan, spline_autoregressive
 from hepflow.quantity import Quantity
 from hepflow.replicas import Expected, binned, expected
 from hepflow.training import Training
 from hepflow.weights import State, storable
 
 REPLICAS = 16
-EPOCHS = 20
+LAYERS, HIDDEN = 2, 64  # few layers: each replica learns from a bootstrap, and more learn that by heart
+PLAN = TrainingPlan(epochs=10, batch_size=512, learning_rate=3e-3)
 BLOCK = 100_000  # events drawn at a time; what they are depends on it
 COLUMN = "replica"
 
 
 def replicas_density() -> ConditionalDensity:
     """Return an untrained density whose members are the replicas of a generator."""
-    return ConditionalDensity(plan=TrainingPlan(epochs=EPOCHS, batch_size=512), members=REPLICAS)
+    return ConditionalDensity(
+        partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN), PLAN, members=REPLICAS
+    )
 
 
 @dataclass(frozen=True, eq=False)
