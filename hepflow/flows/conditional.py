@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows.architectures import ARCHITECTURES, spline_autoregressive
+from hepflow.flows.bijections import Bijection, Standardise
 from hepflow.flows.chained import ChainedDensity, Learned
 from hepflow.flows.ensemble import Architecture, train_apart
 from hepflow.flows.evaluate import draw, from_normal, has_latent, log_prob, run, tensor, to_normal
-from hepflow.flows.preprocess import PREPROCESSINGS, Bijection, Standardise, logit_preprocessing
+from hepflow.flows.preprocess import PREPROCESSINGS, logit_preprocessing
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.flows.table import Table, check_finite, columns, contexts
 from hepflow.progress import progress
