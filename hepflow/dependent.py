@@ -36,30 +36,29 @@ def check_independent(x: FloatArray, names: Sequence[str]) -> None:
 
 def dependent(x: FloatArray, names: Sequence[str]) -> Iterator[str]:
     """Yield what is wrong with each column (N, D) that follows from columns before it."""
-    spread = x.std(axis=0)
     if len(x) < max(LEAST, 2 * len(names)):
         return
-    free = np.flatnonzero(spread > 0)  # constant columns are another fault
-    standard = (x[:, free] - x[:, free].mean(axis=0)) / spread[free]
+    free = np.flatnonzero(np.ptp(x, axis=0) > 0)  # constant columns are another fault
+    x, names = x[:, free], [names[k] for k in free.tolist()]
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
     triangle = np.linalg.qr(standard, mode="r") / np.sqrt(len(x))
     kept: list[int] = []  # columns that follow from none before them
     said: set[int] = set()
-    for column in range(len(free)):
+    for column, name in enumerate(names):
         basis, own = triangle[:, kept], triangle[:, column]
         weights, left = _shares(basis, own)
         if left > SAME:
             kept.append(column)
             continue
         said.add(column)
-        others = [names[free[k]] for k, weight in zip(kept, weights, strict=True) if abs(weight) > MATTERS]
-        name = names[free[column]]
+        others = [names[k] for k, weight in zip(kept, weights, strict=True) if abs(weight) > MATTERS]
         if len(others) > 1:
             yield f"feature {name!r} is a linear combination of {', '.join(map(repr, others))}"
-        elif np.array_equal(x[:, free[column]], x[:, names.index(others[0])]):
+        elif np.array_equal(x[:, column], x[:, names.index(others[0])]):
             yield f"feature {name!r} is the same as {others[0]!r}"
         else:
             yield f"feature {name!r} is {others[0]!r} times a number, plus a number"
-    yield from _ordered(x[:, free], [names[k] for k in free], said)
+    yield from _ordered(x, names, said)
 
 
 def _shares(basis: FloatArray, own: FloatArray) -> tuple[FloatArray, float]:
@@ -67,7 +66,7 @@ def _shares(basis: FloatArray, own: FloatArray) -> tuple[FloatArray, float]:
     if not basis.shape[1]:
         return np.empty(0), float(np.linalg.norm(own))
     weights = np.linalg.lstsq(basis, own, rcond=None)[0]
-    return weights, float(np.linalg.norm(own - basis @ weights))
+    return np.asarray(weights, dtype=np.float64), float(np.linalg.norm(own - basis @ weights))
 
 
 def _ordered(x: FloatArray, names: Sequence[str], said: set[int]) -> Iterator[str]:
