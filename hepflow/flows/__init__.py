@@ -13,6 +13,7 @@ from hepflow.flows.chained import ChainedDensity
 from hepflow.flows.conditional import ConditionalDensity
 from hepflow.flows.coupling import SplineCoupling
 from hepflow.flows.density import Density
+from hepflow.flows.discrepancy import Discrepancy
 from hepflow.flows.matching import FlowMatching
 from hepflow.flows.mixture import MixtureAutoregressive
 from hepflow.flows.transport import Transport
@@ -24,6 +25,7 @@ __all__ = [
     "ChainedDensity",
     "ConditionalDensity",
     "Density",
+    "Discrepancy",
     "FlowMatching",
     "FoldDensities",
     "MixtureAutoregressive",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,18 @@ from tqdm import tqdm
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows.architectures import ARCHITECTURES, spline_autoregressive
+from hepflow.flows.bijections import Bijection, Standardise
 from hepflow.flows.chained import ChainedDensity, Learned
+from hepflow.flows.discrepancy import Discrepancy
 from hepflow.flows.ensemble import Architecture, train_apart
 from hepflow.flows.evaluate import draw, from_normal, has_latent, log_prob, run, tensor, to_normal
-from hepflow.flows.preprocess import PREPROCESSINGS, Bijection, Standardise, logit_preprocessing
+from hepflow.flows.preprocess import PREPROCESSINGS, logit_preprocessing
+from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.flows.table import Table, check_finite, columns, contexts
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
-from hepflow.training import Training, TrainingPlan
+from hepflow.training import Members, Training, TrainingPlan
 from hepflow.weights import State, storable
 
 Preprocessing = Callable[[FloatArray, tuple[str, ...]], Bijection]
@@ -62,6 +65,8 @@ class ConditionalDensity:
     slowness
         Contexts are scaled to mean 0 and a standard deviation of ``1 / slowness``. The larger it is, the more slowly
         a network varies with them: right for contexts between those of the training.
+    discrepancy
+        A quantity whose distribution has a part in the loss; none as a rule.
 
     Examples
     --------
@@ -90,6 +95,7 @@ class ConditionalDensity:
     members: int = 4
     preprocessing: Preprocessing = logit_preprocessing
     slowness: float = 1.0
+    discrepancy: Discrepancy | None = None
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -161,7 +167,7 @@ class ConditionalDensity:
         """Draw features (N, D), a row for each context (N, C), each from one member taken in turn.
 
         A number in place of contexts draws as many rows from a density that has none. Every value lies inside the
-        bounds of the training rows.
+        bounds of the training rows; where the preprocessing goes across columns, what stands in their place does.
         """
         bijection, _ = self._fitted()
         conditions = self._conditions(context)
@@ -243,6 +249,7 @@ class ConditionalDensity:
             "members": self.members,
             "features": self.names,
             "slowness": self.slowness,
+            "discrepancy": None if self.discrepancy is None else asdict(self.discrepancy),
             "contexts": self.given,
             "low": self._low.tolist(),
             "high": self._high.tolist(),
@@ -259,6 +266,7 @@ class ConditionalDensity:
             int(settings["members"]),
             chosen(settings["preprocessing"], PREPROCESSINGS, state),
             float(settings["slowness"]),
+            Discrepancy(**aside) if (aside := settings.get("discrepancy")) else None,  # older files have none
         )
         made.names, made.given = (tuple(map(str, settings[what])) for what in ("features", "contexts"))
         made._low, made._high = (np.array(settings[end], dtype=np.float64) for end in ("low", "high"))
@@ -302,6 +310,14 @@ class ConditionalDensity:
             z, seen = self._bijection.forward(table.x)[0], self._context.forward(table.context)[0]
         check_finite("feature", table.names, z, "its preprocessing cannot map them: a constant column?")
         return (tensor(z), tensor(seen)) if self.given else (tensor(z),)
+
+    def _beside(self, table: Table) -> Callable[[list[Any]], Members]:
+        """Return what trains flows side by side, with their loss."""
+        if self.discrepancy is None:
+            return FlowMembers
+        bijection, aside = self._bijection, self.discrepancy
+        assert bijection is not None  # it was prepared
+        return lambda flows: aside.members(flows, table.x, table.names, bijection)
 
     def _fitted(self) -> tuple[Bijection, Standardise]:
         if not self._flows or self._bijection is None or self._context is None:
@@ -379,6 +395,7 @@ def learn_apart(
         recipe.members,
         seed,
         "flow",
+        beside=recipe._beside(tables[0]) if len(tables) == 1 else FlowMembers,
         checkpoint=checkpoint,
     )
     low = np.min([density._low for density in densities], axis=0)

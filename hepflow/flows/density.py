@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError
 from hepflow.flows.architectures import spline_autoregressive
+from hepflow.flows.bijections import Bijection, Standardise
 from hepflow.flows.conditional import ConditionalDensity, Preprocessing, default_plan, learn_apart
 from hepflow.flows.ensemble import Architecture
-from hepflow.flows.preprocess import Bijection, Standardise, logit_preprocessing
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.flows.table import Table
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Training, TrainingPlan

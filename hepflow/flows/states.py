@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError, did_you_mean
-from hepflow.flows.preprocess import Bijection
+from hepflow.flows.bijections import Bijection
 from hepflow.weights import State
 
 Map = TypeVar("Map", bound=Bijection)
@@ -27,7 +27,7 @@ def described(function: Callable[..., Any], known: Mapping[str, Callable[..., An
     Raises
     ------
     ConfigError
-        If it is not known, or an option is no number, text or list of texts.
+        If it is not known, or an option is no number, text, or list or mapping of these.
     """
     options: dict[str, Any] = {}
     while isinstance(function, partial) and not function.args:
@@ -39,14 +39,21 @@ def described(function: Callable[..., Any], known: Mapping[str, Callable[..., An
             f"{name} cannot be kept in a file; expected one of {', '.join(known)}, with options bound by "
             "functools.partial"
         )
-    for option, value in options.items():
-        if isinstance(value, list | tuple | set | frozenset) and all(isinstance(one, str) for one in value):
-            options[option] = sorted(value)
-        elif not isinstance(value, bool | int | float | str):
-            raise ConfigError(
-                f"{name}: the option {option} is a {type(value).__name__}, which no file can keep"
-            )
-    return {"function": name, "options": options}
+    plain = {option: _plain(f"{name}: the option {option}", value) for option, value in options.items()}
+    return {"function": name, "options": plain}
+
+
+def _plain(what: str, value: Any) -> Any:
+    """Return an option as JSON has it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(what, each) for key, each in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(_plain(what, each) for each in value)
+    if isinstance(value, list | tuple):
+        return [_plain(what, each) for each in value]
+    if not isinstance(value, bool | int | float | str):
+        raise ConfigError(f"{what} is a {type(value).__name__}, which no file can keep")
+    return value
 
 
 def chosen(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
-from hepflow.flows import ConditionalDensity, TrainingPlan, spline_autoregressive
+from hepflow.flows import ConditionalDensity, TrainingPlan, logit_preprocessing, spline_autoregressive
 from hepflow.quantity import Quantity
 from hepflow.replicas import Expected, binned, expected
 from hepflow.training import Training
@@ -28,7 +28,10 @@ COLUMN = "replica"
 def replicas_density() -> ConditionalDensity:
     """Return an untrained density whose members are the replicas of a generator."""
     return ConditionalDensity(
-        partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN), PLAN, members=REPLICAS
+        partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN),
+        PLAN,
+        REPLICAS,
+        partial(logit_preprocessing, ranks="smooth"),
     )
 
 

@@ -18,9 +18,10 @@ from hepflow.classifiers import DensityRatio
 from hepflow.errors import ConfigError
 from hepflow.flows import Density, TrainingPlan, spline_autoregressive
 from hepflow.flows.architectures import ARCHITECTURES
+from hepflow.flows.bijections import Bijection
 from hepflow.flows.ensemble import build, kept_flows
 from hepflow.flows.evaluate import CHUNK, tensor
-from hepflow.flows.preprocess import Bijection, logit_preprocessing
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.flows.stack import FlowMembers
 from hepflow.flows.states import chosen, described, flows_from, parameters, probed
 from hepflow.methods.anode import LEAST

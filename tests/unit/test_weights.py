@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from hepflow.classifiers import BoostedTrees, CrossFit, NeuralNetwork, crossfit
 from hepflow.errors import ConfigError, InputError
-from hepflow.flows.preprocess import Chain, Log, MinMaxLogit, Standardise
+from hepflow.flows.bijections import Chain, Log, MinMaxLogit, Standardise
 from hepflow.sample import Sample
 from hepflow.selection import load_weights, save_weights
 from hepflow.training import TrainingPlan

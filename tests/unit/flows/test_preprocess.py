@@ -7,15 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.flows.preprocess import (
+from hepflow.flows.bijections import (
     Chain,
     Dequantise,
     GaussRank,
     Log,
     MinMaxLogit,
     Standardise,
-    logit_preprocessing,
 )
+from hepflow.flows.preprocess import logit_preprocessing
 
 NAMES = ("m_J1", "dm_J", "tau21")
 EXAMPLES = settings(max_examples=30, deadline=None, derandomize=True)

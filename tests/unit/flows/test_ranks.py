@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepflow.flows.preprocess import GaussRank
+from hepflow.flows.bijections import GaussRank
 from hepflow.flows.ranks import SmoothRank
 from hepflow.weights import load_weights, save_weights
 
