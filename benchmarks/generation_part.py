@@ -30,7 +30,7 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture
 
 import hepflow as hf
-from hepflow.flows import logit_preprocessing
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.generation import Generator
 from hepflow.generation.generator import replicas_density
 from hepflow.replicas import expected

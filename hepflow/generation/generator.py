@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
-from hepflow.flows import ConditionalDensity, TrainingPlan, logit_preprocessing, spline_autoregressive
+from hepflow.flows import ConditionalDensity, TrainingPlan, spline_autoregressive
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.quantity import Quantity
 from hepflow.replicas import Expected, binned, expected
 from hepflow.training import Training
