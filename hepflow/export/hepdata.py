@@ -163,10 +163,10 @@ def _trials(run: Results) -> str:
     if found is None:
         return ""
     return (
-        f" The largest excess, at {found['background_efficiency']:g}, has a p-value of "
-        f"{with_error(found['p'], found['p_error'])} with the trials of all selections"
+        f" The largest excess, at {found.background_efficiency:g}, has a p-value of "
+        f"{with_error(found.p, found.p_error)} with the trials of all selections"
         f"{' that passed their checks' if run.failed else ''}"
-        f"{', whose factor is extrapolated from toys' if found.get('extrapolated') else ''}."
+        f"{', whose factor is extrapolated from toys' if found.extrapolated else ''}."
     )
 
 

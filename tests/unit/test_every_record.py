@@ -275,7 +275,13 @@ def test_problems_beyond_three_are_counted(file_of):
 
 @pytest.mark.parametrize(
     "regions",
-    [{}, {"signal": [3300.0]}, {**REGIONS, "signal": [3300.0]}, {**REGIONS, "sidebands": [[2900.0]]}],
+    [
+        {},
+        {**REGIONS, "signal": ["3300", "3700"]},
+        {"signal": [3300.0]},
+        {**REGIONS, "signal": [3300.0]},
+        {**REGIONS, "sidebands": [[2900.0]]},
+    ],
 )
 def test_regions_are_pairs(tmp_path, regions):
     write_json(tmp_path / "results.json", {**RESULTS.to_dict(), "regions": regions})
