@@ -177,6 +177,15 @@ class CutResult:
     smooth: SmoothAnswer | None = None
 
     @property
+    def femtobarn(self) -> float | None:
+        """The cross-section of strength one, fb; None without a luminosity, and where there is no limit."""
+        limits = (
+            (self.cross_section_obs, self.mu_up_obs),
+            *zip(self.cross_section_exp, self.mu_up_exp, strict=True),
+        )
+        return next((one / mu for one, mu in limits if one is not None and mu), None)
+
+    @property
     def name(self) -> str:
         """Name of the selection in files: ``inclusive`` or ``eps`` with the background efficiency."""
         return cut_name(self.background_efficiency)

@@ -270,7 +270,7 @@ def test_the_rows_of_a_cutflow_have_names(file_of):
 
 def test_problems_beyond_three_are_counted(file_of):
     path = file_of("window", lambda content: dict.fromkeys(content, "text"))
-    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 4 more); ")
+    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 5 more); ")
 
 
 @pytest.mark.parametrize(
