@@ -1,6 +1,6 @@
 """Files to events: ``read(path, format)`` gives a lazy Source of those in ROOT, HDF5, Parquet, CSV or NumPy files.
 
-The names are imported when one is first used: what only looks for files does not wait for the libraries that open them.
+The names are imported when one is first used: what only looks for files does not wait for what opens them.
 """
 
 from __future__ import annotations
