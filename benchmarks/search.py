@@ -56,8 +56,8 @@ def row(results: Results, seconds: float) -> dict[str, float]:
     """Return the numbers that the table shows."""
     numbers = {
         "seed": results.seed,
-        "auc_sb": results.closure["auc"] or 0.0,
-        "auc_sr": results.closure["auc_signal_region"] or 0.0,
+        "auc_sb": results.closure.auc or 0.0,
+        "auc_sr": results.closure.auc_signal_region or 0.0,
         "Z_incl": results.inclusive.z,
     }
     for cut in results.cuts:

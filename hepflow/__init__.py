@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hepflow.events import Events
     from hepflow.features import features
     from hepflow.quantity import Quantity
-    from hepflow.readers import read
+    from hepflow.readers.reading import read
     from hepflow.regions import Windows
     from hepflow.results import Results
     from hepflow.sample import Sample, inject

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from hepflow.parts import OrderRecord
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class SmoothAnswer:
     function, shape_parameters, chi2, ndf, p_value
         The fit to the sidebands behind the cut; None where there is none.
     tests
-        The orders that were tried, as in the ``smooth`` of a run.
+        The orders that were tried.
     template_shape_parameters, template_p
         The function fitted to the template behind the cut in all regions: order and goodness-of-fit p-value.
     template_bias, template_bias_error
@@ -37,7 +38,7 @@ class SmoothAnswer:
     chi2: float | None = None
     ndf: int | None = None
     p_value: float | None = None
-    tests: tuple[Mapping[str, Any], ...] = ()
+    tests: tuple[OrderRecord, ...] = ()
     template_shape_parameters: int | None = None
     template_p: float | None = None
     template_bias: float | None = None

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.engine.unblinding import Unblinding
+from hepflow.parts import ClosureRecord, CrossSection, SmoothRecord, TrialsRecord
 from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.sample import SkippedFile
@@ -176,6 +177,15 @@ class CutResult:
     smooth: SmoothAnswer | None = None
 
     @property
+    def femtobarn(self) -> float | None:
+        """The cross-section of strength one, fb; None without a luminosity, and where there is no limit."""
+        limits = (
+            (self.cross_section_obs, self.mu_up_obs),
+            *zip(self.cross_section_exp, self.mu_up_exp, strict=True),
+        )
+        return next((one / mu for one, mu in limits if one is not None and mu), None)
+
+    @property
     def name(self) -> str:
         """Name of the selection in files: ``inclusive`` or ``eps`` with the background efficiency."""
         return cut_name(self.background_efficiency)
@@ -206,38 +216,14 @@ class TruthCurve:
     minimum_background_efficiency: float
 
 
-@dataclass(frozen=True)
-class CrossSection:
-    """What cross-section the limits of a run are limits on.
-
-    Parameters
-    ----------
-    quantity, meaning
-        Its factors, such as "sigma x B x A", and what they are.
-    luminosity
-        Integrated, of the data, inverse femtobarn.
-    efficiency
-        Share of the signal that reaches the data, besides what the run itself measures.
-    theory, theory_mass, theory_file
-        Prediction (fb) at a mass (GeV), and the file that it is read from; None without one.
-    """
-
-    quantity: str
-    meaning: str
-    luminosity: float
-    efficiency: float = 1.0
-    theory: float | None = None
-    theory_mass: float | None = None
-    theory_file: str | None = None
-
-
 def _windows(regions: Mapping[str, Any]) -> Mapping[str, Any]:
     """Refuse regions that are no pairs of a lower and an upper end."""
     try:
-        for low, high in (regions["signal"], *regions["sidebands"]):
-            float(low), float(high)
+        ends = [end for low, high in (regions["signal"], *regions["sidebands"]) for end in (low, high)]
     except (KeyError, TypeError, ValueError):
-        raise ValueError("expected `signal` [low, high] and `sidebands` [[low, high], ...]") from None
+        ends = [None]
+    if not all(isinstance(end, int | float) for end in ends):
+        raise ValueError("expected `signal` [low, high] and `sidebands` [[low, high], ...]")
     return regions
 
 
@@ -265,8 +251,7 @@ class Results(Record):
     counts
         Events by name, such as ``data_signal_region``.
     closure
-        ``auc`` of template against data in the sidebands, with ``auc_error``; ``auc_signal_region`` against true
-        background where labels exist.
+        Whether a classifier tells the template from data.
     inclusive, cuts
         Before the classifier, and behind each of its cuts.
     features, scores
@@ -285,9 +270,7 @@ class Results(Record):
         Seconds per stage.
     trials
         The largest excess of the selections that passed all verdicts (of all, where none did), with the trials of
-        looking behind each: ``background_efficiency``, ``z_local``, ``p_local``, ``z``, ``p``, ``p_error``,
-        ``factor``, ``extrapolated``, ``toys`` and ``calculator``, as in `hepflow.stats.Trials`; None where cuts are
-        blinded.
+        looking behind each; None where cuts are blinded.
     unblinded
         Each time that the data of this run were unblinded, as its ``provenance.json`` has it.
     skipped_files
@@ -309,7 +292,7 @@ class Results(Record):
     cutflow: Annotated[tuple[tuple[str, int], ...], BeforeValidator(_rows)]
     regions: Annotated[Mapping[str, Any], AfterValidator(_windows)]
     counts: Mapping[str, float]
-    closure: Mapping[str, float | None]
+    closure: ClosureRecord
     inclusive: CutResult
     cuts: tuple[CutResult, ...]
     features: tuple[Histogram, ...]
@@ -317,10 +300,10 @@ class Results(Record):
     losses: tuple[Mapping[str, Numbers], ...]
     truth: TruthCurve | None
     signal_unit: str
-    smooth: Mapping[str, Any]
+    smooth: SmoothRecord
     timing: Mapping[str, float]
     warnings: tuple[str, ...] = ()
-    trials: Mapping[str, Any] | None = None
+    trials: TrialsRecord | None = None
     unblinded: tuple[Unblinding, ...] = ()
     skipped_files: tuple[SkippedFile, ...] = ()
     verdicts: tuple[Verdict, ...] = ()

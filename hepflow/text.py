@@ -51,7 +51,7 @@ def _rounded(value: float, error: float) -> str:
     return f"{value:,.{digits}f} +- {error:,.{digits}f}"
 
 
-def band(expected: Sequence[float]) -> str:
+def band(expected: Sequence[float | None]) -> str:
     """Return the median and the 68 % band of values at -2, -1, 0, 1, 2 sigma."""
     return f"{number(expected[2])} ({number(expected[1])}-{number(expected[3])})"
 

@@ -92,7 +92,7 @@ def features(
     columns = _columns(branches)
 
     from hepflow.features import features as compute
-    from hepflow.readers import read
+    from hepflow.readers.reading import read
     from hepflow.storage import save_sample
 
     own = format_ == "table"  # whose columns are taken as they are

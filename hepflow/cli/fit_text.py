@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import TYPE_CHECKING
 
 from hepflow.text import aligned, band, number, with_error
 
 if TYPE_CHECKING:
+    from hepflow.parts import CrossSection
     from hepflow.smooth import SmoothFit
-    from hepflow.stats import BiasTest, BumpHunt, CLsScan, GlobalSignificance, Scan
+    from hepflow.stats import BiasTest, BumpHunt, CLsScan, GlobalSignificance, Scan, UpperLimit
 
 
 def hunt_text(hunt: BumpHunt) -> str:
@@ -62,6 +64,19 @@ def limits_text(limits: Sequence[tuple[str, CLsScan, str, str]]) -> str:
         f"{name}: mu = 1: {unit}; {found.limit.calculator}, {reason}" for name, found, reason, unit in limits
     ]
     return "\n".join([*aligned(rows), "", *reasons])
+
+
+def cross_sections_text(limits: Sequence[tuple[str, UpperLimit, float | None]], told: CrossSection) -> str:
+    """Return the limits of several selections as cross-sections, each by that which strength one stands for (fb)."""
+    rows = [("selection", "observed", "expected (68 %)")]
+    for name, limit, strength_one in limits:
+        factor = nan if strength_one is None else strength_one
+        rows.append((name, number(factor * limit.observed), band([factor * one for one in limit.expected])))
+    besides = "" if told.efficiency == 1 else f", efficiency {told.efficiency:g}"
+    lines = [f"limits on {told.quantity}, fb ({told.luminosity:g} fb^-1{besides}):", *aligned(rows)]
+    if told.theory is not None:
+        lines.append(f"theory: {told.theory:g} fb at {told.theory_mass:g} GeV ({told.theory_file})")
+    return "\n".join(lines)
 
 
 def scan_text(scan: Scan) -> str:

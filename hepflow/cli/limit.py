@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from hepflow.cli import console, options
-from hepflow.cli.fit_text import limit_text, limits_text, scan_text
+from hepflow.cli.fit_text import cross_sections_text, limit_text, limits_text, scan_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.scans import CrossSection, mass_scan
 from hepflow.cli.studies import carry_out
@@ -183,6 +183,12 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
         raise InputError(
             f"{folder}: no workspaces/*.json there; expected the folder of a finished `hepflow run`"
         )
+    results, strength_one = None, {}
+    if (folder / "results.json").exists():
+        from hepflow.studies.known import study
+
+        results = study("search").read(folder)
+        strength_one = {cut.name: cut.femtobarn for cut in (results.inclusive, *results.cuts)}
     limits, problems = [], []
     for file in files:
         try:
@@ -195,15 +201,31 @@ def _of_run(folder: Path, chosen: Mapping[str, Any], as_json: bool) -> None:
         problems += [f"{file.stem}: {problem}" for problem in scan.limit.problems]
     limits.sort(key=lambda one: -one[0])  # from the loosest cut to the tightest
     if as_json:
-        console.print_json({name: _plain(scan, reason, unit) for _, name, scan, reason, unit in limits})
+        console.print_json(
+            {
+                name: {**_plain(scan, reason, unit), **_in_femtobarn(scan, strength_one.get(name))}
+                for _, name, scan, reason, unit in limits
+            }
+        )
     else:
         console.echo(limits_text([one[1:] for one in limits]))
+        if results is not None and results.cross_section is not None:
+            rows = [(name, scan.limit, strength_one.get(name)) for _, name, scan, *_ in limits]
+            console.echo("\n" + cross_sections_text(rows, results.cross_section))
     console.raise_problems(problems)
-    if (folder / "results.json").exists():
-        from hepflow.studies.known import study
-
-        results = study("search").read(folder)
+    if results is not None:
         console.raise_failed([verdict.name for verdict in results.failed])
+
+
+def _in_femtobarn(scan: CLsScan, strength_one: float | None) -> dict[str, Any]:
+    """Return limits as cross-sections; nothing where it is not known what strength one stands for."""
+    if strength_one is None:
+        return {}
+    observed, expected = scan.limit.observed, scan.limit.expected
+    return {
+        "cross_section_obs": None if isnan(observed) else observed * strength_one,
+        "cross_section_exp": [None if isnan(one) else one * strength_one for one in expected],
+    }
 
 
 def _against_mass(

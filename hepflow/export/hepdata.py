@@ -41,7 +41,8 @@ def run_tables(results: Results) -> list[Table]:
     results
         As `hepflow.Results.from_json` reads them. A cut without a limit is left out of the table of limits; "-"
         stands for a number that is missing, and a column of a blinded run that would hold nothing else is left out.
-        Of a run that failed its checks no significance and no limit is given.
+        Of a run that failed its checks no significance and no limit is given. Where the record has limits as
+        cross-sections, a table of its own holds them.
 
     Raises
     ------
@@ -84,6 +85,7 @@ def run_tables(results: Results) -> list[Table]:
                 *_limits([cut.mu_up_obs for cut in limited], expected),
             )
         )
+    tables += _cross_sections(results)
     for table in tables:
         table.location = f"hepflow run {results.name}, method {results.method}, seed {results.seed}"
     return tables
@@ -163,10 +165,10 @@ def _trials(run: Results) -> str:
     if found is None:
         return ""
     return (
-        f" The largest excess, at {found['background_efficiency']:g}, has a p-value of "
-        f"{with_error(found['p'], found['p_error'])} with the trials of all selections"
+        f" The largest excess, at {found.background_efficiency:g}, has a p-value of "
+        f"{with_error(found.p, found.p_error)} with the trials of all selections"
         f"{' that passed their checks' if run.failed else ''}"
-        f"{', whose factor is extrapolated from toys' if found.get('extrapolated') else ''}."
+        f"{', whose factor is extrapolated from toys' if found.extrapolated else ''}."
     )
 
 
@@ -207,14 +209,43 @@ def _spectrum(cut: CutResult, run: Results) -> Table:
     )
 
 
-def _limits(observed: Column, expected: FloatArray) -> list[Variable]:
+def _cross_sections(results: Results) -> list[Table]:
+    """Return the table of the limits as cross-sections, with the theory's; none without a luminosity."""
+    told = results.cross_section
+    limited = [
+        cut for cut in (results.inclusive, *results.cuts) if told and None not in cut.cross_section_exp
+    ]
+    if told is None or not limited:
+        return []
+    besides = "" if told.efficiency == 1 else f", efficiency {told.efficiency:g}"
+    theory = (
+        ""
+        if told.theory is None
+        else f" A theory ({told.theory_file}) has {told.theory:g} fb at {told.theory_mass:g} GeV."
+    )
+    expected = np.array([cut.cross_section_exp for cut in limited], dtype=np.float64)
+    return [
+        _table(
+            "Upper limits on the cross-section against cut",
+            f"95% CLs upper limits on {told.quantity}: {told.meaning}. Luminosity {told.luminosity:g} fb^-1{besides}."
+            f"{theory}{_failed(results)}",
+            _variable("Background efficiency", [cut.background_efficiency for cut in limited]),
+            *_limits([cut.cross_section_obs for cut in limited], expected, "fb"),
+        )
+    ]
+
+
+def _limits(observed: Column, expected: FloatArray, units: str = "") -> list[Variable]:
     """Return observed (M,) and expected limits, from (M, 5), with the bands as errors of their median."""
     median = expected[:, 2]
     bands = {
         label: np.stack([expected[:, low] - median, expected[:, high] - median], axis=1)
         for label, (low, high) in _BANDS.items()
     }
-    return [_variable("Observed limit", observed), _variable("Expected limit", median, errors=bands)]
+    return [
+        _variable("Observed limit", observed, units),
+        _variable("Expected limit", median, units, errors=bands),
+    ]
 
 
 def _table(name: str, description: str, independent: Variable, *dependent: Variable) -> Table:

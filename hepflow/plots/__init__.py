@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from hepflow.studies.comparison.figures.sic_by_method import sic_by_method
     from hepflow.studies.comparison.figures.sic_curves import sic_curves
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
-    from hepflow.studies.windows.figures import window_scan
+    from hepflow.studies.windows.figures import window_limits, window_scan
 
 _ELSEWHERE = {
     "agreement": "hepflow.studies.comparison.figures.agreement",
@@ -51,6 +51,7 @@ _ELSEWHERE = {
     "retrained_limits": "hepflow.studies.limits.figures",
     "sic_by_method": "hepflow.studies.comparison.figures.sic_by_method",
     "sic_curves": "hepflow.studies.comparison.figures.sic_curves",
+    "window_limits": "hepflow.studies.windows.figures",
     "window_scan": "hepflow.studies.windows.figures",
 }
 
@@ -90,6 +91,7 @@ __all__ = [
     "spectra",
     "spectrum",
     "two_sample",
+    "window_limits",
     "window_scan",
 ]
 

@@ -27,6 +27,11 @@ def numbers(values: Iterable[float | None]) -> FloatArray:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
+def cross_section(quantity: str) -> str:
+    """Return the factors of a cross-section, such as "sigma x B", in LaTeX."""
+    return quantity.replace("sigma", r"$\sigma$").replace(" x ", r"$\times$").replace("eff", r"$\epsilon$")
+
+
 def garwood(counts: FloatArray) -> FloatArray:
     """Return the distances from counts (B,) to the ends of their central 68 % Poisson intervals, shape ``(2, B)``.
 

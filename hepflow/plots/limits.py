@@ -48,9 +48,7 @@ def cross_sections(results: Results, *, label: Label | str = "hepflow") -> Figur
     cuts = (results.inclusive, *results.cuts)
     expected = np.array([artists.numbers(cut.cross_section_exp) for cut in cuts])
     observed = artists.numbers(cut.cross_section_obs for cut in cuts)
-    what = (
-        told.quantity.replace("sigma", r"$\sigma$").replace(" x ", r"$\times$").replace("eff", r"$\epsilon$")
-    )
+    what = artists.cross_section(told.quantity)
     unit = f"{told.luminosity:g} fb$^{{-1}}$"
     if told.efficiency != 1:
         unit += f", efficiency {told.efficiency:g}"

@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from uproot.deserialization import DeserializationError
-
 from hepflow.errors import HepflowError, InputError
 from hepflow.readers.remote import RemoteError, is_transient
 from hepflow.sample import SkippedFile
@@ -22,9 +20,12 @@ ADVICE = (
 AWAY = (FileNotFoundError, PermissionError)  # and what servers answer, which has a `status`
 CONTRADICTIONS = (
     *(ValueError, LookupError, OSError, EOFError, RuntimeError, AssertionError),
-    *(struct.error, zlib.error, DeserializationError),
+    *(struct.error, zlib.error),
 )
-DECOMPRESSION = "DecompressionError"  # of cramjam, which uproot brings
+NAMED = (
+    "DecompressionError",
+    "DeserializationError",
+)  # of cramjam and uproot, which need not be loaded for this
 LIMITS = (NotImplementedError,)  # which is a RuntimeError
 SAID = (
     "is not registered",
@@ -85,7 +86,7 @@ def reading(file: str, what: str) -> Iterator[None]:
         if isinstance(error, AWAY) or isinstance(getattr(error, "status", None), int):
             raise DamagedFileError(f"{said} Check its address, and that you may read it") from error
         limited = isinstance(error, LIMITS) or any(words in reason for words in SAID)
-        contradictory = isinstance(error, CONTRADICTIONS) or type(error).__name__ == DECOMPRESSION
+        contradictory = isinstance(error, CONTRADICTIONS) or type(error).__name__ in NAMED
         if contradictory and not limited:
             raise DamagedFileError(
                 f"{said} The file may be truncated or damaged: compare its size with the original, and copy it anew"

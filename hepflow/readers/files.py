@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import h5py
 
 from hepflow.demo import bundled
 from hepflow.errors import ConfigError, HepflowError, InputError, did_you_mean
@@ -134,6 +133,8 @@ def container(file: str) -> str:
         ) from error
     if start in MAGIC:
         return MAGIC[start]
+    import h5py  # heavy, and only needed here
+
     if h5py.is_hdf5(file):  # behind a block of something else
         return "HDF5"
     for first, kind in OTHERS.items():

@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 import fsspec
 import fsspec.asyn
 from fsspec.spec import AbstractBufferedFile
-from uproot.source.fsspec import FSSpecSource
 
 from hepflow.errors import InputError
 
@@ -203,16 +202,8 @@ class PatientFile(AbstractBufferedFile):  # type: ignore[misc]
         return bytes(retried(self._url, lambda: self.fs.cat_file(self.path, start=start, end=end)))
 
 
-class PatientSource(FSSpecSource):  # type: ignore[misc]
-    """A remote file for uproot, which asks for many ranges at once: those that failed are asked for again."""
-
-    def _open(self) -> None:
-        super()._open()
-        self._fs: Any = _PatientSystem(self._fs, self._file_path_orig)
-
-
-class _PatientSystem:
-    """A file system of fsspec, as `PatientSource` uses it."""
+class PatientSystem:
+    """A file system of fsspec, as uproot uses it, which asks for many ranges at once: those that failed anew."""
 
     def __init__(self, system: Any, url: str) -> None:
         self._system, self._url = system, url
@@ -221,12 +212,15 @@ class _PatientSystem:
         return getattr(self._system, name)
 
     def size(self, path: str) -> int:
+        """Return the bytes of a file."""
         return int(retried(self._url, lambda: self._system.size(path)))
 
     def cat_file(self, path: str, start: int, end: int) -> bytes:
+        """Return a range of a file."""
         return bytes(retried(self._url, lambda: self._system.cat_file(path, start=start, end=end)))
 
     def cat_ranges(self, paths: list[str], starts: list[int], ends: list[int]) -> list[bytes]:
+        """Return many ranges."""
         ranges = zip(paths, starts, ends, strict=True)
         return [self.cat_file(path, start, end) for path, start, end in ranges]
 

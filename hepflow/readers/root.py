@@ -15,17 +15,26 @@ from typing import Any
 import awkward as ak
 import uproot
 from uproot.interpretation.identify import UnknownInterpretation
+from uproot.source.fsspec import FSSpecSource
 
 from hepflow.errors import InputError
 from hepflow.readers.branches import FriendFile, Place, tree_branches
 from hepflow.readers.damage import DamagedFileError, reading, unsupported
 from hepflow.readers.files import at_hand, is_url
 from hepflow.readers.packed import packed
-from hepflow.readers.remote import PatientSource, chained, patience
+from hepflow.readers.remote import PatientSystem, chained, patience
 from hepflow.readers.table import Columns, Table, events_per_chunk
 
 FRIEND = b"TFriendElement"
 TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
+
+
+class _PatientSource(FSSpecSource):  # type: ignore[misc]
+    """A remote file whose ranges are asked for again where they failed."""
+
+    def _open(self) -> None:
+        super()._open()
+        self._fs: Any = PatientSystem(self._fs, self._file_path_orig)
 
 
 def open_root(file: str, tree: str | None, default: tuple[str, ...] = ()) -> Table:
@@ -94,7 +103,7 @@ def _opened(file: str, **options: Any) -> Any:
         return uproot.open({found: None}, **options)
     if "::" in file:  # a chain of URLs brings a cache of its own
         return chained(file, lambda: uproot.open({file: None}, **options, **patience(file)))
-    return uproot.open({found: None}, handler=PatientSource, **options, **patience(found))
+    return uproot.open({found: None}, handler=_PatientSource, **options, **patience(found))
 
 
 def _check_length(file: str) -> None:

@@ -3,13 +3,13 @@ r"""What is to be pasted in a paper: sentences and tables in LaTeX, made of the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from hepflow.catalogue import CLASSIFIERS, bibtex, method_title, papers_of
+from hepflow.parts import TrialsRecord
 from hepflow.quantity import Quantity
 from hepflow.report import numbers
 from hepflow.report.blocks import Table
@@ -156,10 +156,10 @@ def _results(results: Results) -> list[str]:
         return [f"No selection{' that passed its checks' if results.failed else ''} could be fitted."]
     lines = [f"The largest local excess is found {behind(best)}: {seen(best)}."]
     if results.trials is not None:
-        p = numbers.p_value(results.trials["p"], results.trials.get("p_error"))
+        p = numbers.p_value(results.trials.p, results.trials.p_error)
         lines.append(
             f"With the trials of {counted(results)}, its significance is "
-            f"{mathematical(numbers.sigma(results.trials['z']))} ($p = {mathematical(p)[1:-1]}$)"
+            f"{mathematical(numbers.sigma(results.trials.z))} ($p = {mathematical(p)[1:-1]}$)"
             f"{_extrapolated(results.trials)}."
         )
     if best.mu_up_obs is not None:
@@ -188,11 +188,11 @@ def _other(cut: CutResult) -> list[str]:
     return [f"With {title} in place of {instead}, {events} events are expected {behind(cut)}{found}."]
 
 
-def _extrapolated(trials: Mapping[str, Any]) -> str:
+def _extrapolated(trials: TrialsRecord) -> str:
     """Return what is to be said of a trials factor that toys do not reach."""
-    if not trials["extrapolated"]:
+    if not trials.extrapolated:
         return ""
-    factor = mathematical(numbers.plain(trials["factor"], 2))
+    factor = mathematical(numbers.plain(trials.factor, 2))
     return f"; the trials factor of {factor} is extrapolated from toys, by their correlations"
 
 

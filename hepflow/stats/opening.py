@@ -19,6 +19,7 @@ from hepflow.stats.spectra import workspace_of
 Content = Mapping[str, Any]
 
 MOST_DERIVATIVES = 100_000_000
+LARGEST = 1e30  # of what is multiplied, raised to powers and squared in a fit, which a double has to hold
 _PER_BIN = ("staterror", "shapesys")  # modifiers whose data are an error for each bin
 
 
@@ -50,6 +51,7 @@ def open_workspace(spec: Content | str | Path) -> tuple[pyhf.Model, list[float]]
         with warnings.catch_warnings():  # pyhf 0.7 validates with a part of jsonschema that is being retired
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="pyhf|jsonschema")
             pyhf.schema.validate(dict(spec), "workspace.json")
+            _refuse_huge({key: spec[key] for key in ("channels", "observations")})
             _check(spec)
             opened = pyhf.Workspace(_with_own_staterrors(spec), validate=False)
             model = opened.model()
@@ -66,6 +68,22 @@ def _check_bins(spec: Content) -> None:
     found = spec.get("observations")
     counts = [one.get("data") for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
     check_number(sum(len(data) for data in counts if isinstance(data, list)), "workspace")
+
+
+def _refuse_huge(value: object, where: str = "") -> None:
+    """Refuse numbers whose powers no double holds, at any depth."""
+    entries: Iterator[tuple[object, object]] = iter(())
+    if isinstance(value, Mapping):
+        entries = iter(value.items())
+    elif isinstance(value, list):
+        entries = iter(enumerate(value))
+    elif isinstance(value, int | float) and abs(value) > LARGEST:
+        raise InputError(
+            f"workspace: {where} is {value:g}; expected numbers of at most {LARGEST:g}: check the units, or what "
+            "events are weighted with"
+        )
+    for key, entry in entries:
+        _refuse_huge(entry, f"{where}.{key}" if where else str(key))
 
 
 def _check_size(spec: Content, bins: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
     from hepflow.studies.show import draw, write_report
     from hepflow.studies.tuning.record import Tuning
-    from hepflow.studies.windows.figures import window_scan
+    from hepflow.studies.windows.figures import window_limits, window_scan
     from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "retrained_limits",
     "study",
     "study_of",
+    "window_limits",
     "window_scan",
     "write_report",
 ]
@@ -56,6 +57,7 @@ _HOMES = {
     "retrained_limits": "hepflow.studies.limits.figures",
     "study": "hepflow.studies.known",
     "study_of": "hepflow.studies.known",
+    "window_limits": "hepflow.studies.windows.figures",
     "window_scan": "hepflow.studies.windows.figures",
     "write_report": "hepflow.studies.show",
 }

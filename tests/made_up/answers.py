@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from hepflow.answers import OtherAnswer, SmoothAnswer
+from hepflow.parts import OrderRecord
 
 SMOOTH = SmoothAnswer(
     usable=True,
@@ -10,7 +11,7 @@ SMOOTH = SmoothAnswer(
     chi2=11.3,
     ndf=12,
     p_value=0.503,
-    tests=({"n_shape": 2, "chi2": 11.3, "ndf": 12, "p_value": 0.503, "f_p_value": 0.01, "deviance": 20.0},),
+    tests=(OrderRecord(2, 11.3, 12, 0.503, 0.01, 20.0),),
     template_shape_parameters=2,
     template_p=0.27,
     template_bias=-0.21,

@@ -8,6 +8,7 @@ from scipy import stats
 
 from hepflow import Windows
 from hepflow.features import LABELS
+from hepflow.parts import ClosureRecord, SmoothRecord
 from hepflow.results import CutResult, Histogram, Results, SpectrumRecord, TruthCurve
 
 WINDOWS = Windows((3300, 3700), [(2500, 3300), (3700, 5000)])
@@ -30,7 +31,7 @@ def falling_results(seed=3, truth=True, signal=True, width=50.0, efficiencies=EF
         cutflow=(("events read", 1_000_000), ("events kept", 412_345)),
         regions={"signal": WINDOWS.signal, "sidebands": WINDOWS.sidebands},
         counts={"data_signal_region": inside},
-        closure={"auc": 0.502, "auc_error": 0.003},
+        closure=ClosureRecord(0.502, 0.003, None),
         inclusive=cuts[0],
         cuts=tuple(cuts[1:]),
         features=_features(rng, "sidebands", "data", 300_000)
@@ -41,7 +42,7 @@ def falling_results(seed=3, truth=True, signal=True, width=50.0, efficiencies=EF
         signal_unit="the injected signal, 450 events"
         if signal
         else "one signal event in the signal region behind the cut",
-        smooth={},
+        smooth=SmoothRecord(2, 19.8, 21, 0.53, ()),
         timing={"background": 100.0},
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from hepflow.parts import ClosureRecord, OrderRecord, SmoothRecord, TrialsRecord
 from hepflow.results import CutResult, Histogram, Results, SpectrumRecord, TruthCurve
 
 EDGES = (2900.0, 3300.0, 3700.0, 4100.0)
@@ -62,7 +63,7 @@ RESULTS = Results(
         "expected_background": 14_561.8,
         "expected_background_error": 137.3,
     },
-    closure={"auc": 0.5018, "auc_error": 0.0017, "auc_signal_region": None},
+    closure=ClosureRecord(0.5018, 0.0017, None),
     inclusive=UNCUT,
     cuts=(CUT,),
     features=(
@@ -76,22 +77,19 @@ RESULTS = Results(
     losses=({"training": (3.0, 2.5, 2.4), "validation": (3.1, 2.6, 2.5)},),
     truth=TruthCurve((1.0, 0.1, 0.01), (1.0, 0.7, 0.48), 0.83, 0.002),
     signal_unit="the injected signal, 250 events",
-    smooth={
-        "shape_parameters": 2,
-        "tests": [{"n_shape": 2, "chi2": 19.8, "ndf": 21, "p_value": 0.53, "f_p_value": None}],
-    },
+    smooth=SmoothRecord(2, 19.8, 21, 0.53, (OrderRecord(2, 19.8, 21, 0.53),)),
     timing={"features": 0.215, "background": 24.04, "validation": 192.0},
-    trials={
-        "background_efficiency": 0.01,
-        "z_local": 7.04,
-        "p_local": 3.12e-13,
-        "z": 6.87,
-        "p": 1.15e-12,
-        "p_error": 1.2e-13,
-        "factor": 3.7,
-        "extrapolated": True,
-        "toys": 2000,
-    },
+    trials=TrialsRecord(
+        background_efficiency=0.01,
+        z_local=7.04,
+        p_local=3.12e-13,
+        z=6.87,
+        p=1.15e-12,
+        p_error=1.2e-13,
+        factor=3.7,
+        extrapolated=True,
+        toys=2000,
+    ),
 )
 
 

@@ -270,12 +270,18 @@ def test_the_rows_of_a_cutflow_have_names(file_of):
 
 def test_problems_beyond_three_are_counted(file_of):
     path = file_of("window", lambda content: dict.fromkeys(content, "text"))
-    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 4 more); ")
+    refused(path, "window", "(signal: ", "; sidebands: ", "; cuts: ", "; and 5 more); ")
 
 
 @pytest.mark.parametrize(
     "regions",
-    [{}, {"signal": [3300.0]}, {**REGIONS, "signal": [3300.0]}, {**REGIONS, "sidebands": [[2900.0]]}],
+    [
+        {},
+        {**REGIONS, "signal": ["3300", "3700"]},
+        {"signal": [3300.0]},
+        {**REGIONS, "signal": [3300.0]},
+        {**REGIONS, "sidebands": [[2900.0]]},
+    ],
 )
 def test_regions_are_pairs(tmp_path, regions):
     write_json(tmp_path / "results.json", {**RESULTS.to_dict(), "regions": regions})

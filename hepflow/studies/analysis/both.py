@@ -9,6 +9,7 @@ import numpy as np
 from hepflow.answers import Answers, OtherAnswer, SmoothAnswer
 from hepflow.config.blocks import Fit
 from hepflow.errors import HepflowError
+from hepflow.parts import OrderRecord
 from hepflow.selection import Cut
 from hepflow.selection.cuts import TRAINING
 from hepflow.spectrum import Spectrum
@@ -122,7 +123,7 @@ def _smooth(smooth: SmoothBehindCut) -> SmoothAnswer:
         chi2=fit.chi2,
         ndf=fit.ndf,
         p_value=fit.p_value,
-        tests=tuple(vars(test) for test in fit.tests),
+        tests=tuple(OrderRecord(**vars(test)) for test in fit.tests),
         template_shape_parameters=None if template is None else template.n_shape,
         template_p=None if template is None else template.p_value,
         template_bias=smooth.template_bias,

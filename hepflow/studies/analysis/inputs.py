@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from hepflow.config.inputs import Input, Varied, luminosity_of
-from hepflow.readers import Normalisation, Source, read
+from hepflow.config.inputs import Input, luminosity_of
 from hepflow.readers.files import find_files
+from hepflow.readers.normalisation import Normalisation
+from hepflow.readers.reading import read
+from hepflow.readers.source import Source
+from hepflow.studies.analysis.effects import side_of
 
 Luminosity = float | dict[str, float] | None
 
@@ -36,21 +39,6 @@ def open_input(
         if paths:
             sources.append(replace(_open_one(one, luminosity, paths), name=label))
     return Source.join(sources)
-
-
-def side_of(entry: Input, effect: str | None) -> Varied | None:
-    """Return what a systematic effect, such as ``jes/up``, does to an input."""
-    if effect is None:
-        return None
-    name, _, side = effect.partition("/")
-    found: Varied = getattr(entry.variations[name], side)
-    return found
-
-
-def effects_of(entry: Input | None) -> list[str]:
-    """Return the systematic effects on an input, up and down."""
-    names = entry.variations if entry is not None else ()
-    return [f"{name}/{side}" for name in names for side in ("up", "down")]
 
 
 def _open_one(entry: Input, luminosity: Luminosity, paths: list[str]) -> Source:

@@ -7,15 +7,16 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hepflow.config.inputs import Input
 from hepflow.errors import InputError
 from hepflow.readers.branches import friend_file
 from hepflow.readers.files import find_files, is_url
-from hepflow.readers.root import friends_named
-from hepflow.readers.source import Share
-from hepflow.studies.analysis.inputs import side_of
+from hepflow.studies.analysis.effects import side_of
+
+if TYPE_CHECKING:
+    from hepflow.readers.source import Share
 
 ROOT = b"root"  # how its files begin
 BLOCK, BLOCKS = 1 << 16, 16  # bytes, and how many of such, that stand for a file
@@ -53,6 +54,8 @@ def _friends_named(path: str, _changed: tuple[int, int, int]) -> tuple[str, ...]
     with Path(path).open("rb") as stream:
         if stream.read(4) != ROOT:
             return ()
+    from hepflow.readers.root import friends_named  # heavy
+
     return tuple(friends_named(path))
 
 

@@ -16,12 +16,13 @@ from hepflow.config.inputs import Input
 from hepflow.engine.job import Job, stored
 from hepflow.features import collect_features, features, join_features
 from hepflow.quantity import Quantity
-from hepflow.readers import Source
 from hepflow.readers.collect import Collected
+from hepflow.readers.source import Source
 from hepflow.records import read_record, write_json
 from hepflow.sample import Sample, SkippedFile, inject
 from hepflow.storage import load_sample, save_sample, write_hdf5
-from hepflow.studies.analysis.inputs import effects_of, open_input
+from hepflow.studies.analysis.effects import effects_of
+from hepflow.studies.analysis.inputs import open_input
 from hepflow.studies.analysis.pieces import check_unchanged
 
 FILES, ROWS = "files.json", "rows.h5"

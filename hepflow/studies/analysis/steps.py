@@ -12,7 +12,7 @@ from hepflow.config.methods import MethodBlock
 from hepflow.engine.plan import HELPERS, Failing, Step, by_name
 from hepflow.engine.study import Study
 from hepflow.results import cut_name
-from hepflow.studies.analysis.inputs import effects_of
+from hepflow.studies.analysis.effects import effects_of
 from hepflow.studies.analysis.pieces import fingerprint, pieces, whole_files
 
 HERE = "hepflow.studies.analysis"

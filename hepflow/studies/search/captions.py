@@ -88,8 +88,12 @@ def _cross_sections(results: Results) -> Words:
 
 def _closure(where: str, results: Results) -> Words:
     features = [readable(one.label) for one in results.features if one.where == where]
-    key = "auc" if where == "sidebands" else "auc_signal_region"
-    told = numbers.measured(results.closure.get(key), results.closure.get(f"{key}_error"))
+    found = results.closure
+    told = (
+        numbers.measured(found.auc, found.auc_error)
+        if where == "sidebands"
+        else numbers.measured(found.auc_signal_region, found.auc_signal_region_error)
+    )
     against = "data" if where == "sidebands" else "true background"
     return (
         f"Template against {against}, {where}, with their ratio; the band is the template's statistical error.",

@@ -12,7 +12,8 @@ from hepflow.errors import FitError
 from hepflow.features import features, fields_for
 from hepflow.methods import fit_sidebands
 from hepflow.sample import Sample
-from hepflow.studies.analysis.inputs import effects_of, open_input
+from hepflow.studies.analysis.effects import effects_of
+from hepflow.studies.analysis.inputs import open_input
 from hepflow.studies.search.estimate import estimate
 
 POOR = 0.01  # p-value of the sideband fit below which it is worth a word

@@ -11,7 +11,8 @@ import numpy as np
 
 from hepflow.errors import InputError
 from hepflow.importance import effective_size
-from hepflow.results import CrossSection, CutResult, Results
+from hepflow.parts import CrossSection
+from hepflow.results import CutResult, Results
 from hepflow.sample import Sample
 from hepflow.stats import curve_at, read_curve
 from hepflow.studies.analysis.fits import Fitted

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hepflow.columns import follows, steps
 from hepflow.errors import InputError
-from hepflow.readers import open_table
 from hepflow.readers.columns import flat_numbers
+from hepflow.readers.reading import open_table
 from hepflow.readers.table import Table
 from hepflow.sample import Sample
 

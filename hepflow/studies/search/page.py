@@ -111,9 +111,9 @@ def _found(results: Results) -> list[Block]:
     facts = [Fact("Largest local significance", numbers.sigma(best.z), f"p₀ = {numbers.p_value(best.p0)}")]
     trials = results.trials
     if trials is not None:
-        p = numbers.p_value(trials["p"], trials["p_error"])
-        extrapolated = ", extrapolated" if trials["extrapolated"] else ""
-        facts.append(Fact("Global significance", numbers.sigma(trials["z"]), f"p = {p}{extrapolated}"))
+        p = numbers.p_value(trials.p, trials.p_error)
+        extrapolated = ", extrapolated" if trials.extrapolated else ""
+        facts.append(Fact("Global significance", numbers.sigma(trials.z), f"p = {p}{extrapolated}"))
     expected = numbers.measured(best.n_exp, best.n_exp_error)
     facts.append(Fact("Observed events", numbers.count(best.n_obs), f"{expected} expected"))
     if best.mu_up_obs is not None:
@@ -123,9 +123,9 @@ def _found(results: Results) -> list[Block]:
     if trials is not None:
         sentences += (
             f" The global significance counts the trials of {counted(results)} "
-            f"(factor {numbers.plain(trials['factor'], 2)}, {numbers.count(trials['toys'])} toys)."
+            f"(factor {numbers.plain(trials.factor, 2)}, {numbers.count(trials.toys)} toys)."
         )
-        if trials["extrapolated"]:
+        if trials.extrapolated:
             sentences += " Too few toys reach the excess: the factor is extrapolated by their correlations."
     return [Facts(tuple(facts)), Text(sentences), *_by_toys(results)]
 
@@ -140,14 +140,12 @@ def _by_toys(results: Results) -> list[Block]:
 
 
 def _closure(results: Results) -> Text:
-    told = numbers.measured(results.closure.get("auc"), results.closure.get("auc_error"))
+    told = numbers.measured(results.closure.auc, results.closure.auc_error)
     sentences = (
         f"In the sidebands, a classifier tells template from data with an AUC of {told} (0.5 is perfect)"
     )
-    if results.closure.get("auc_signal_region") is not None:
-        told = numbers.measured(
-            results.closure["auc_signal_region"], results.closure.get("auc_signal_region_error")
-        )
+    if results.closure.auc_signal_region is not None:
+        told = numbers.measured(results.closure.auc_signal_region, results.closure.auc_signal_region_error)
         sentences += f"; in the signal region, from true background, {told}"
     return Text(f"{sentences}.")
 

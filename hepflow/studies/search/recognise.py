@@ -19,9 +19,11 @@ from hepflow.config.reference import DEMONSTRATION, Start
 from hepflow.errors import ConfigError, FitError, HepflowError, InputError
 from hepflow.features import FEATURES, features
 from hepflow.quantity import Quantity, number
-from hepflow.readers import SCHEMAS, Source, open_table, read
 from hepflow.readers.files import container, find_files, is_url
+from hepflow.readers.reading import open_table, read
 from hepflow.readers.root import root_trees
+from hepflow.readers.schemas import SCHEMAS
+from hepflow.readers.source import Source
 from hepflow.regions import Windows, sliding
 from hepflow.sample import FloatArray, Sample
 from hepflow.smooth import SmoothFit, fit_smooth

@@ -12,6 +12,7 @@ import numpy as np
 from hepflow import outliers
 from hepflow.engine.job import Job, published
 from hepflow.engine.unblinding import Unblinding
+from hepflow.parts import ClosureRecord, OrderRecord, SmoothRecord, TrialsRecord
 from hepflow.records import write_json
 from hepflow.results import (
     CutResult,
@@ -102,11 +103,7 @@ def summarise(
             "injected": injected,
             **_true_counts(scores),
         },
-        closure={
-            "auc": sidebands.auc,
-            "auc_error": sidebands.error,
-            **_true_closure(scores, settings["seed"]),
-        },
+        closure=ClosureRecord(sidebands.auc, sidebands.error, *_true_closure(scores, settings["seed"])),
         inclusive=records[0],
         cuts=tuple(records[1:]),
         features=tuple(_feature_histograms(scores)),
@@ -114,13 +111,13 @@ def summarise(
         losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
         truth=None if truth is None else _curve(truth),
         signal_unit=_signal_unit(settings["resonance"], scores, injected),
-        smooth={
-            "shape_parameters": smooth.n_shape,
-            "chi2": smooth.chi2,
-            "ndf": smooth.ndf,
-            "p_value": smooth.p_value,
-            "tests": [vars(test) for test in smooth.tests],
-        },
+        smooth=SmoothRecord(
+            shape_parameters=smooth.n_shape,
+            chi2=smooth.chi2,
+            ndf=smooth.ndf,
+            p_value=smooth.p_value,
+            tests=tuple(OrderRecord(**vars(test)) for test in smooth.tests),
+        ),
         timing=dict(timing),
         warnings=(
             *(f"data, {one}" for one in outliers.sentences(data)),
@@ -134,7 +131,7 @@ def summarise(
     )
 
 
-def _trials(settings: Mapping[str, Any], found: Results, fitted: Sequence[Fitted]) -> dict[str, Any]:
+def _trials(settings: Mapping[str, Any], found: Results, fitted: Sequence[Fitted]) -> TrialsRecord:
     """Return the largest excess of the selections that can be trusted; of all, where none can."""
     trusted = {cut.background_efficiency for cut in found.trusted}
     looked = [one for one in fitted if not trusted or one.cut.background_efficiency in trusted]
@@ -142,7 +139,7 @@ def _trials(settings: Mapping[str, Any], found: Results, fitted: Sequence[Fitted
         [one.hunt for one in looked], toys=settings["toys"] or TOYS, seed=settings["seed"]
     )
     numbers = trials.to_dict()
-    return {"background_efficiency": looked[numbers.pop("largest")].cut.background_efficiency, **numbers}
+    return TrialsRecord(looked[numbers.pop("largest")].cut.background_efficiency, **numbers)
 
 
 def _problems(hunts: Sequence[BumpHunt], selections: Sequence[Cut]) -> list[str]:
@@ -270,12 +267,12 @@ def _true_counts(scores: Scores) -> dict[str, float]:
     }
 
 
-def _true_closure(scores: Scores, seed: int) -> dict[str, float | None]:
+def _true_closure(scores: Scores, seed: int) -> tuple[float, float] | tuple[None, None]:
     inside = scores.data.sample
     if inside.label is None:
-        return {"auc_signal_region": None, "auc_signal_region_error": None}
+        return None, None
     measured: Closure = closure(inside.select(inside.label == 0), scores.template.sample, seed)
-    return {"auc_signal_region": measured.auc, "auc_signal_region_error": measured.error}
+    return measured.auc, measured.error
 
 
 def _curve(truth: Truth) -> TruthCurve:

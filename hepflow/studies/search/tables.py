@@ -169,7 +169,7 @@ def verdicts(results: Results) -> Table | None:
 
 def sideband_fit(results: Results) -> Table | None:
     """Return the orders of the dijet function that were tried."""
-    tests, taken = results.smooth.get("tests") or (), results.smooth.get("shape_parameters")
+    tests, taken = results.smooth.tests, results.smooth.shape_parameters
     if not tests:
         return None
     return Table(
@@ -177,11 +177,11 @@ def sideband_fit(results: Results) -> Table | None:
         headings=("shape parameters", "χ² / ndf", "p", "p of the F-test", ""),
         rows=tuple(
             (
-                f"{test['n_shape']}",
-                f"{test['chi2']:.1f} / {test['ndf']}",
-                numbers.p_value(test["p_value"]),
-                numbers.p_value(test.get("f_p_value")),
-                "taken" if test["n_shape"] == taken else "",
+                f"{test.n_shape}",
+                f"{test.chi2:.1f} / {test.ndf}",
+                numbers.p_value(test.p_value),
+                numbers.p_value(test.f_p_value),
+                "taken" if test.n_shape == taken else "",
             )
             for test in tests
         ),

@@ -57,9 +57,9 @@ def _found(results: Results) -> list[str]:
     low, high = results.regions["signal"]
     lines = [f"{results.name}: {results.method}, signal region {low:g}-{high:g} GeV, seed {results.seed}"]
     lines.append(f"n_exp: before the fit to the signal region (pre-fit); mu = 1: {results.signal_unit}")
-    auc = results.closure.get("auc")
-    if auc is not None:
-        told = with_error(auc, results.closure.get("auc_error"))
+    closure = results.closure
+    if closure.auc is not None:
+        told = with_error(closure.auc, closure.auc_error)
         mark = FAILED * any(verdict.check == CLOSURE for verdict in results.failed)
         lines.append(f"closure of the template: AUC {told}{mark}")
     lines += _validation(results)
@@ -163,11 +163,11 @@ def _largest(results: Results) -> list[str]:
     lines = ["", f"largest local significance: Z = {z:.2f} ({name})"]
     trials = results.trials
     if trials is not None:
-        extrapolated = ", extrapolated from toys" if trials["extrapolated"] else ""
+        extrapolated = ", extrapolated from toys" if trials.extrapolated else ""
         passed = " that passed" if results.failed else ""
         lines += [
-            f"with the trials of {len(cuts)} selections{passed} (factor {trials['factor']:.2g}{extrapolated}): "
-            f"Z = {trials['z']:.2f}, p = {with_error(trials['p'], trials['p_error'])}"
+            f"with the trials of {len(cuts)} selections{passed} (factor {trials.factor:.2g}{extrapolated}): "
+            f"Z = {trials.z:.2f}, p = {with_error(trials.p, trials.p_error)}"
         ]
     return lines
 

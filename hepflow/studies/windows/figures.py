@@ -1,4 +1,4 @@
-"""Local p-values of a search in many windows, one curve for each cut."""
+"""Figures of a search in many windows: local p-values, a curve for each cut, and limits behind each cut."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from hepflow.errors import ConfigError
-from hepflow.plots.artists import numbers, percent
+from hepflow.plots.artists import cross_section, numbers, percent, set_range
+from hepflow.plots.bands import draw_bands
+from hepflow.plots.brazil import FILLED as BELOW
+from hepflow.plots.brazil import THEORY
 from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
 from hepflow.plots.label import Label
+from hepflow.plots.masses import draw_masses, set_mass_axis
 from hepflow.plots.p_scan import MARK
 from hepflow.plots.p_values import SMALLEST, p_text, set_p_axis, z_text
 from hepflow.plots.style import WIDTH, sequence, styled
+from hepflow.results import cut_name
 from hepflow.studies.windows.record import WindowScan
 
 FILLED = 0.62  # share of the height above the lowest line; text and legend stand below
@@ -25,6 +30,9 @@ def figures(scan: WindowScan, *, label: Label | str = "hepflow") -> Iterator[tup
     """Yield the name and the drawing of each figure that the scan holds the numbers for."""
     if any(one.best is not None for one in scan.windows):
         yield "p_values", window_scan(scan, label=label)
+    for efficiency in scan.background_efficiencies:
+        if scan.limited(efficiency):
+            yield f"limits_{cut_name(efficiency)}", window_limits(scan, efficiency, label=label)
 
 
 @styled
@@ -91,6 +99,60 @@ def window_scan(scan: WindowScan, *, label: Label | str = "hepflow") -> Figure:
     ax.set_ylabel(r"Local $p_0$")
     header(ax, label, f"{scan.name}, {scan.method}")
     footnotes(figure, _left_out(scan))
+    return finished(figure)
+
+
+@styled
+def window_limits(
+    scan: WindowScan, background_efficiency: float, *, label: Label | str = "hepflow"
+) -> Figure:
+    """Draw the limits on the cross-section behind a cut against the middle of each window, and the theory's.
+
+    Full points are asymptotic limits, open ones come from toys. Windows without a limit, and those that failed a
+    check, are left out.
+
+    Parameters
+    ----------
+    scan
+        What `hepflow run --scan` wrote.
+    background_efficiency
+        The cut; 1 for none.
+    label
+        Text above the left corner.
+
+    Raises
+    ------
+    ConfigError
+        If the scan holds no limits behind this cut.
+    """
+    told, found = scan.cross_section, scan.limited(background_efficiency)
+    if told is None or not found:
+        raise ConfigError(
+            f"this scan holds no limits on a cross-section at background efficiency {background_efficiency:g}; they "
+            "are set where the configuration has a block `cross_section` and the luminosity is known"
+        )
+    mass = np.array([one.middle for one, _ in found])
+    observed = numbers(cut.cross_section_obs for _, cut in found)
+    expected = np.array([numbers(cut.cross_section_exp) for _, cut in found])
+    theory = numbers(one.theory for one, _ in found)
+    figure = canvas(WIDTH, 3.6)
+    ax = figure.subplots()
+    bands = draw_bands(ax, mass, expected)
+    calculators = tuple(cut.calculator for _, cut in found)
+    entries = draw_masses(ax, mass, observed, calculators, "Observed") | bands
+    if np.any(np.isfinite(theory)):
+        ax.plot(mass, theory, zorder=4.5, **THEORY)
+        entries["Theory"] = Line2D([], [], **THEORY)
+    set_range(ax, np.concatenate([observed, expected.ravel(), theory]), BELOW)
+    cut = "No cut" if background_efficiency == 1 else rf"$\epsilon_B$ = {percent(background_efficiency)}"
+    title = f"{cut}, {told.luminosity:g} fb$^{{-1}}$"
+    ax.legend(entries.values(), entries.keys(), loc="upper right", ncols=2, columnspacing=1.2, title=title)
+    set_mass_axis(ax, mass)
+    ax.set_xlabel("Middle of the signal region [GeV]")
+    ax.set_ylabel(f"95% CL$_s$ upper limit on {cross_section(told.quantity)} [fb]")
+    header(ax, label, f"{scan.name}, {scan.method}")
+    without = len(scan.windows) - len(found)
+    footnotes(figure, f"Left out: {without} window{'s' * (without != 1)} without a limit." if without else "")
     return finished(figure)
 
 

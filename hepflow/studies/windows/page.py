@@ -10,6 +10,7 @@ from hepflow.report import numbers, origin, paper, texts
 from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Section, Table, Text
 from hepflow.report.pictures import gallery, picture
 from hepflow.report.texts import behind, cut_name, seen
+from hepflow.results import cut_name as name_in_files
 from hepflow.studies.windows.figures import figures
 from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
@@ -35,7 +36,10 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
         If the file is not JSON, or is of another schema.
     """
     scan = WindowScan.from_json(folder / "scan.json")
-    drawn = {name: picture(figure, *_words(scan)) for name, figure in figures(scan, label=label)}
+    drawn = {
+        name: picture(figure, *(_words(scan) if name == "p_values" else _words_of_limits(scan, name)))
+        for name, figure in figures(scan, label=label)
+    }
 
     return Page(
         title=scan.name,
@@ -44,6 +48,12 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
             Section.of("failed", FAILED, _failed(scan, grave=True)),
             Section.of("found", "What was found", *_found(scan), gallery(drawn, "p_values")),
             Section.of("windows", "Windows", _significances(scan), _events(scan)),
+            Section.of(
+                "limits",
+                "Limits",
+                _limits(scan),
+                gallery(drawn, *(name for name in drawn if name != "p_values")),
+            ),
             Section.of("blinding", "Blinding", *_blinding(scan)),
             Section.warnings(scan.problems),
             origin.section(scan, folder, scan.seed, _regions(scan)),
@@ -200,6 +210,51 @@ def _events(scan: WindowScan) -> Table:
             for cut in one.cuts
         ),
         folded=True,
+    )
+
+
+def _limits(scan: WindowScan) -> Table | None:
+    """Return the limits as limits on a cross-section; None where none are asked for."""
+    told = scan.cross_section
+    if told is None:
+        return None
+    note = f"{texts.in_symbols(told.quantity)}: {told.meaning}. Luminosity {told.luminosity:g} fb⁻¹"
+    note += "." if told.efficiency == 1 else f", efficiency {told.efficiency:g}."
+    if told.theory_file is not None:
+        note += f" Theory: in the middle of each window, from {told.theory_file}."
+    return Table(
+        caption=f"95% CLs upper limits on {texts.in_symbols(told.quantity)}, fb",
+        headings=(WINDOW, texts.CUT, "observed", *texts.QUANTILES, "theory"),
+        rows=tuple(
+            (
+                numbers.mass_range(one.signal),
+                cut_name(cut),
+                numbers.plain(cut.cross_section_obs),
+                *map(numbers.plain, cut.cross_section_exp),
+                numbers.plain(one.theory),
+            )
+            for one in scan.windows
+            for cut in one.cuts
+            if one.trusts(cut)
+        ),
+        note=note,
+    )
+
+
+def _words_of_limits(scan: WindowScan, name: str) -> tuple[str, str]:
+    """Return caption and alternative text of the limits behind a cut."""
+    efficiency = next(one for one in scan.background_efficiencies if name == f"limits_{name_in_files(one)}")
+    found = scan.limited(efficiency)
+    where = "without a cut" if efficiency == 1 else f"at background efficiency {numbers.percent(efficiency)}"
+    what = "a cross-section" if scan.cross_section is None else texts.in_symbols(scan.cross_section.quantity)
+    told = "; ".join(
+        f"{numbers.window(one.signal)} observed {numbers.plain(cut.cross_section_obs)}, expected "
+        f"{numbers.band(cut.cross_section_exp)}"
+        for one, cut in found
+    )
+    return (
+        f"95% CLs upper limits on {what} in every window, {where}.",
+        f"Upper limits on {what} in fb, {where}. {told}.",
     )
 
 

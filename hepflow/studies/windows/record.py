@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hepflow.engine.unblinding import Unblinding
+from hepflow.parts import CrossSection
 from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.verdicts import Verdict
@@ -28,6 +29,9 @@ class WindowCut:
         Events observed there, local significance and p-value, with its error where toys gave it; None where blinded.
     calculator
         "asymptotic" or "toys".
+    cross_section_obs, cross_section_exp
+        95 % CLs limits on the cross-section that `WindowScan.cross_section` tells, fb: observed, and expected at -2
+        to 2 sigma; None where none is set.
     """
 
     background_efficiency: float
@@ -38,6 +42,8 @@ class WindowCut:
     p0: float | None
     p0_error: float | None
     calculator: str
+    cross_section_obs: float | None = None
+    cross_section_exp: tuple[float | None, ...] = (None,) * 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class WindowResult:
         Whether the factor is extrapolated, as too few toys reach the excess.
     verdicts
         Whether what its numbers rest on can be trusted; none in records of before.
+    theory
+        Cross-section that a theory predicts in its middle, fb; None where there is none.
     """
 
     signal: Window
@@ -67,6 +75,12 @@ class WindowResult:
     problems: tuple[str, ...] = ()
     extrapolated: bool = False
     verdicts: tuple[Verdict, ...] = ()
+    theory: float | None = None
+
+    @property
+    def middle(self) -> float:
+        """The middle of the signal region, where the peak stands that is tested for, GeV."""
+        return 0.5 * sum(self.signal)
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
@@ -149,6 +163,8 @@ class WindowScan(Record):
         Who looked at them, when, and with which configuration.
     resonance
         What the resonant variable is called; m_jj in records of before.
+    cross_section
+        What cross-section there are limits on; None where none is asked for.
     """
 
     schema: ClassVar[str] = "hepflow-window-scan-1"
@@ -164,12 +180,24 @@ class WindowScan(Record):
     blind: bool = False
     unblinded: tuple[Unblinding, ...] = ()
     resonance: Quantity = M_JJ
+    cross_section: CrossSection | None = None
 
     @property
     def background_efficiencies(self) -> tuple[float, ...]:
         """The cuts, from loose to tight."""
         return tuple(
             sorted({cut.background_efficiency for one in self.windows for cut in one.cuts}, reverse=True)
+        )
+
+    def limited(self, background_efficiency: float) -> tuple[tuple[WindowResult, WindowCut], ...]:
+        """Return the windows with a limit behind a cut, each with that cut; none that failed a check."""
+        return tuple(
+            (one, cut)
+            for one in self.windows
+            for cut in one.cuts
+            if cut.background_efficiency == background_efficiency
+            and cut.cross_section_exp[2] is not None
+            and one.trusts(cut)
         )
 
     @property

@@ -12,6 +12,7 @@ from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
 from hepflow.regions import Window, Windows, sliding
+from hepflow.studies.analysis.pieces import fingerprint
 from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
 from hepflow.studies.windows.record import WindowScan
 
@@ -41,8 +42,12 @@ class WindowSearch(Study[Config, WindowScan]):
         }
 
     def check(self, config: Config) -> None:
-        """Refuse a configuration without any window."""
+        """Refuse a configuration without any window, or with a theory that cannot be read."""
         regions_of(config)
+        if config.theory is not None:
+            from hepflow.stats import read_curve  # heavy
+
+            read_curve(config.theory)
 
     def refine(self, config: Config, result: Callable[[str], Any] | None) -> Config:
         """Return the configuration with a peak to test for: a signal sample is of one mass."""
@@ -52,19 +57,20 @@ class WindowSearch(Study[Config, WindowScan]):
     def plan(self, config: Config, blinding: Blinding) -> Plan:
         """Return the steps of all windows, and of what is made of their results."""
         steps = [step for step in analysis_steps(config, blind=blinding.hidden) if step.stage == EVENTS]
-        windows = regions_of(config)
+        windows, exposure = regions_of(config), _exposure(config)
         for signal, regions in windows.items():
             if isinstance(regions, str):
                 continue
             at, own = place_of(signal), config.model_copy(update={"regions": regions})
-            # for significance alone: limits by toys take longer than all else
-            analysis = analysis_steps(own, blind=blinding.hidden, limits=False)
+            # without a cross-section for significance alone: limits by toys take longer than all else
+            analysis = analysis_steps(own, blind=blinding.hidden, limits=exposure is not None)
             steps += one_of_many(analysis, at, FITTED, {})
             measured = {
                 "regions": regions.model_dump(mode="json", include={"signal", "sidebands"}),
                 "fits": list(fits(config)),
                 "toys": config.fit.toys,
                 "blind": blinding.hidden,
+                "exposure": exposure,
                 "seed": config.seed,
             }
             needs = {fit: f"{at}/{fit}" for fit in fits(config)}
@@ -85,9 +91,13 @@ class WindowSearch(Study[Config, WindowScan]):
             ],
             "blind": blinding.hidden,
             "unblinded": [vars(one) for one in blinding.looked],
+            "cross_section": None if exposure is None else _cross_section(config),
         }
         results = by_name(*(step.name for step in steps if step.stage == "result"))
-        steps.append(Step(self.final, self.final, f"{ROOM}.work:scan", told, {**results, EVENTS: EVENTS}))
+        files = {} if config.theory is None else fingerprint([str(config.theory)])
+        steps.append(
+            Step(self.final, self.final, f"{ROOM}.work:scan", told, {**results, EVENTS: EVENTS}, files=files)
+        )
         return Plan.of([*steps, *shown(self, config)])
 
     def problems(self, record: WindowScan) -> list[str]:
@@ -97,6 +107,23 @@ class WindowSearch(Study[Config, WindowScan]):
     def failed(self, record: WindowScan) -> list[str]:
         """Return the windows that failed checks, and which."""
         return list(record.failed)
+
+
+def _exposure(config: Config) -> float | None:
+    """Return luminosity times efficiency, fb^-1, where limits as cross-sections are asked for."""
+    section = config.cross_section
+    if config.luminosity is None or not section.model_dump(exclude_defaults=True):
+        return None
+    return config.luminosity * section.efficiency
+
+
+def _cross_section(config: Config) -> dict[str, Any]:
+    return {
+        "luminosity": config.luminosity,
+        "efficiency": config.cross_section.efficiency,
+        "theory": None if config.theory is None else str(config.theory),
+        "theory_file": config.cross_section.theory,
+    }
 
 
 def regions_of(config: Config) -> dict[Window, Regions | str]:

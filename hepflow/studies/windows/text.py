@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hepflow.text import aligned, number
+from hepflow.text import aligned, band, number
 
 if TYPE_CHECKING:
     from hepflow.studies.windows.record import WindowCut, WindowResult, WindowScan
@@ -58,6 +58,7 @@ def _found(scan: WindowScan) -> list[str]:
             f"with those of {best.windows} windows: p <= {best.p_global:.2g}, Z >= {best.z_global:.2f}; "
             f"of the {best.disjoint} without overlap alone: p >= {best.p_least:.2g}",
         ]
+    lines += _cross_sections(scan)
     for entry in scan.unblinded:
         lines += ["", f"unblinded by {entry.by}, {entry.at}, configuration {entry.config_hash}"]
     if scan.blind:
@@ -68,3 +69,35 @@ def _found(scan: WindowScan) -> list[str]:
     if scan.problems:
         lines += ["", "problems:", *(f"  {problem}" for problem in scan.problems)]
     return lines
+
+
+def _cross_sections(scan: WindowScan) -> list[str]:
+    """Return the limits as cross-sections, a window and cut a line; nothing where none are asked for."""
+    told = scan.cross_section
+    if told is None:
+        return []
+    theory = any(one.theory is not None for one in scan.windows)
+    rows = [["window [GeV]", "cut", "observed", "expected (68 %)", *(["theory"] if theory else ())]]
+    for one in scan.windows:
+        for cut in one.cuts:
+            if one.trusts(cut):
+                name = (
+                    "inclusive"
+                    if cut.background_efficiency == 1
+                    else f"eps_B {cut.background_efficiency:.12g}"
+                )
+                rows.append(
+                    [
+                        f"{one.signal[0]:g}-{one.signal[1]:g}",
+                        name,
+                        number(cut.cross_section_obs),
+                        band(cut.cross_section_exp),
+                        *([number(one.theory)] if theory else ()),
+                    ]
+                )
+    besides = "" if told.efficiency == 1 else f", efficiency {told.efficiency:g}"
+    return [
+        "",
+        f"95 % CLs limits on {told.quantity}, fb ({told.luminosity:g} fb^-1{besides}):",
+        *aligned(rows),
+    ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hepflow.engine.job import Job, published, stored
 from hepflow.engine.unblinding import Unblinding
+from hepflow.parts import CrossSection
 from hepflow.records import read_record, write_json
 from hepflow.results import cut_name
-from hepflow.stats import trials_of_cuts, trials_of_windows
+from hepflow.stats import curve_at, read_curve, trials_of_cuts, trials_of_windows
 from hepflow.stats.trials import TOYS
 from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.verdicts import of_fit
@@ -19,6 +22,11 @@ from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, Wind
 from hepflow.version import versions
 
 FILE = "window.json"
+VISIBLE = "sigma x B x A x eff"
+MEANING = (
+    "cross-section times branching ratio times acceptance times the efficiency of the cut (visible), of a Gaussian "
+    "peak in the middle of the window: a signal sample is of one mass, and nothing says what passes elsewhere"
+)
 
 
 @stored(
@@ -49,6 +57,7 @@ def window(job: Job) -> WindowResult:
                 p0=one.p0,
                 p0_error=one.p0_error,
                 calculator=one.calculator,
+                **_limits(settings["exposure"], one.mu_up_obs, one.mu_up_exp),
             )
         )
     verdicts = tuple(verdict for one in found for verdict in of_fit(one))
@@ -74,6 +83,18 @@ def window(job: Job) -> WindowResult:
     )
 
 
+def _limits(
+    exposure: float | None, observed: float | None, expected: Sequence[float | None]
+) -> dict[str, Any]:
+    """Return limits in events behind a cut as cross-sections; nothing without luminosity times efficiency."""
+    if exposure is None:
+        return {}
+    return {
+        "cross_section_obs": None if observed is None else observed / exposure,
+        "cross_section_exp": tuple(None if one is None else one / exposure for one in expected),
+    }
+
+
 @published
 def scan(job: Job) -> list[Path]:
     """Write ``scan.json``."""
@@ -90,6 +111,9 @@ def scan(job: Job) -> list[Path]:
         else:
             sidebands = tuple(tuple(band) for band in beside)
             windows.append(WindowResult((low, high), sidebands, problems=(reason,)))
+    told = settings["cross_section"]
+    if told is not None and told["theory"] is not None:
+        windows = _with_theory(windows, told["theory"])
     WindowScan(
         name=settings["name"],
         method=settings["method"],
@@ -101,8 +125,24 @@ def scan(job: Job) -> list[Path]:
         blind=settings["blind"],
         unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
         resonance=job["features"][0].resonance,
+        cross_section=None if told is None else _section(told),
     ).write(path)
     return [path]
+
+
+def _with_theory(windows: Sequence[WindowResult], path: str) -> list[WindowResult]:
+    """Return windows with the cross-section of a theory in the middle of each, as far as its file reaches."""
+    found = curve_at(read_curve(path), [one.middle for one in windows])
+    return [
+        replace(one, theory=None if np.isnan(value) else float(value))
+        for one, value in zip(windows, found, strict=True)
+    ]
+
+
+def _section(told: Mapping[str, Any]) -> CrossSection:
+    return CrossSection(
+        VISIBLE, MEANING, told["luminosity"], told["efficiency"], theory_file=told["theory_file"]
+    )
 
 
 def largest(windows: Sequence[WindowResult]) -> Excess | None:

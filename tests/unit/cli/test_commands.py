@@ -20,6 +20,7 @@ from hepflow.cli.run import STAGES
 from hepflow.config import load_config
 from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import FitError, InputError
+from hepflow.parts import ClosureRecord
 from hepflow.storage import load_sample
 from hepflow.studies.known import study
 from hepflow.studies.search.check import Checked
@@ -277,7 +278,7 @@ def test_summary_marks_an_extrapolated_trials_factor():
     text = summary(replace(RESULTS, trials=trials))
     assert "selections (factor 3.7, extrapolated from toys): Z = 6.87, p = (1.15 +- 0.12)e-12" in text
     assert max(map(len, text.splitlines())) <= 120
-    by_toys = summary(replace(RESULTS, trials={**trials, "extrapolated": False}))
+    by_toys = summary(replace(RESULTS, trials=replace(trials, extrapolated=False)))
     assert "selections (factor 3.7): Z = 6.87" in by_toys
 
 
@@ -463,7 +464,12 @@ def test_summary_without_truth_or_limits():
     unknown = dict.fromkeys(("threshold", "z", "p0", "mu_hat", "mu_up_obs", "sic"))
     bare = replace(CUT, n_obs=5, n_exp=4.0, n_exp_error=0.0, mu_up_exp=(None,) * 5, **unknown)
     text = summary(
-        replace(RESULTS, inclusive=bare, cuts=(replace(bare, background_efficiency=0.1),), closure={})
+        replace(
+            RESULTS,
+            inclusive=bare,
+            cuts=(replace(bare, background_efficiency=0.1),),
+            closure=ClosureRecord(None, None, None),
+        )
     )
     assert "SIC" not in text
     assert "largest" not in text

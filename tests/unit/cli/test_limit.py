@@ -10,6 +10,7 @@ from made_up.results import RESULTS
 
 from hepflow import Spectrum, Windows
 from hepflow.errors import FitError
+from hepflow.parts import CrossSection
 from hepflow.stats import gaussian_signal, limits, read_spectrum, workspace
 from hepflow.verdicts import sideband_fit
 
@@ -90,6 +91,32 @@ def test_a_run_that_failed_its_checks(hepflow, run, tmp_path):
     assert code == 4
     assert "eps0.1" in out
     assert "failed checks: sideband fit" in err
+
+
+def test_a_run_with_a_luminosity_tells_limits_as_cross_sections(hepflow, run, tmp_path):
+    told = CrossSection("sigma x B", "of the process", 100.0, 0.5, 7.0, 3500.0, "theory.csv")
+    cut = replace(
+        RESULTS.cuts[0],
+        background_efficiency=0.1,
+        mu_up_obs=2.0,
+        cross_section_obs=8.0,
+        mu_up_exp=(1.0, 1.4, 2.0, 2.8, 3.8),
+        cross_section_exp=(4.0, 5.6, 8.0, 11.2, 15.2),
+    )
+    results = replace(RESULTS, cuts=(cut, replace(cut, background_efficiency=0.01)), cross_section=told)
+    results.write(tmp_path / run / "results.json")
+    code, out, _ = hepflow("limit", run)
+    assert code == 0
+    strengths, _, femtobarn = out.partition("limits on sigma x B, fb (100 fb^-1, efficiency 0.5):\n")
+    found = json.loads(hepflow("limit", run, "--json")[1])
+    seen = found["eps0.1"]
+    assert seen["cross_section_obs"] == pytest.approx(4 * seen["limit"]["observed"])  # strength one: 4 fb
+    assert seen["cross_section_exp"] == pytest.approx([4 * one for one in seen["limit"]["expected"]])
+    assert found["eps0.01"]["cross_section_obs"] is None
+    rows = [line.split() for line in femtobarn.splitlines()]
+    assert rows[1][0] == "eps0.1"
+    assert float(rows[1][1]) == pytest.approx(4 * float(strengths.splitlines()[1].split()[1]), rel=0.01)
+    assert out.endswith("theory: 7 fb at 3500 GeV (theory.csv)\n")
 
 
 def test_every_cut_of_a_run(hepflow, run):

@@ -1,5 +1,7 @@
 """Code: the files behind a module, in a package in miniature."""
 
+import ast
+
 import pytest
 
 from hepflow.engine import code
@@ -39,7 +41,15 @@ def forget():
     """Return a function that forgets all that is known of files."""
 
     def forget():
-        for cached in (code_of, code._hash, code._files, code._imports, code._exports, code._names):
+        for cached in (
+            code_of,
+            code._hash,
+            code._files,
+            code._imports,
+            code._exports,
+            code._names,
+            code._path,
+        ):
             cached.cache_clear()
 
     yield forget
@@ -98,3 +108,25 @@ def test_a_changed_line_counts_where_it_is_used(house, forget):
     assert differing(before["takes_two"]) is None
     (house / "shelf" / "two.py").unlink()
     assert differing(before["takes_two"]) == "shelf/two.py"
+
+
+def every_statement(node):
+    """Go through the statements of a tree, but not where only types are imported."""
+    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for child in getattr(node, block, ()):
+            if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+                yield child
+                yield from every_statement(child)
+
+
+def of_hepflow(node):
+    names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+    names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    return any(name.partition(".")[0] == "hepflow" for name in names)
+
+
+@pytest.mark.parametrize("path", sorted(code.ROOT.rglob("*.py")), ids=lambda path: path.stem)
+def test_imports_found_in_the_text_are_those_of_the_tree(path):
+    source = path.read_text("utf-8")
+    parsed = [ast.unparse(node) for node in every_statement(ast.parse(source)) if of_hepflow(node)]
+    assert sorted(map(ast.unparse, code.import_statements(source))) == sorted(parsed)

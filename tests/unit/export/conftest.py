@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hepflow import Results, Spectrum, Windows
+from hepflow.parts import ClosureRecord, SmoothRecord
 from hepflow.results import CutResult, Histogram, SpectrumRecord
 from hepflow.stats import SignalTemplate, workspace
 
@@ -82,7 +83,7 @@ def results():
         cutflow=(("events read", 300_000),),
         regions={"signal": (3300.0, 3700.0), "sidebands": ((2900.0, 3300.0), (3700.0, 4100.0))},
         counts={},
-        closure={"auc": 0.5},
+        closure=ClosureRecord(0.502, 0.003, None),
         inclusive=inclusive,
         cuts=(
             replace(inclusive, background_efficiency=0.01, n_obs=1300.0, mu_up_obs=0.9),
@@ -93,6 +94,6 @@ def results():
         losses=(),
         truth=None,
         signal_unit="the injected signal, 450 events",
-        smooth={},
+        smooth=SmoothRecord(2, 19.8, 21, 0.53, ()),
         timing={},
     )

@@ -10,6 +10,7 @@ import yaml
 
 from hepflow import ConfigError, InputError
 from hepflow.export import run_tables, scan_tables, signal_patches, write_submission
+from hepflow.parts import TrialsRecord
 from hepflow.stats import GlobalSignificance, Scan
 from hepflow.verdicts import sculpting, sideband_fit
 
@@ -69,13 +70,13 @@ def test_what_failed_its_checks_is_named_or_withheld(results):
 
 
 def test_the_cutflow_and_the_trials(results):
-    trials = {"background_efficiency": 0.01, "p": 0.0123, "p_error": 0.004}
+    trials = TrialsRecord(0.01, 2.5, 0.0062, 2.2, 0.0123, 0.004, 2.0, False, 2000)
     tables = named(run_tables(replace(results, trials=trials)))
     assert column(tables["Cutflow"], "Step")[1] == [{"value": "events read"}]
     assert column(tables["Cutflow"], "Events")[1] == [{"value": 300000.0}]
     assert "at 0.01, has a p-value of 0.0123 +- 0.0040 with" in tables["Significance against cut"].description
     assert "extrapolated" not in tables["Significance against cut"].description
-    beyond = named(run_tables(replace(results, trials={**trials, "extrapolated": True})))
+    beyond = named(run_tables(replace(results, trials=replace(trials, extrapolated=True))))
     assert "selections, whose factor is extrapolated" in beyond["Significance against cut"].description
     assert "Cutflow" not in named(run_tables(replace(results, cutflow=())))
 

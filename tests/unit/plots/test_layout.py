@@ -12,11 +12,11 @@ from made_up.layout import faults
 
 import hepflow
 from hepflow import plots
+from hepflow.parts import CrossSection
 from hepflow.plots.figure import canvas, finished, footnotes, header
 from hepflow.plots.label import Label
 from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
-from hepflow.results import CrossSection
 from hepflow.studies.comparison.figures import figures as of_comparison
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search

@@ -157,7 +157,7 @@ def test_packed_files_are_none_that_are_damaged(tmp_path, tree_file, pack):
 def test_what_is_not_supported_is_never_skipped(tmp_path, monkeypatch, at_once):
     for name in "ab":
         write_lhco(tmp_path / f"{name}.h5")
-    target = "open_hdf5" if at_once else "hdf5._pick"
+    target = "reading.open_hdf5" if at_once else "hdf5._pick"
     source = None if at_once else read(tmp_path / "*.h5", "lhco", skip_bad_files=True)
 
     def fail(*given):

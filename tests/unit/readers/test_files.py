@@ -1,5 +1,8 @@
 """Paths, globs, lists and URLs."""
 
+import subprocess
+import sys
+
 import fsspec
 import h5py
 import numpy as np
@@ -95,3 +98,11 @@ def test_protocols(monkeypatch):
     monkeypatch.setattr(fsspec, "get_filesystem_class", absent)
     with pytest.raises(InputError, match=r"s3:// needs another package \(Install s3fs.*hepflow\[remote\]"):
         read("s3://bucket/e.root", "nanoaod")
+
+
+def test_a_study_is_planned_without_the_libraries_that_open_files():
+    """They take longer to load than all else before a command's first line."""
+    heavy = {"awkward", "h5py", "pyarrow", "uproot"}
+    loaded = f"import sys, hepflow.studies.search.study; print({heavy} & {{*sys.modules}})"
+    found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"

@@ -39,9 +39,9 @@ def test_the_paragraph_has_the_numbers(results):
 
 def test_an_extrapolated_trials_factor_is_marked(results):
     told = r"the trials factor of $3.7$ is extrapolated from toys"
-    assert results.trials["extrapolated"]
+    assert results.trials.extrapolated
     assert told in paper.paragraph(results, None)
-    by_toys = replace(results, trials={**results.trials, "extrapolated": False})
+    by_toys = replace(results, trials=replace(results.trials, extrapolated=False))
     assert "extrapolated" not in paper.paragraph(by_toys, None)
     assert paper.mathematical("1.8†") == r"$1.8^{\dagger}$"
 

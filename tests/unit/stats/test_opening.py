@@ -172,3 +172,21 @@ def test_derivatives_that_no_memory_holds(monkeypatch):
     spec = workspace(region([shared, modifier("shapesys", "bins", [5.0, 2.0]), modifier("normfactor", "k")]))
     with pytest.raises(InputError, match="workspace: 5 parameters and 2 bins; expected at most 9 pairs"):
         open_workspace(spec)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where"),
+    [
+        (
+            region([modifier("histosys", "shift", {"hi_data": [1e300, 1.0], "lo_data": [1.0, 1.0]})]),
+            "hi_data.0",
+        ),
+        (region([modifier("normsys", "scale", {"hi": 1e200, "lo": 0.9})]), "data.hi"),
+        (channel("SR", [50.0, 60.0], [5.0, 1e160]), "channels.0.samples.1.data.1"),
+    ],
+)
+def test_numbers_whose_squares_no_double_holds_are_refused(changed, where):
+    with pytest.raises(InputError, match=rf"{where} is 1e\+\d+; expected numbers of at most 1e\+30"):
+        open_workspace(workspace(changed))
+    with pytest.raises(InputError, match=r"observations\.0\.data\.1 is -1e"):
+        open_workspace(workspace(region(), observed={"SR": [50.0, -1e200]}))

@@ -12,7 +12,8 @@ from hepflow.errors import ConfigError
 from hepflow.features import features
 from hepflow.sample import Sample
 from hepflow.storage import save_sample
-from hepflow.studies.analysis.inputs import effects_of, open_input
+from hepflow.studies.analysis.effects import effects_of
+from hepflow.studies.analysis.inputs import open_input
 from hepflow.studies.search.check import check
 
 REGIONS = {"signal": [3300, 3700], "sidebands": [[2500, 3300], [3700, 5000]]}

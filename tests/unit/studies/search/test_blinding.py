@@ -106,7 +106,7 @@ def test_a_blinded_run_says_what_is_expected(blinded):
     assert results.inclusive.n_obs == results.counts["data_signal_region"]
     assert results.truth is None
     assert "true_signal_signal_region" not in results.counts
-    assert results.closure["auc_signal_region"] is None
+    assert results.closure.auc_signal_region is None
     assert {one.where for one in (*results.features, results.scores)} == {"sidebands"}
     low, high = results.regions["signal"]
     for cut in results.cuts:

@@ -61,7 +61,7 @@ def test_an_extrapolated_trials_factor_is_marked(page_of, results):
     told = page_of(results).text
     assert "p = (1.15 ± 0.12) × 10⁻¹², extrapolated" in told
     assert "Too few toys reach the excess: the factor is extrapolated by their correlations." in told
-    by_toys = replace(results, trials={**results.trials, "extrapolated": False})
+    by_toys = replace(results, trials=replace(results.trials, extrapolated=False))
     assert "extrapolated" not in page_of(by_toys).text
 
 
@@ -206,7 +206,7 @@ def test_a_run_with_nothing_but_its_record(page_of, results):
         "losses": (),
         "features": (),
         "timing": {},
-        "smooth": {},
+        "smooth": replace(results.smooth, tests=()),
     }
     page = page_of(replace(results, inclusive=bare, **empty))
     assert "No selection could be fitted" in page.text

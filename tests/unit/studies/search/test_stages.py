@@ -216,11 +216,11 @@ def test_trials_of_the_cuts_that_passed_are_counted(finished, configure, failed)
     looked = results.trusted or (results.inclusive, *results.cuts)  # of all, where none passed
     assert len(looked) == (2 if isinstance(failed, float) else 3)
     largest = max(looked, key=lambda cut: cut.z)
-    assert trials["background_efficiency"] == largest.background_efficiency
-    assert trials["z"] <= trials["z_local"] == largest.z
-    assert trials["p"] >= trials["p_local"] == largest.p0
-    assert trials["calculator"] == largest.calculator
-    assert isinstance(trials["extrapolated"], bool)
+    assert trials.background_efficiency == largest.background_efficiency
+    assert trials.z <= trials.z_local == largest.z
+    assert trials.p >= trials.p_local == largest.p0
+    assert trials.calculator == largest.calculator
+    assert isinstance(trials.extrapolated, bool)
 
 
 def test_errors_of_the_signal_enter_the_fit(finished, folder, configure):
@@ -260,7 +260,7 @@ def test_real_data(configure, tmp_path):
     )
     results = STUDY.run(config, tmp_path, until="fit")
     assert results.truth is None
-    assert results.closure["auc_signal_region"] is None
+    assert results.closure.auc_signal_region is None
     assert "one signal event" in results.signal_unit
     for cut in (results.inclusive, *results.cuts):
         assert cut.signal_efficiency is None

@@ -9,6 +9,7 @@ import pytest
 
 from hepflow import verdicts
 from hepflow.cli import main
+from hepflow.parts import ClosureRecord
 from hepflow.report import paper
 from hepflow.results import Results
 from hepflow.storage import save_sample
@@ -98,7 +99,7 @@ def test_a_bad_cut_is_marked_and_the_largest_excess_is_another(doubted):
 
 
 def test_columns_of_the_method(results):
-    lines = told(replace(results, closure={"auc": 0.519, "auc_error": 0.002}, verdicts=(APART,)))
+    lines = told(replace(results, closure=ClosureRecord(0.519, 0.002, None), verdicts=(APART,)))
     heading = next(line for line in lines if "sideband factor" in line)
     assert heading.split() == ["cut", "sideband", "factor", "non-closure", "sculpting", "p"]
     row = lines[lines.index(heading) + 1]
@@ -252,8 +253,8 @@ def test_every_check_of_a_run_is_there(finished):
         assert found["sculpting"].value == cut.sculpting_p
     training = next(one for one in results.verdicts if one.check == "training")
     assert (training.value, training.passed) == (1.0, False)  # of two epochs
-    assert results.trials["background_efficiency"] == 1.0  # the only one that no template is behind
-    assert results.trials["factor"] == 1.0
+    assert results.trials.background_efficiency == 1.0  # the only one that no template is behind
+    assert results.trials.factor == 1.0
     assert results.trusted == (results.inclusive,)
 
 
