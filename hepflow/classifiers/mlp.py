@@ -46,7 +46,8 @@ class NeuralNetwork:
     keeps ten of; the ensemble's is the mean over its members. Like trees they see each input by its rank alone: in
     physical units a network is slow to learn what happens in a sharp peak or far out in a tail.
 
-    For a tight cut trees are better: networks see less of a faint signal far out (`benchmarks/classifiers.py`).
+    For a tight cut trees are better: networks see less of a faint signal far out, and find 0.82 +- 0.05 of their
+    significance improvement at background efficiencies of 1e-2 and 1e-3 (`benchmarks/classifiers.py`).
 
     Parameters
     ----------
