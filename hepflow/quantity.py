@@ -101,6 +101,47 @@ class Quantity:
         return (self if self.unit == "GeV" else replace(self, unit="GeV")), factor
 
 
+def of_axis(name: str, label: str) -> Quantity:
+    r"""Return what the axis of a histogram is called, by its name and its label; m_jj where it has neither.
+
+    A label may hold the unit, ``[GeV]`` or ``(GeV)``, and be written as ROOT does, ``m_{#mu#mu}``.
+
+    Examples
+    --------
+    >>> from hepflow.quantity import of_axis
+    >>> of_axis("xaxis", "m_{#mu#mu} [GeV]")
+    Quantity(name='m_mumu', label='$m_{\\mu\\mu}$', unit='GeV', title='', expression='')
+    """
+    name, label = (
+        "" if re.fullmatch(r"|xaxis|Axis \d+", text.strip()) else text.strip() for text in (name, label)
+    )
+    text, unit = label_of(re.sub(r"\(([^()]+)\)$", r"[\1]", label))
+    unit = re.sub(r"/c\^?\{?2\}?$", "", unit)
+    if unit and unit not in GEV:
+        text, unit = label, ""
+    name = name or _plain(text)
+    if not name:
+        return M_JJ
+    symbol = "" if text == name else _from_root(text)
+    if name == M_JJ.name:
+        return replace(M_JJ, label=symbol or M_JJ.label, unit=unit or M_JJ.unit)
+    return Quantity(name, symbol, unit or "GeV")
+
+
+def _plain(text: str) -> str:
+    """Return the letters, digits and ``_`` of a label."""
+    words = re.sub(r"[#\\](math)?(it|bf|rm)\b", "", text)
+    return re.sub(r"\s+", "_", re.sub(r"[^\w\s]+|_(?=_)", "", words, flags=re.ASCII)).strip("_")
+
+
+def _from_root(text: str) -> str:
+    """Return a text with ROOT's TLatex, if it has some, as LaTeX between dollars."""
+    if "$" in text or "\\" in text:
+        return text
+    fonts = re.sub(r"#(it|bf|rm)\{", r"#math\1{", text)
+    return re.sub(r"\S*(#[A-Za-z]|[_^]\{)\S*", lambda found: f"${found[0].replace('#', chr(92))}$", fonts)
+
+
 def label_of(axis: str) -> tuple[str, str]:
     """Return label and unit of what stands at an axis, such as ``$m$ [GeV]``."""
     found = re.fullmatch(r"(.*\S)\s*\[([^\]]+)\]", axis.strip())

@@ -10,10 +10,11 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from hepflow.classifiers.forest import Forest
-from hepflow.classifiers.settings import check_features, options, untrained
+from hepflow.classifiers.ratio import Rows, known, pair
+from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import InputError
 from hepflow.progress import progress
-from hepflow.sample import FloatArray, Sample
+from hepflow.sample import FloatArray
 from hepflow.weights import State, storable
 
 BINS = 255  # the most that the trees can tell apart
@@ -42,10 +43,9 @@ class BoostedTrees:
     >>> import hepflow as hf
     >>> import numpy as np
     >>> random = np.random.default_rng(1)
-    >>> data = hf.Sample(np.full(600, 3500.0), random.normal(1.0, 1.0, (600, 1)), ("x",))
-    >>> template = hf.Sample(np.full(600, 3500.0), random.normal(0.0, 1.0, (600, 1)), ("x",))
+    >>> data, template = random.normal(1.0, 1.0, (600, 1)), random.normal(0.0, 1.0, (600, 1))
     >>> trees = hf.classifiers.BoostedTrees(members=2).fit(data, template, seed=1)
-    >>> low, high = trees.log_ratio(hf.Sample(np.full(2, 3500.0), np.array([[-1.0], [2.0]]), ("x",)))
+    >>> low, high = trees.log_ratio([[-1.0], [2.0]])
     >>> bool(low < 0 < high)
     True
     """
@@ -67,8 +67,24 @@ class BoostedTrees:
         """Return an untrained ensemble of this size, from plain settings."""
         return cls(members=ensemble, **options)
 
-    def fit(self, numerator: Sample, denominator: Sample, seed: int) -> BoostedTrees:
-        """Train on the features of N events against those of M; their weights are scaled to the same sum."""
+    def fit(self, numerator: Rows, denominator: Rows, seed: int) -> BoostedTrees:
+        """Train on N events against M; their weights are scaled to the same sum.
+
+        Parameters
+        ----------
+        numerator, denominator
+            Samples, or plain tables (`hepflow.classifiers.table`) such as arrays ``(N, D)`` and ``(M, D)``.
+        seed
+            Of the validation splits.
+
+        Raises
+        ------
+        ConfigError
+            If the columns of the two differ.
+        InputError
+            If a value is not finite, or the weights of a sample do not add up to a positive number.
+        """
+        numerator, denominator = pair(numerator, denominator)
         x = np.concatenate([numerator.features, denominator.features])
         # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
         quantiles = np.linspace(0, 1, BINS + 1)[1:-1]
@@ -95,8 +111,8 @@ class BoostedTrees:
         self.forest = Forest.of(trained)
         return self
 
-    def log_ratio(self, sample: Sample) -> FloatArray:
-        """Return the mean log density ratio of each event, shape ``(N,)``.
+    def log_ratio(self, sample: Rows) -> FloatArray:
+        """Return the mean log density ratio of each event of a sample or plain table, shape ``(N,)``.
 
         Raises
         ------
@@ -105,8 +121,7 @@ class BoostedTrees:
         """
         if self.forest is None:
             raise untrained(self)
-        check_features(self.names, sample)
-        return self.forest.score(self._binned(sample.features))
+        return self.forest.score(self._binned(known(self.names, sample).features))
 
     def state(self) -> State:
         """Return settings, bin edges and trees."""

@@ -1,4 +1,4 @@
-"""What trained classifiers have in common: the options that they were made with, and the features that they know."""
+"""What classifiers have in common: the options that they were made with, and that they have to be trained."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import Any
 
 from hepflow.errors import ConfigError
-from hepflow.sample import Sample
 
 
 def options(classifier: Any) -> dict[str, Any]:
@@ -17,15 +16,3 @@ def options(classifier: Any) -> dict[str, Any]:
 def untrained(classifier: object) -> ConfigError:
     """Return the error of a classifier that is asked for what only a training gives."""
     return ConfigError(f"this {type(classifier).__name__} has not been trained; call fit first")
-
-
-def check_features(names: tuple[str, ...], sample: Sample) -> None:
-    """Refuse a sample whose features are not those of the training, in their order.
-
-    Raises
-    ------
-    ConfigError
-        With both lists.
-    """
-    if sample.names != names:
-        raise ConfigError(f"the classifier was trained on features {names}; got a sample with {sample.names}")

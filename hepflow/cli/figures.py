@@ -143,7 +143,9 @@ def scan_figures(
             found, expected=section.expected(scan), expected_name="Expected, theory"
         ),
         "f_test": lambda: plots.f_test(smooth),
-        "smooth_fit": lambda: plots.smooth_fits(scan.edges, scan.counts, [smooth], exposure=exposure),
+        "smooth_fit": lambda: plots.smooth_fits(
+            scan.edges, scan.counts, [smooth], exposure=exposure, resonance=scan.resonance
+        ),
     }
     if overall is not None:
         drawings["global_toys"] = partial(plots.global_toys, overall)
@@ -152,5 +154,5 @@ def scan_figures(
     if bias is not None:
         drawings["bias"] = partial(plots.bias, bias)
     if bump is not None:
-        drawings["bumphunter"] = partial(plots.bumphunter, bump)
+        drawings["bumphunter"] = partial(plots.bumphunter, bump, resonance=scan.resonance)
     return drawings

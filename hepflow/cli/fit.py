@@ -26,6 +26,7 @@ from hepflow.studies.search.text import text
 )
 @click.argument("target", metavar="TARGET")
 @options.regions
+@options.resonance
 @options.calculator
 @options.toys
 @click.option("--workspace-out", type=options.FILE, help="Write the pyhf workspace to this file.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hepflow.cli.options import FUNCTIONS
-from hepflow.cli.targets import note_weights, read_bins, read_target, refuse_options
+from hepflow.cli.targets import named, note_weights, read_bins, read_target, refuse_options
 from hepflow.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def hunt(
     signal_width: float | None,
     sqrt_s: float,
     max_shape: int | None,
+    resonance: str | None = None,
     **inference: Any,
 ) -> BumpHunt:
     """Return the bump hunt in a spectrum or a workspace; the arguments are options of the command line."""
@@ -49,6 +50,7 @@ def hunt(
             "--signal-mass": signal_mass,
             "--signal-width": signal_width,
             "--max-shape": max_shape,
+            "--resonance": resonance,
         }
         refuse_options(
             f"{target} is a pyhf workspace, which holds its own regions, background and signal", given
@@ -56,7 +58,7 @@ def hunt(
         return hunt_workspace(content, **inference)
     note_weights(content)
     return hunt_spectrum(
-        content,
+        named(content, resonance),
         windows=_windows(target, content.edges, signal_region, sidebands),
         background=background if template is None else read_bins(template, errors=True),
         signal_mass=signal_mass,

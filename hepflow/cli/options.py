@@ -160,6 +160,12 @@ cross_section = _together(
     ),
 )
 
+resonance = click.option(
+    "--resonance",
+    metavar="NAME",
+    help="What axes call the mass of a spectrum, such as m_mumu [default: as the file does, or m_jj].",
+)
+
 calculator = _together(
     click.option(
         "--calculator",

@@ -44,6 +44,7 @@ Result = TypeVar("Result")
     help="Smooth function of the background.",
 )
 @options.smoothness
+@options.resonance
 @options.calculator
 @click.option(
     "--toys",
@@ -84,6 +85,7 @@ def scan(
     theory: str | None,
     figures: Path | None,
     folder: Path | None,
+    resonance: str | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -99,7 +101,7 @@ def scan(
     if toys:
         check_toys(toys)
     section = CrossSection(luminosity, efficiency, theory)
-    bins, problems = read_bins(spectrum), []
+    bins, problems = read_bins(spectrum, resonance=resonance), []
     note_weights(bins)
     scanned = mass_scan(bins, **chosen)
     smooth = scanned.background()

@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hepflow.cli import console
-from hepflow.errors import CheckError, ConfigError
+from hepflow.errors import CheckError, ConfigError, HepflowError
+
+if TYPE_CHECKING:
+    from hepflow.config.reference import Start
+
+YAML = (".yaml", ".yml")
 
 
 @click.command(
     epilog=console.example(
-        "hepflow init search.yaml", "hepflow init search.yaml --data 'data/*.root' --signal wprime.root"
+        "hepflow init search.yaml",
+        "hepflow init dimuons.csv",
+        "hepflow init search.yaml --data 'data/*.root' --signal wprime.root",
     )
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default="hepflow.yaml")
+@click.argument("name", metavar="[FILE]", type=click.Path(dir_okay=False), default="hepflow.yaml")
 @click.option("--data", metavar="FILE", help="Look into these events; a file, a glob or a URL.")
 @click.option("--signal", metavar="FILE", help="A signal sample, looked into as well.")
 @click.option("--simulation", metavar="FILE", help="Simulated background, looked into as well.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
-def init(file: Path, data: str | None, signal: str | None, simulation: str | None, force: bool) -> None:
+def init(name: str, data: str | None, signal: str | None, simulation: str | None, force: bool) -> None:
     """Write a commented configuration to start from.
 
     It searches the bundled sample as it stands; with --data your own files, whose format, tree and branches are
-    recognised, and for which the regions are a guess.
+    recognised, and for which the regions are a guess. A FILE that holds events is taken as the data, and the
+    configuration is named after it.
     """
+    file = Path(name)
+    start = None
+    if data is None and _holds_events(name):
+        start, data = _recognised(Path(), name, signal, simulation), name
+        file = Path(f"{start.values['name']}.yaml")
+        console.echo(f"{name} is taken as the data; the configuration is {file}", err=True)
     if data is None and (signal or simulation):
         raise click.UsageError(
             "--signal and --simulation go with the data that are searched: give --data, too"
@@ -34,7 +49,7 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
     from hepflow.config import example_yaml, is_configuration
 
     meant = f"; did you mean `hepflow init search.yaml --data {file}`?" if data is None else ""
-    if file.suffix.lower() not in ("", ".yaml", ".yml"):
+    if file.suffix.lower() not in ("", *YAML):
         raise ConfigError(f"{file}: a configuration is YAML, expected a name such as search.yaml{meant}")
     if file.exists() and not is_configuration(file):
         raise ConfigError(
@@ -46,13 +61,30 @@ def init(file: Path, data: str | None, signal: str | None, simulation: str | Non
     if data is None:
         write_text(file, example_yaml())
     else:
-        from hepflow.studies.search.recognise import start_from
-
-        start = start_from(file.parent, data, signal, simulation)
+        start = start or _recognised(file.parent, data, signal, simulation)
         write_text(file, example_yaml(start))
         console.echo("\n".join([*start.header.splitlines(), *start.notes.values()]), err=True)
     console.echo(f"wrote {file}: look at its inputs and regions, then `hepflow check {file}`", err=True)
     console.echo("\n".join(_usable(file)), err=True)
+
+
+def _recognised(folder: Path, data: str, signal: str | None, simulation: str | None) -> Start:
+    from hepflow.studies.search.recognise import start_from
+
+    return start_from(folder, data, signal, simulation)
+
+
+def _holds_events(name: str) -> bool:
+    """Return whether a path, glob or URL is one of files that events can be read from."""
+    from hepflow.readers.files import container, find_files
+
+    if Path(name).suffix.lower() in YAML:
+        return False
+    try:
+        container(find_files(name)[0])
+    except HepflowError:
+        return False
+    return True
 
 
 def _usable(file: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -38,18 +39,42 @@ def read_target(name: str, *, errors: bool = False) -> Target:
     return read_spectrum(name, errors=errors)
 
 
-def read_bins(name: str, *, errors: bool = False) -> Bins:
+def read_bins(name: str, *, errors: bool = False, resonance: str | None = None) -> Bins:
     """Return the bins of a spectrum, with `errors` also those of a CSV file; ``-`` reads it from standard input.
+
+    Its mass is called as `resonance` says, or else as the file does.
 
     Raises
     ------
     InputError
         If there is none.
+    ConfigError
+        If `resonance` is no name, or has another unit than GeV.
     """
     found = read_target(name, errors=errors)
     if isinstance(found, dict):
         raise InputError(f"{name} is a pyhf workspace; expected a mass spectrum (CSV, hist JSON or ROOT TH1)")
-    return found
+    return named(found, resonance)
+
+
+def named(bins: Bins, resonance: str | None) -> Bins:
+    """Return bins whose mass is called as an option says, if it was given.
+
+    Raises
+    ------
+    ConfigError
+        If it is no name, or has another unit than GeV.
+    """
+    from hepflow.quantity import of_axis
+
+    if resonance is None:
+        return bins
+    wanted = of_axis("", resonance)
+    if wanted.unit != "GeV" or not re.search(r"\w", resonance):
+        raise ConfigError(
+            f"--resonance {resonance!r}: expected a name or a label, such as m_mumu; masses are in GeV"
+        )
+    return bins.called(wanted)
 
 
 def note_weights(bins: Bins) -> None:

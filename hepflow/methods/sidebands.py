@@ -23,8 +23,8 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: floa
     Raises
     ------
     ConfigError
-        If the weights in the sidebands differ from event to event: a count is no yield then. If the signal region is
-        wider than the sidebands.
+        If the weights in the sidebands differ from event to event, or are not above zero: a count is no yield then.
+        If the signal region is wider than the sidebands.
 
     Examples
     --------
@@ -40,9 +40,11 @@ def fit_sidebands(data: Sample, windows: Windows, bin_width: float, sqrt_s: floa
     True
     """
     windows.check_sidebands()
-    if np.ptp(data.weight[windows.in_sidebands(data.mass)]) > 0:
+    weight = data.weight[windows.in_sidebands(data.mass)]
+    if len(weight) and not 0 < weight.min() == weight.max():
         raise ConfigError(
-            "the events of the data carry different weights, but the expected yield counts events"
+            f"the events of the data carry different weights, {weight.min():g} to {weight.max():g} in the sidebands, "
+            "but the expected yield counts events; expected one weight above zero: leave `weight` of inputs.data out"
         )
     edges = windows.edges(bin_width)
     counts, _ = np.histogram(data.mass, edges)

@@ -13,6 +13,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
 
 from hepflow.atomic import atomic_write
 from hepflow.engine.job import Job, published
@@ -73,9 +75,17 @@ class Figure:
             If it is none of these.
         """
         kind = file_format(kind, "kind")
-        stream = io.BytesIO()
         with style(), without_layout() if kind == "pdf" else nullcontext():
-            self.canvas.savefig(stream, format=kind, dpi=dpi, metadata=METADATA[kind])
+            try:
+                return self._saved(kind, dpi)
+            except ValueError:  # which names no text
+                if not _as_written(self.canvas):
+                    raise
+                return self._saved(kind, dpi)
+
+    def _saved(self, kind: str, dpi: int) -> bytes:
+        stream = io.BytesIO()
+        self.canvas.savefig(stream, format=kind, dpi=dpi, metadata=METADATA[kind])
         return stream.getvalue()
 
     def _repr_png_(self) -> bytes:
@@ -186,6 +196,19 @@ def footnotes(figure: Canvas, *notes: str) -> None:
     width, height = figure.get_size_inches()
     for line, note in enumerate(reversed(written)):
         figure.text(NOTE / width, (0.05 + NOTE * line) / height, note, size=7.5, color=NEUTRAL, va="bottom")
+
+
+def _as_written(figure: Canvas) -> bool:
+    """Have labels whose LaTeX matplotlib cannot set stand as they were written; return whether there is one."""
+    parser, found = MathTextParser("path"), False
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text.get_parse_math():
+            try:
+                parser.parse(text.get_text())
+            except ValueError:
+                text.set_parse_math(False)
+                found = True
+    return found
 
 
 def _grow(figure: Any, above: float = 0.0, below: float = 0.0) -> None:

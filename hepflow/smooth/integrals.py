@@ -13,6 +13,7 @@ SQRT_S = 13_000.0
 """Collision energy of LHC Run 2, GeV: what functions of a mass take where none is given."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
+_LEAST = np.finfo(np.float64).tiny  # of an edge over sqrt(s): what is divided by it stays a number
 _WIDEST = 0.05  # in ln m; three nodes then integrate the steepest spectra to 1e-6
 
 
@@ -75,7 +76,7 @@ def check_edges(pairs: FloatArray, sqrt_s: float) -> None:
     """Raise ConfigError unless bins (B, 2) are finite, increase and lie between 0 and sqrt(s)."""
     if not (np.all(np.isfinite(pairs)) and np.all(pairs[:, 0] < pairs[:, 1])):
         raise ConfigError(f"smooth function: bin edges must be finite and increase; got {pairs.ravel()}")
-    if pairs.min() <= 0 or pairs.max() >= sqrt_s:
+    if not pairs.min() / sqrt_s >= _LEAST or pairs.max() >= sqrt_s:
         raise ConfigError(
             f"smooth function: masses {pairs.min():g} to {pairs.max():g} GeV must lie between 0 and sqrt(s) = "
             f"{sqrt_s:g} GeV; set sqrt_s in GeV, or check that masses are in GeV"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hepflow.errors import InputError
 from hepflow.importance import effective_counts
+from hepflow.quantity import M_JJ, Quantity
 from hepflow.regions import MOST_BINS
 from hepflow.sample import FloatArray
 
@@ -41,7 +42,7 @@ def check_number(bins: int, where: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """The bins of a histogram over m_jj; ``edges, counts = bins`` takes what a fit of plain counts needs.
+    """The bins of a histogram over a mass; ``edges, counts = bins`` takes what a fit of plain counts needs.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ class Bins:
         Sums of squared weights, shape ``(B,)``; None of plain counts, and where no error is known.
     where
         What messages call it.
+    resonance
+        What the mass is called; by default m_jj.
 
     Raises
     ------
@@ -77,6 +80,7 @@ class Bins:
     values: FloatArray
     variances: FloatArray | None = None
     where: str = "histogram"
+    resonance: Quantity = M_JJ
 
     def __post_init__(self) -> None:
         for name in ("edges", "values", "variances"):
@@ -114,7 +118,8 @@ class Bins:
 
     def __repr__(self) -> str:
         what = "{:.6g} events" if self.variances is None else "weights that add up to {:.6g}"
-        span = f"{len(self.values)} bins, {self.edges[0]:g}-{self.edges[-1]:g} GeV"
+        name = "" if self.resonance == M_JJ else f" of {self.resonance.name}"
+        span = f"{len(self.values)} bins{name}, {self.edges[0]:g}-{self.edges[-1]:g} GeV"
         return f"Bins({span}, {what.format(np.sum(self.values))})"
 
     def __len__(self) -> int:
@@ -178,6 +183,17 @@ class Bins:
             return None
         centres = 0.5 * (self.edges[1:] + self.edges[:-1])
         return self.weight / np.interp(centres, centres[filled], weights)
+
+    def called(self, resonance: Quantity) -> Bins:
+        """Return the same events over a mass of this name, with edges in GeV if it has another unit.
+
+        Raises
+        ------
+        ConfigError
+            If its unit is none of energy.
+        """
+        found, factor = resonance.in_gev()
+        return replace(self, edges=factor * self.edges, resonance=found)
 
     def scaled(self, factor: float) -> Bins:
         """Return the same events with their weights times a factor."""

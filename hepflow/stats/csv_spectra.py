@@ -7,7 +7,8 @@ import re
 
 import numpy as np
 
-from hepflow.errors import InputError
+from hepflow.errors import ConfigError, InputError
+from hepflow.quantity import Quantity
 from hepflow.stats.bins import Bins, check_number
 
 _WANTED = ("low", "high", "count")
@@ -38,6 +39,8 @@ _NUMBER = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE
 )
 
+_SAID = re.compile(r"^\s*#\s*(resonance|label|unit|title)\s*:\s*(\S.*?)\s*$", re.MULTILINE)
+
 Row = tuple[int, list[str]]
 
 
@@ -47,7 +50,8 @@ def parse_csv(text: str, where: str, *, errors: bool = False) -> Bins:
     Parameters
     ----------
     text
-        The table: columns between commas, semicolons, tabs or spaces, comments after ``#``.
+        The table: columns between commas, semicolons, tabs or spaces, comments after ``#``. One that says
+        ``# resonance: m_mumu`` names the mass, and ``# label: ...``, ``# unit: ...``, ``# title: ...`` say more.
     where
         What messages call it.
     errors
@@ -74,7 +78,19 @@ def parse_csv(text: str, where: str, *, errors: bool = False) -> Bins:
         _check_bin(bins, number, where)
     table = np.array(bins, dtype=np.float64).reshape(-1, len(columns))
     edges = np.append(table[:, 0], table[-1:, 1])
-    return Bins(edges, table[:, 2], table[:, 3] ** 2 if len(columns) > 3 else None, where)
+    found = Bins(edges, table[:, 2], table[:, 3] ** 2 if len(columns) > 3 else None, where)
+    resonance = _resonance(text)
+    try:
+        return found if resonance is None else found.called(resonance)
+    except ConfigError as error:
+        raise InputError(f"{where}: {error}") from None
+
+
+def _resonance(text: str) -> Quantity | None:
+    """Return what comments call the mass: ``# resonance: m_mumu``, and beside it label, unit and title."""
+    said = dict(reversed(_SAID.findall(text)))  # the first counts
+    name = said.pop("resonance", None)
+    return None if name is None else Quantity(name, **{"unit": "GeV", **said})
 
 
 def _rows(text: str, where: str) -> list[Row]:

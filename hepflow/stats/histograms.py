@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hepflow.errors import InputError, did_you_mean
+from hepflow.quantity import of_axis
 from hepflow.sample import FloatArray
 from hepflow.stats.bins import Bins, check_number
 
@@ -52,7 +54,8 @@ def from_hist(histogram: Any, where: str = "histogram") -> Bins:
     weighted = issubclass(histogram.storage_type, hist.storage.Weight)
     variances = np.asarray(histogram.variances(), dtype=np.float64) if weighted else None
     found = Bins(np.asarray(axis.edges, dtype=np.float64), np.asarray(histogram.values()), variances, where)
-    return _refused_fractions(events(found)) if variances is None else events(found)
+    found = _refused_fractions(events(found)) if variances is None else events(found)
+    return found.called(of_axis(axis.name, axis.label))
 
 
 def from_json(content: Any, where: str) -> Bins:
@@ -171,7 +174,7 @@ def events(bins: Bins) -> Bins:
             f"{bins.where}: the weights of its events go as one over the widths of the bins: a density of weighted "
             "events; give events per bin"
         )
-    return Bins(bins.edges, bins.values * widths, bins.variances * widths**2, bins.where)
+    return replace(bins, values=bins.values * widths, variances=bins.variances * widths**2)
 
 
 def _refused_fractions(bins: Bins) -> Bins:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError
+from hepflow.quantity import M_JJ
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth, function_of
@@ -91,10 +92,10 @@ def hunt_spectrum(
     """
     if windows is None:
         raise ConfigError("hunt_spectrum needs windows=hepflow.Windows(signal, sidebands): the regions")
-    exposure = None
+    exposure, resonance = None, M_JJ
     if counts is None:
         bins = as_bins(edges)
-        (edges, counts), exposure = bins, bins.exposure
+        (edges, counts), exposure, resonance = bins, bins.exposure, bins.resonance
     edges, counts = np.asarray(edges, dtype=np.float64), np.asarray(counts, dtype=np.float64)
     _check_borders(edges, windows)
     signal = _gaussian_or(signal, edges, signal_mass, signal_width)
@@ -107,12 +108,12 @@ def hunt_spectrum(
         spectrum = Spectrum(
             edges, counts, expected, windows, {}, errors, sidebands_in_fit=True, exposure=exposure
         )
-        return hunt(replace(spectrum, constraint="gaussian"))
+        return hunt(replace(spectrum, constraint="gaussian", resonance=resonance))
     function = function_of(background)
     spectrum, smooth = smooth_spectrum(
         edges, counts, windows, function=function, sqrt_s=sqrt_s, max_shape=max_shape, exposure=exposure
     )
-    result = replace(hunt(spectrum), smooth=smooth)
+    result = replace(hunt(replace(spectrum, resonance=resonance)), smooth=smooth)
     if fit_range == "sidebands":
         return result
     if fit_range != "all":

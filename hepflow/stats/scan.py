@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, FitError, HepflowError
 from hepflow.progress import progress
+from hepflow.quantity import M_JJ
 from hepflow.records import without_nan
 from hepflow.sample import FloatArray
 from hepflow.smooth import DIJET, SQRT_S, Function, SmoothFit, fit_smooth
@@ -150,9 +151,10 @@ class MassScan:
         unit: str = "signal events",
         exposure: FloatArray | None = None,
     ) -> None:
+        self.resonance = M_JJ
         if counts is None:
             bins = as_bins(edges)
-            (edges, counts), exposure = bins, bins.exposure
+            (edges, counts), exposure, self.resonance = bins, bins.exposure, bins.resonance
         if signal is None:
             raise ConfigError(
                 "a scan needs a signal: a function from a mass to its shape, such as gaussian_family(0.03)"

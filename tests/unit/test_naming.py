@@ -12,6 +12,7 @@ from hepflow.errors import ConfigError
 from hepflow.export.histograms import run_histograms
 from hepflow.features import LABELS
 from hepflow.plots import smooth_fits, spectrum
+from hepflow.quantity import M_JJ, of_axis
 from hepflow.report.page import render
 from hepflow.results import Results
 from hepflow.selection.overlap import check_no_overlap
@@ -121,6 +122,36 @@ def test_a_sample_is_in_gev():
         Quantity("m_x", unit="m").in_gev()
     sample = Sample.of({"m_x": np.array([1.5]), "iso": np.array([0.0])}, mass=Quantity("m_x", unit="TeV"))
     assert (sample.mass.tolist(), sample.resonance) == ([1500.0], Quantity("m_x", unit="GeV"))
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "expected"),
+    [
+        ("", "", M_JJ),
+        ("xaxis", "Axis 0", M_JJ),
+        ("m_jj", "m_jj", M_JJ),
+        ("", "$m_{jj}$ [GeV]", M_JJ),
+        ("m_mumu", r"$m_{\mu\mu}$ [GeV]", Quantity("m_mumu", r"$m_{\mu\mu}$", "GeV")),
+        ("xaxis", "m_mumu [GeV]", Quantity("m_mumu", "", "GeV")),
+        ("m", "m", Quantity("m", "", "GeV")),
+        ("xaxis", "m_{#mu#mu} (TeV)", Quantity("m_mumu", r"$m_{\mu\mu}$", "TeV")),
+        ("", "#it{m}_{ee} [MeV]", Quantity("m_ee", r"$\mathit{m}_{ee}$", "MeV")),
+        ("", "Dimuon mass (GeV/c^{2})", Quantity("Dimuon_mass", "Dimuon mass", "GeV")),
+        ("", "m [corrected]", Quantity("m_corrected", "m [corrected]", "GeV")),
+    ],
+)
+def test_what_an_axis_is_called(name, label, expected):
+    assert of_axis(name, label) == expected
+
+
+def test_a_label_that_is_no_latex_stands_as_it_was_written(tmp_path):
+    windows = Windows((100, 120), [(60, 100), (120, 160)])
+    events = np.array([40.0, 20.0, 5.0, 4.0, 3.0])
+    wrong = Quantity("m", r"$m_{\foo}$", "GeV")
+    one = Spectrum(np.array([60.0, 80, 100, 120, 140, 160]), events, events, windows, resonance=wrong)
+    figure = spectrum(one)
+    assert r"m_{\foo}" in figure.save(tmp_path / "a.svg").read_text()
+    assert not next(text for text in figure.canvas.findobj(Text) if "foo" in text.get_text()).get_parse_math()
 
 
 def test_what_is_called_by_default():

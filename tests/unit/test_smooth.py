@@ -220,6 +220,7 @@ def test_empty_tail(truth):
         (EDGES, np.ones(50), ALL, {"max_shape": 5}, ConfigError, "must be 1 to 4; got 5"),
         (EDGES, np.ones(50), ALL, {"sqrt_s": 5000.0}, ConfigError, r"sqrt\(s\) = 5000 GeV"),
         (EDGES - 2500.0, np.ones(50), ALL, {}, ConfigError, "must lie between 0"),
+        (np.append(5e-324, EDGES[1:]), np.ones(50), ALL, {}, ConfigError, "must lie between 0"),
         (EDGES[::-1], np.ones(50), ALL, {}, ConfigError, "finite and increase"),
         (EDGES, np.r_[5.0, np.zeros(49)], ALL, {}, FitError, "do not determine it"),
     ],

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -152,6 +153,38 @@ def test_init_replaces_nothing_but_configurations(hepflow, tmp_path, monkeypatch
     if name == "data.root":  # nor is a configuration written under such a name
         assert hepflow("init", name)[0] == 2
         assert not Path(name).exists()
+
+
+@pytest.mark.parametrize("given", ["some/dimuons.csv", "some/dim*.csv", "some/dimuons.h5"])
+def test_init_takes_events_as_the_data(hepflow, tmp_path, given):
+    Path("some").mkdir()
+    random = np.random.default_rng(1)
+    columns = {"m_mumu": 60 * random.random(3000) ** (-1 / 4), "iso": random.random(3000)}
+    if given.endswith("h5"):
+        with h5py.File(given, "w") as file:
+            for name, values in columns.items():
+                file[name] = values
+    else:
+        rows = "\n".join(f"{a},{b}" for a, b in zip(*columns.values(), strict=True))
+        Path("some/dimuons.csv").write_text(f"m_mumu,iso\n{rows}\n")
+    name = "dimuons" if "*" not in given else "dim"
+    events = {path: path.read_bytes() for path in Path("some").iterdir()}
+    code, _, err = hepflow("init", given)
+    assert (code, err.splitlines()[0]) == (
+        0,
+        f"{given} is taken as the data; the configuration is {name}.yaml",
+    )
+    config = load_config(f"{name}.yaml")
+    assert (config.inputs.data.path, config.inputs.data.format) == ((given,), "table")
+    assert config.resonance.called == "m_mumu"
+    assert hepflow("init", given)[0] == 2  # the configuration is there
+    assert hepflow("init", given, "--force")[0] == 0
+    Path(f"{name}.yaml").write_text("- my notes\n")
+    code, _, err = hepflow("init", given, "--force")
+    assert code == 2
+    assert "is no configuration of hepflow: it is not replaced" in err
+    assert Path(f"{name}.yaml").read_text() == "- my notes\n"
+    assert events == {path: path.read_bytes() for path in Path("some").iterdir()}
 
 
 def test_init_replaces_an_empty_file_and_a_wrong_configuration(hepflow, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_histograms_in_memory_are_read_like_files():
     edges, counts = bins
     np.testing.assert_array_equal(edges, EDGES)
     np.testing.assert_array_equal(counts, COUNTS)
-    assert repr(bins) == "Bins(4 bins, 2000-3000 GeV, weights that add up to 4355)"
+    assert repr(bins) == "Bins(4 bins of m, 2000-3000 GeV, weights that add up to 4355)"
     assert repr(Bins(EDGES, COUNTS)) == "Bins(4 bins, 2000-3000 GeV, 871 events)"
     assert len(bins) == 2
     assert bins[1] is bins.counts
