@@ -10,6 +10,7 @@ import numpy as np
 from numpy.polynomial.legendre import legvander
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.special import expit
 
 from hepflow.classifiers.mlp import Ranks
 from hepflow.classifiers.settings import check_features, options, untrained
@@ -19,10 +20,10 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
 RIDGES = tuple(
-    float(one) for one in np.geomspace(1e4, 1e-4, 13)
+    float(one) for one in np.geomspace(1e4, 1e-4, 9)
 )  # penalties that are tried, the stiffest first
 FOLDS = 5  # of the cross-validation between them
-TERMS = 100  # of one column each, and as many of products; more take long and are noise
+ALONE, PRODUCTS = 100, 60  # terms of one column, and of several; more take long and are noise
 ROWS = 8192  # at a time, so that memory stays flat
 STEPS, ENOUGH = 50, 1e-4  # Newton's; and what is left to gain, in units of log-likelihood
 FEWEST = 100  # events that a sample must be worth
@@ -43,7 +44,7 @@ class SmoothRatio:
     ----------
     degree
         Of polynomials of one column, as far as there are 100 of them in all; products of columns go up to a total
-        degree that leaves 100 of them.
+        degree that leaves 60 of them.
     ridge
         How stiff. Left out, that of the smallest loss in cross-validation; `chosen` says which.
 
@@ -81,6 +82,8 @@ class SmoothRatio:
     def fit(self, numerator: Sample, denominator: Sample, seed: int) -> SmoothRatio:
         """Train on the features of N events against those of M; their weights are scaled to the same sum.
 
+        Trained again, it starts from where it stands, which saves time where the events have changed little.
+
         Raises
         ------
         InputError
@@ -106,7 +109,9 @@ class SmoothRatio:
         order = np.random.default_rng(seed).permutation(len(x))  # so that folds are slices
         powers = _powers(x.shape[1], self.degree)
         task = _Task(_between(self.ranks, x[order]), y[order], weight[order], powers)
-        self.chosen, self.coefficients = task.best(RIDGES if self.ridge is None else (self.ridge,))
+        stands = len(self.coefficients) == len(powers)
+        start = self.coefficients if stands else np.zeros(len(powers))
+        self.chosen, self.coefficients = task.best(RIDGES if self.ridge is None else (self.ridge,), start)
         return self
 
     def log_ratio(self, sample: Sample) -> FloatArray:
@@ -159,14 +164,14 @@ def _pieces(rows: int, start: int = 0) -> Iterator[slice]:
 
 def _powers(columns: int, degree: int) -> Powers:
     """Return the degrees of each term in each column, shape ``(T, D)``; the first is the constant."""
-    alone = min(degree, max(TERMS // columns, 1))
+    most = min(degree, max(ALONE // columns, 1))
     alone = [
-        tuple(p if k == j else 0 for k in range(columns)) for j in range(columns) for p in range(1, alone + 1)
+        tuple(p if k == j else 0 for k in range(columns)) for j in range(columns) for p in range(1, most + 1)
     ]
     products: list[tuple[int, ...]] = []
     for total in range(2, degree + 1):
         more = [one for one in _compositions(columns, total) if sum(map(bool, one)) > 1]
-        if products and len(products) + len(more) > TERMS:
+        if products and len(products) + len(more) > PRODUCTS:
             break
         products += more
     return np.array([(0,) * columns, *alone, *products])
@@ -198,10 +203,9 @@ class _Task:
     weight: FloatArray
     powers: Powers
 
-    def best(self, ridges: tuple[float, ...]) -> tuple[float, FloatArray]:
+    def best(self, ridges: tuple[float, ...], theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the ridge of the smallest loss on folds left out, and its coefficients."""
         curvature = self.powers.sum(axis=1).astype(np.float64) ** 4
-        theta = np.zeros(len(self.powers))
         found = []
         for ridge in ridges:
             penalty = ridge * curvature
@@ -256,7 +260,7 @@ class _Task:
             score = terms @ theta
             loss += float(weight @ (np.logaddexp(0, score) - y * score))
             if curved:
-                share = 1 / (1 + np.exp(-score))
+                share = expit(score)
                 gradient += terms.T @ (weight * (share - y))
                 hessian += terms.T @ (terms * (weight * share * (1 - share))[:, None])
         return _Sums(loss, gradient, hessian)

@@ -17,6 +17,7 @@ from hepflow.sample import Sample
 
 FEWEST = 200  # events that a sample must be worth: of fewer, no ratio is learned
 OUTSIDE = 1e-3  # share of what is subtracted that may lie where there is nothing to subtract it from
+SOME = 20  # events, of which the same is allowed: fluctuations
 
 
 def operands(both: Any, minus: Any, names: Sequence[str] | None) -> tuple[Events, Events]:
@@ -83,7 +84,7 @@ def _events(which: str, given: Any, names: Sequence[str] | None) -> Events:
         own = tuple(f"x{number}" for number in range(x.shape[1])) if names is None else tuple(names)
         if len(own) != x.shape[1]:
             raise ConfigError(f"subtract: `{which}` has {x.shape[1]} columns; got {len(own)} names: {own}")
-        return Events(x, own)
+        events = Events(x, own)
     else:
         events = Events.of(given)
     wanted = events.names if names is None else tuple(names)
@@ -135,15 +136,15 @@ def _check_column(name: str, first: Events, second: Events) -> None:
         raise InputError(
             f"subtract: column {name!r} is {low:g} in all events of `both`: leave it out by names=[...]"
         )
-    outside = float(second.weight[(b < low) | (b > high)].sum() / second.weight.sum())
-    if outside > OUTSIDE:
-        raise InputError(
-            f"subtract: {100 * outside:.2g} % of `minus` lies beyond all events of `both` in {name!r}, which range "
-            f"from {low:g} to {high:g}: there is nothing to subtract it from. Are unit and selection the same?"
-        )
     differs = differently_rounded(a, b)
     if differs is not None:
         raise InputError(
             f"subtract: column {name!r} has two precisions: {differs[0]} in `both`, {differs[1]} in `minus`. A ratio "
             "learns that instead of physics; round both alike, or take files of one precision"
+        )
+    outside = float(second.weight[(b < low) | (b > high)].sum() / second.weight.sum())
+    if outside > OUTSIDE and np.sum((b < low) | (b > high)) > SOME:
+        raise InputError(
+            f"subtract: {100 * outside:.2g} % of `minus` lies beyond all events of `both` in {name!r}, which range "
+            f"from {low:g} to {high:g}: there is nothing to subtract it from. Are unit and selection the same?"
         )

@@ -28,7 +28,7 @@ def rounded(column: FloatArray) -> str:
     """Return in words what a column was rounded to; empty where it was not."""
     places, figures = decimals(column), digits(column)
     if places is not None:
-        return f"{places} decimals" if places else "whole numbers"
+        return f"{places} decimal{'s' * (places > 1)}" if places else "whole numbers"
     return "" if figures is None else f"{figures} digits"
 
 

@@ -110,8 +110,8 @@ class Subtracted:
     replicas
         The weights of the events in each replica, shape ``(R, N)``; zero where the bootstrap left an event out.
     others
-        The weights by a second ratio, ten times less stiff, shape ``(N,)``: what changes with it is an estimate of the
-        bias that smoothing leaves. None of a ratio that has no stiffness.
+        The weights by a second ratio, ten times less stiff, shape ``(N,)``: what changes with it estimates the bias
+        that smoothing leaves. None of a ratio that has no stiffness.
     normalisation, normalisation_error
         What the learned ratio was before it was made to remove exactly what `minus` weighs: over that, 1 where the
         ratio is one of densities.
@@ -397,6 +397,8 @@ def _as_stiff(
     """Return a smooth ratio as stiff as the fitted ones, for replicas, and one less stiff; others as they are."""
     if not isinstance(ratio, SmoothRatio):
         return ratio, None
-    ridges = [one.chosen for one in fitted if isinstance(one, SmoothRatio) and one.chosen is not None]
-    ridge = float(np.median(ridges))
-    return replace(ratio, ridge=ridge), replace(ratio, ridge=ridge / LESS_STIFF)
+    smooth = [one for one in fitted if isinstance(one, SmoothRatio)]
+    ridge = float(np.median([one.chosen for one in smooth if one.chosen is not None]))
+    both = deepcopy(smooth[0]), deepcopy(smooth[0])  # trained: others start from there
+    both[0].ridge, both[1].ridge = ridge, ridge / LESS_STIFF
+    return both
