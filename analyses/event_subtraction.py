@@ -113,8 +113,8 @@ def rms(values: np.ndarray) -> float:
 
 
 @click.command()
-@click.option("--events", "number", default=100_000, show_default=True, help="Events of each sample.")
-@click.option("--replicas", default=20, show_default=True, help="Trainings from which errors come.")
+@click.option("--events", "number", default=30_000, show_default=True, help="Events of each sample.")
+@click.option("--replicas", default=10, show_default=True, help="Trainings from which errors come.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the events and of every training.")
 @click.option("--out", default="runs/subtraction", show_default=True, type=click.Path(path_type=Path))
 def main(number: int, replicas: int, seed: int, out: Path) -> None:
