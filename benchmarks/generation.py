@@ -239,8 +239,8 @@ def errors(sets: int, replicas: int, events: int = 10_000) -> dict[str, dict[str
     rms = {bins: float(np.sqrt(np.mean(np.square(found)))) for bins, found in pulls.items()}
     print(
         f"  {sets} training sets of {events:,}, {replicas} replicas: pulls of RMS {rms[8]:.2f} (8 bins), "
-        f"{rms[25]:.2f} (25 bins); of the generated number alone {np.sqrt(np.mean(np.concatenate(naive) ** 2)):.1f}; chi2 per bin "
-        f"{np.mean(modes):.2f}\n  limit at the plateau: {np.median(curves):.4f} ({min(curves):.4f} to "
+        f"{rms[25]:.2f} (25 bins); of the generated number alone "
+        f"{np.sqrt(np.mean(np.concatenate(naive) ** 2)):.1f}; chi2 per bin {np.mean(modes):.2f}\n  limit at the plateau: {np.median(curves):.4f} ({min(curves):.4f} to "
         f"{max(curves):.4f}); of the covariance between training sets {true:.4f}; of the generated number alone "
         f"{np.median(wrong):.4f}"
     )

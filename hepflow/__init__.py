@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.events import Events
     from hepflow.features import features
+    from hepflow.generation import subtract
     from hepflow.quantity import Quantity
     from hepflow.readers.reading import read
     from hepflow.regions import Windows
@@ -72,6 +73,7 @@ __all__ = [
     "smooth",
     "stats",
     "studies",
+    "subtract",
     "two_sample",
     "twosample",
     "validate",
@@ -112,6 +114,7 @@ _HOMES = {
     "read": "readers",
     "save_sample": "storage",
     "score": "selection",
+    "subtract": "generation",
     "two_sample": "twosample",
     "validate": "selection",
     "validate_in_simulation": "selection",

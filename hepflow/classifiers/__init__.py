@@ -7,6 +7,7 @@ from hepflow.classifiers.mlp import NeuralNetwork
 from hepflow.classifiers.ratio import Classifier as Classifier
 from hepflow.classifiers.ratio import DensityRatio, Rows, table
 from hepflow.classifiers.reweighter import Reweighted, Reweighter
+from hepflow.classifiers.smooth import SmoothRatio
 from hepflow.classifiers.stacking import Stack, stack
 from hepflow.shown import show_briefly
 
@@ -20,6 +21,7 @@ __all__ = [
     "Reweighted",
     "Reweighter",
     "Rows",
+    "SmoothRatio",
     "Stack",
     "calibrate",
     "crossfit",

@@ -215,8 +215,12 @@ class Ranks:
 
     def apply(self, x: FloatArray) -> FloatArray:
         """Return the images (N, D), which end at those of the outermost knots."""
+        return np.asarray(ndtri(np.clip(self.shares(x), TAIL, 1 - TAIL)))
+
+    def shares(self, x: FloatArray) -> FloatArray:
+        """Return the ranks (N, D) themselves, from 0 to 1."""
         ranks = [np.interp(column, *table) for column, table in zip(x.T, self.tables(), strict=True)]
-        return np.asarray(ndtri(np.clip(np.stack(ranks, axis=1), TAIL, 1 - TAIL)))
+        return np.stack(ranks, axis=1)
 
     def tables(self) -> list[tuple[FloatArray, FloatArray]]:
         """Return for each column positions, each once, and their ranks, between which ranks are interpolated.

@@ -30,6 +30,7 @@ from hepflow.plots.pulls import pulls
 from hepflow.plots.scores import scores
 from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
+from hepflow.plots.subtraction import subtraction
 from hepflow.plots.training import losses
 from hepflow.plots.truth import improvement, rejection
 from hepflow.plots.two_sample import two_sample
@@ -90,6 +91,7 @@ __all__ = [
     "smooth_fits",
     "spectra",
     "spectrum",
+    "subtraction",
     "two_sample",
     "window_limits",
     "window_scan",

@@ -178,3 +178,15 @@ def test_changed_features(methods):
     assert noisy.features.shape == (2, 12)
     assert noisy.names[2] == "noise_0"
     assert methods.changed(sample, "none", 1) is sample
+
+
+def test_subtraction_of_three_known_differences(tmp_path):
+    script = imported("event_subtraction")
+    options = ["--events", "1000", "--replicas", "2", "--out", str(tmp_path)]
+    result = CliRunner().invoke(script.main, options, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert {path.stem for path in tmp_path.glob("*.pdf")} == {"inverse", "z_pole", "emission"}
+    for name, make in script.EXAMPLES.items():
+        assert name in result.output
+        one = make(2000, 1)
+        assert one.truth.sum() == pytest.approx(one.both.weight.sum() - one.minus.weight.sum(), rel=1e-3)
