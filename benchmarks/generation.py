@@ -240,9 +240,11 @@ def errors(sets: int, replicas: int, events: int = 10_000) -> dict[str, dict[str
     print(
         f"  {sets} training sets of {events:,}, {replicas} replicas: pulls of RMS {rms[8]:.2f} (8 bins), "
         f"{rms[25]:.2f} (25 bins); of the generated number alone "
-        f"{np.sqrt(np.mean(np.concatenate(naive) ** 2)):.1f}; chi2 per bin {np.mean(modes):.2f}\n  limit at the plateau: {np.median(curves):.4f} ({min(curves):.4f} to "
-        f"{max(curves):.4f}); of the covariance between training sets {true:.4f}; of the generated number alone "
-        f"{np.median(wrong):.4f}"
+        f"{np.sqrt(np.mean(np.concatenate(naive) ** 2)):.1f}; chi2 per bin {np.mean(modes):.2f}"
+    )
+    print(
+        f"  limit at the plateau: {np.median(curves):.4f} ({min(curves):.4f} to {max(curves):.4f}); of the "
+        f"covariance between training sets {true:.4f}; of the generated number alone {np.median(wrong):.4f}"
     )
     pooled = float(np.sqrt(np.mean([rms[8] ** 2, rms[25] ** 2])))
     plateau = float(np.median(curves)) / true
