@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,11 @@ from scipy.special import ndtr
 from hepflow.sample import FloatArray
 from hepflow.weights import storable
 
-KNOTS = (21, 41, 81, 161)  # of which each column takes what describes it best
-REACH = 3.5  # of the outer knots, in standard deviations
+FIRST = 21  # knots, evenly spaced in the normal variable
+REACH = 3.5  # of the outer ones, in standard deviations
+HALVINGS = 4  # of the distance between them, at most
+GAIN = 3.0  # of log-likelihood, that a further knot must bring in rows that have no part in it
+FOLDS = 4  # of which each is such rows once
 
 
 @storable
@@ -38,14 +40,14 @@ class SmoothRank:
     knots: tuple[FloatArray, ...]
 
     @classmethod
-    def fit(cls, x: FloatArray, counts: Collection[int] = KNOTS, reach: float = REACH) -> SmoothRank:
-        """Take quantiles of training rows (N, D), evenly spaced in the normal variable up to +-`reach`.
+    def fit(cls, x: FloatArray, first: int = FIRST, reach: float = REACH) -> SmoothRank:
+        """Take quantiles of training rows (N, D), in the normal variable up to +-`reach`.
 
-        Their number is one of `counts`: that by which quantiles of every other row give the rest of a column the
-        largest likelihood. A sharp peak takes many, a smooth column few.
+        There are `first` of them, evenly spaced, and more where they describe rows better that have no part in them:
+        a sharp peak takes many, a smooth column few.
         """
-        images = {count: np.linspace(-reach, reach, count) for count in sorted(counts)}
-        return cls(tuple(_knots(column, images[_best(column, images)]) for column in x.T))
+        images = np.linspace(-reach, reach, first)
+        return cls(tuple(_knots(column, _refined(column, images)) for column in x.T))
 
     def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return normal-distributed columns (N, D) and log-determinants (N,)."""
@@ -61,16 +63,32 @@ class SmoothRank:
         )
 
 
-def _best(column: FloatArray, images: Mapping[int, FloatArray]) -> int:
-    """Return the number of knots with the largest likelihood, tried on rows that have no part in them."""
-    likelihood: dict[int, float] = {}
-    for count, at in images.items():
-        total = 0.0
-        for half in (0, 1):
-            z, slope = _through(column[half::2], *_knots(column[1 - half :: 2], at))
-            total += float(np.sum(np.log(slope) - 0.5 * z**2))
-        likelihood[count] = total
-    return max(likelihood, key=likelihood.__getitem__)
+def _refined(column: FloatArray, images: FloatArray) -> FloatArray:
+    """Return the images of knots, with one more between two wherever that is worth it."""
+    undecided = np.ones(len(images) - 1, dtype=bool)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (images[:-1] + images[1:])
+        finer = np.sort(np.concatenate([images, middle[undecided]]))
+        gain = _likelihood(column, finer) - _likelihood(column, images)
+        place = np.clip(np.searchsorted(_knots(column, images)[0], column) - 1, 0, len(undecided) - 1)
+        if len(_knots(column, images)[0]) < len(images):  # of a column with steps, no knot is worth it
+            return images
+        split = undecided & (np.bincount(place, gain, len(undecided)) > GAIN)
+        if not split.any():
+            return images
+        undecided = np.repeat(split, 1 + split)
+        images = np.sort(np.concatenate([images, middle[split]]))
+    return images
+
+
+def _likelihood(column: FloatArray, images: FloatArray) -> FloatArray:
+    """Return the log-likelihood of each row (N,), by quantiles of rows of other folds."""
+    found = np.empty(len(column))
+    fold = np.arange(len(column)) % FOLDS
+    for one in range(FOLDS):
+        z, slope = _through(column[fold == one], *_knots(column[fold != one], images))
+        found[fold == one] = np.log(slope) - 0.5 * z**2
+    return found
 
 
 def _knots(column: FloatArray, images: FloatArray) -> FloatArray:

@@ -17,7 +17,7 @@ def rows(seed, events=2000):
 @given(seed=st.integers(0, 1000), count=st.integers(3, 80))
 def test_the_map_goes_back_and_its_slope_is_that_of_differences(seed, count):
     x = rows(seed, 400)
-    rank = SmoothRank.fit(x, [count])
+    rank = SmoothRank.fit(x, count)
     asked = np.concatenate([x, x.min(0, keepdims=True) - 1.0, x.max(0, keepdims=True) + 1.0])
     z, log_determinant = rank.forward(asked)
     np.testing.assert_allclose(rank.inverse(z), asked, rtol=1e-7, atol=1e-7)
@@ -47,7 +47,7 @@ def test_a_sharp_peak_takes_more_knots_than_a_smooth_column():
     random = np.random.default_rng(5)
     peak = np.where(random.random(20_000) < 0.4, random.normal(1, 0.01, 20_000), random.gamma(2, size=20_000))
     peak_knots, smooth = SmoothRank.fit(np.column_stack([peak, random.normal(size=20_000)])).knots
-    assert peak_knots.shape[1] > 2 * smooth.shape[1]
+    assert smooth.shape[1] < 30 < peak_knots.shape[1]
 
 
 def test_a_column_on_one_value_is_mapped_all_the_same():
