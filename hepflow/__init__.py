@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
     from hepflow.events import Events
-    from hepflow.features import features
+    from hepflow.features import events_of, features
     from hepflow.generation import subtract
     from hepflow.quantity import Quantity
     from hepflow.readers.reading import read
@@ -56,6 +56,7 @@ __all__ = [
     "classifiers",
     "crossfit",
     "cuts",
+    "events_of",
     "export",
     "features",
     "flows",
@@ -106,6 +107,7 @@ _HOMES = {
     "Windows": "regions",
     "crossfit": "classifiers",
     "cuts": "selection",
+    "events_of": "features",
     "features": "features",
     "inclusive": "selection",
     "inject": "sample",

@@ -25,7 +25,7 @@ class Asked:
     Parameters
     ----------
     resonance, features
-        What is asked for, in this order in a sample; the resonance is in GeV.
+        What is asked for, in this order in a sample; the resonance is in GeV, and None for events without one.
     own
         Of those that are columns, or computed of columns: where they stand.
     jets
@@ -36,7 +36,7 @@ class Asked:
         What the source must give.
     """
 
-    resonance: Quantity
+    resonance: Quantity | None
     features: tuple[Quantity, ...]
     own: Mapping[str, Own]
     jets: bool
@@ -44,8 +44,22 @@ class Asked:
     fields: tuple[Field, ...]
 
     @classmethod
-    def of(cls, source: Source, features: Iterable[Feature], resonance: Feature | None) -> Asked:
+    def of(
+        cls,
+        source: Source,
+        features: Iterable[Feature],
+        resonance: Feature | None = None,
+        *,
+        searched: bool = True,
+    ) -> Asked:
         """Return what is asked for, as far as it can be told without a look at events.
+
+        Parameters
+        ----------
+        source, features, resonance
+            As of `hepflow.features`.
+        searched
+            Whether there is a resonant variable at all.
 
         Raises
         ------
@@ -64,13 +78,16 @@ class Asked:
         names = tuple(one.name for one in found)
         if len(set(names)) < len(names):
             raise ConfigError(f"features {names}: expected each only once")
-        searched, factor = _resonance(source, resonance)
-        own = {one.name: Own(one.expression) for one in (searched, *found) if one.expression}
-        for one in found:
-            _check_apart(one, searched)
-        of_jets = [name for name in (searched.name, *names) if name not in own and not source.columns]
-        fields: list[Field] = [*own.values(), *_fields(source, searched, names, own, of_jets)]
-        return cls(searched, found, own, bool(of_jets), factor, tuple(dict.fromkeys(fields)))
+        mass, factor = _resonance(source, resonance) if searched else (None, 1.0)
+        asked = found
+        if mass is not None:
+            asked = (mass, *found)
+            for one in found:
+                _check_apart(one, mass)
+        own = {one.name: Own(one.expression) for one in asked if one.expression}
+        of_jets = [one.name for one in asked if one.name not in own and not source.columns]
+        fields: list[Field] = [*own.values(), *_fields(source, asked, own, of_jets)]
+        return cls(mass, found, own, bool(of_jets), factor, tuple(dict.fromkeys(fields)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,10 +109,10 @@ class Asked:
 
 
 def _fields(
-    source: Source, searched: Quantity, names: tuple[str, ...], own: Mapping[str, Own], of_jets: list[str]
+    source: Source, asked: tuple[Quantity, ...], own: Mapping[str, Own], of_jets: list[str]
 ) -> list[str]:
     if source.columns:
-        return [name for name in dict.fromkeys((searched.name, *names)) if name not in own]
+        return [name for name in dict.fromkeys(one.name for one in asked) if name not in own]
     if not of_jets:
         return []
     for name in of_jets:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 
 from hepflow.errors import InputError
-from hepflow.events import FloatArray
+from hepflow.events import Events, FloatArray
 from hepflow.sample import Sample
 
 LEAST = 100  # events of which anything can be said
@@ -34,7 +34,7 @@ def check_continuous(sample: Sample) -> None:
         raise InputError(f"{'; '.join(found)}: {STEPS}")
 
 
-def check_columns(sample: Sample, own: Collection[str], where: str) -> None:
+def check_columns(sample: Events, own: Collection[str], where: str) -> None:
     """Refuse own columns that tell nothing, or tell the resonant variable.
 
     Raises
@@ -51,7 +51,7 @@ def check_columns(sample: Sample, own: Collection[str], where: str) -> None:
                 f"{where}: feature {name!r} is {column[0]:g} in all {len(sample):,} events: it tells nothing; leave "
                 "it out"
             )
-        if follows(column, sample.mass):
+        if isinstance(sample, Sample) and follows(column, sample.mass):
             raise InputError(
                 f"{where}: feature {name!r} is a function of the resonant variable {sample.resonance.name!r}, as far "
                 f"as {len(sample):,} events show: a classifier that sees it would sculpt the spectrum. Leave it out"

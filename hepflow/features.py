@@ -18,6 +18,7 @@ from hepflow.asked import Asked, Feature
 from hepflow.columns import check_columns
 from hepflow.dijets import FEATURES, LABELS, Jet, dijet_mass
 from hepflow.errors import InputError
+from hepflow.events import Events
 from hepflow.readers.collect import Collected, collect
 from hepflow.readers.growing import Rows
 from hepflow.readers.join import join
@@ -25,7 +26,7 @@ from hepflow.readers.leading import LeadingJets, leading_jets
 from hepflow.readers.source import Chunk, Field, Source
 from hepflow.sample import Cutflow, FloatArray, Sample
 
-__all__ = ["FEATURES", "LABELS", "collect_features", "features", "fields_for", "join_features"]
+__all__ = ["FEATURES", "LABELS", "collect_features", "events_of", "features", "fields_for", "join_features"]
 
 Test = Callable[[FloatArray], NDArray[np.bool_]]
 LOWEST_PT, HIGHEST_PT = 5.0, 20_000.0  # GeV, median of the leading jet: below or above, the unit is wrong
@@ -94,6 +95,38 @@ def features(
     Sample(8,000 events, mj2 17.21-1101 GeV, features mj1, pt_j1)
     """
     asked = Asked.of(source, names, resonance)
+    return _sample(_joined(source, asked, _collected(source, asked, progress)))
+
+
+def events_of(source: Source, names: Iterable[Feature], *, progress: bool = True) -> Events:
+    """Read all events of a source without a resonant variable: columns alone, whatever they mean.
+
+    Parameters
+    ----------
+    source
+        What `hepflow.read` returns.
+    names, progress
+        As of `features`.
+
+    Returns
+    -------
+    Events
+        The columns, with the cutflow of `features`.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As of `features`.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> from hepflow.demo import config_path
+    >>> table = hf.read(config_path().with_name("signal.h5"), format="table")
+    >>> hf.events_of(table, ["mj1", hf.Quantity("pt_j1", unit="GeV", expression="hypot(pxj1, pyj1)")])
+    Events(8,000 events, features mj1, pt_j1)
+    """
+    asked = Asked.of(source, names, searched=False)
     return _joined(source, asked, _collected(source, asked, progress))
 
 
@@ -138,7 +171,7 @@ def join_features(
     InputError
         As of `features`; if events of a file are missing.
     """
-    return _joined(source, Asked.of(source, names, resonance), collected)
+    return _sample(_joined(source, Asked.of(source, names, resonance), collected))
 
 
 def fields_for(
@@ -157,36 +190,42 @@ def _collected(source: Source, asked: Asked, progress: bool) -> list[Collected]:
     return collect(source, asked.fields, measured, progress=progress)
 
 
-def _joined(source: Source, asked: Asked, collected: Iterable[Collected]) -> Sample:
+def _joined(source: Source, asked: Asked, collected: Iterable[Collected]) -> Events:
     rows, cutflow, skipped = join(source, collected)
-    columns: dict[str, Any] = dict(rows)
-    sample = Sample(
-        **columns,
-        names=asked.names,
-        cutflow=cutflow,
-        skipped=skipped,
-        quantities=asked.features,
-        resonance=asked.resonance,
-    )
-    check_columns(sample, asked.own, source.description)
-    return sample
+    columns: dict[str, Any] = {
+        **rows,
+        "names": asked.names,
+        "cutflow": cutflow,
+        "skipped": skipped,
+        "quantities": asked.features,
+    }
+    found = Events(**columns) if asked.resonance is None else Sample(**columns, resonance=asked.resonance)
+    check_columns(found, asked.own, source.description)
+    return found
+
+
+def _sample(events: Events) -> Sample:
+    assert isinstance(events, Sample)  # as what is asked for has a resonant variable
+    return events
 
 
 def _copied(chunk: Chunk, asked: Asked) -> tuple[Rows, Cutflow]:
     """Take over columns of files without jets, or of events of which no jet is asked for."""
     rows = _extra(chunk, slice(None))
-    rows["mass"] = asked.scaled(_numpy(chunk, asked.field_of(asked.resonance.name)))
-    rows["features"] = np.empty((len(rows["mass"]), len(asked.names)))
+    if asked.resonance is not None:
+        rows["mass"] = asked.scaled(_numpy(chunk, asked.field_of(asked.resonance.name)))
+    rows["features"] = np.empty((len(chunk.events), len(asked.names)))
     for index, name in enumerate(asked.names):
         rows["features"][:, index] = _numpy(chunk, asked.field_of(name))
-    columns = {asked.resonance.name: rows["mass"], **dict(zip(asked.names, rows["features"].T, strict=True))}
+    columns = {} if asked.resonance is None else {asked.resonance.name: rows["mass"]}
+    columns |= dict(zip(asked.names, rows["features"].T, strict=True))
     bad = {f"{name} is NaN or infinite": ~np.isfinite(columns[name]) for name in columns if name in asked.own}
     bad |= {NOT_FINITE: ~_finite(rows)} | {
         f"negative {name}": values < 0
         for name, values in columns.items()
         if name in FEATURES and name not in asked.own and not FEATURES[name].signed
     }
-    good, dropped = np.ones(len(rows["mass"]), dtype=bool), []
+    good, dropped = np.ones(len(rows["features"]), dtype=bool), []
     for cause, which in bad.items():
         count = int(np.count_nonzero(which & good))
         dropped += [(f"dropped: {cause}", count)] if count else []
@@ -199,7 +238,8 @@ def _computed(chunk: Chunk, asked: Asked, source: Source, check: bool) -> tuple[
     jets = leading_jets(chunk.events["jets"])
     kept = slice(None) if jets.events is None else jets.events
     rows = _extra(chunk, kept)
-    rows["mass"] = np.empty(len(jets.first))
+    if asked.resonance is not None:
+        rows["mass"] = np.empty(len(jets.first))
     rows["features"] = np.empty((len(jets.first), len(asked.names)))
     causes = _causes(asked.of_jets)
     bad = {cause: np.zeros(len(jets.first), dtype=bool) for cause in causes}
@@ -214,7 +254,7 @@ def _computed(chunk: Chunk, asked: Asked, source: Source, check: bool) -> tuple[
         for start in range(0, len(jets.first), BLOCK):
             block = slice(start, start + BLOCK)
             lighter, heavier = _by_mass(jets, block)
-            if asked.resonance.name not in asked.own:
+            if asked.resonance is not None and asked.resonance.name not in asked.own:
                 rows["mass"][block] = dijet_mass(lighter, heavier)
             for index, name in enumerate(asked.names):
                 if name not in asked.own:
@@ -276,8 +316,11 @@ def _numpy(chunk: Chunk, name: str) -> NDArray[Any]:
 
 
 def _finite(rows: Rows) -> NDArray[np.bool_]:
-    good: NDArray[np.bool_] = np.isfinite(rows["mass"]) & np.isfinite(rows["features"]).all(axis=1)
-    return good & np.isfinite(rows["weight"]) if "weight" in rows else good
+    good: NDArray[np.bool_] = np.isfinite(rows["features"]).all(axis=1)
+    for name in ("mass", "weight"):
+        if name in rows:
+            good &= np.isfinite(rows[name])
+    return good
 
 
 def _take(rows: Rows, which: NDArray[np.bool_]) -> Rows:

@@ -98,7 +98,7 @@ class _Sample:
 
     @property
     def kept(self) -> int:
-        return sum(len(rows["mass"]) for rows in self.rows)
+        return sum(len(rows["features"]) for rows in self.rows)
 
     @property
     def cutflow(self) -> Cutflow:
@@ -127,7 +127,7 @@ class _Sample:
         except InputError as error:
             raise InputError(f"{described}: {error}") from error
         for rows in self.rows:
-            rows["weight"] = factor * rows.get("weight", np.ones(len(rows["mass"])))
+            rows["weight"] = factor * rows.get("weight", np.ones(len(rows["features"])))
         return self.rows
 
 
@@ -138,7 +138,7 @@ def joined(parts: list[Rows]) -> Rows:
     """
     if any("weight" in rows for rows in parts):
         for rows in parts:
-            rows.setdefault("weight", np.ones(len(rows["mass"])))
+            rows.setdefault("weight", np.ones(len(rows["features"])))
     return {key: _join(parts, key) for key in list(parts[0]) if all(key in rows for rows in parts)}
 
 

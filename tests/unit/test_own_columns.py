@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import uproot
 
-from hepflow import Quantity, features, read
+from hepflow import Events, Quantity, events_of, features, read
 from hepflow.columns import check_continuous, follows
 from hepflow.demo import config_path
 from hepflow.errors import ConfigError, InputError
@@ -262,3 +262,34 @@ def test_steps_are_no_density():
         check_continuous(sample(charge))
     with pytest.raises(InputError, match=r"'other' is exactly 0 in 2\d\.\d% of 2,000 events|exactly 0 in 3"):
         check_continuous(sample(spike))
+
+
+def test_events_without_a_resonant_variable(tmp_path):
+    """Columns are read as they are, whatever they mean, and the cutflow adds up."""
+    path = tmp_path / "table.csv"
+    path.write_text("pt,iso\n10,0.5\n20,nan\n30,0.25\n40,1\n", encoding="utf-8")
+    asked = ["pt", Quantity("twice", unit="GeV", expression="2 * iso")]
+    found = events_of(read(path, "table"), asked)
+    assert type(found) is Events
+    assert found.names == ("pt", "twice")
+    assert found["twice"].tolist() == [1.0, 0.5, 2.0]
+    assert found.quantity("twice").unit == "GeV"
+    assert found.cutflow == (("events read", 4), ("dropped: twice is NaN or infinite", 1), ("events kept", 3))
+    with pytest.raises(InputError, match="no column 'ptt'"):
+        events_of(read(path, "table"), ["ptt", "iso"])
+
+
+def test_a_constant_column_of_events(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("pt,iso\n10,0.5\n20,0.5\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"feature 'iso' is 0\.5 in all 2 events: it tells nothing"):
+        events_of(read(path, "table"), ["pt", "iso"])
+
+
+def test_events_of_jets(tmp_path):
+    """Features of the two leading jets are events as well, without the mass of both."""
+    source = read(config_path().with_name("signal.h5"), "lhco")
+    found, sample = events_of(source, ["m_J1", "tau21_J1"]), features(source, ["m_J1", "tau21_J1"])
+    assert type(found) is Events
+    assert np.array_equal(found.features, sample.features)
+    assert found.cutflow == sample.cutflow
