@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-import yaml
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hepflow.catalogue import METHODS, STUDIES
 from hepflow.config.blocks import (
     FEATURES,
-    Block,
     CrossSection,
     Figures,
     Fit,
@@ -30,22 +25,22 @@ from hepflow.config.classifiers import Classifier, Trees
 from hepflow.config.columns import Features, OrItsColumn, Resonance, asked
 from hepflow.config.compare import Compare
 from hepflow.config.executor import Executor, Local, runs_on
-from hepflow.config.inputs import Input, Inputs
+from hepflow.config.inputs import Inputs
 from hepflow.config.limit import Limit
 from hepflow.config.methods import Cathode, Method
 from hepflow.config.scan import Scan
+from hepflow.config.task import TaskBlock
 from hepflow.config.tune import Tune
-from hepflow.demo import BUNDLED, bundled
 from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.quantity import Quantity
 
-# what chooses a study, a place or a look, and no number
-BESIDE_RESULTS: Any = {"executor": True, "figures": True, "tune": True, "task": True, "compare": {"scan"}}
 
-
-class Config(Block):
+class Config(TaskBlock):
     """A whole analysis."""
+
+    # what chooses a study, a place or a look, and no number
+    beside_results: ClassVar[Any] = {**TaskBlock.beside_results, "tune": True, "compare": {"scan"}}
 
     name: str = Field(
         "search",
@@ -90,8 +85,6 @@ class Config(Block):
     limit: Limit = Field(Limit(), examples=[{}], description="What `hepflow limit CONFIG --retrain` injects.")
     tune: Tune = Field(Tune(), examples=[{}], description="What `hepflow tune` searches.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
-
-    _folder: Path = PrivateAttr(default_factory=Path)
 
     @field_validator("task")
     @classmethod
@@ -182,11 +175,6 @@ class Config(Block):
         return self
 
     @property
-    def folder(self) -> Path:
-        """Folder of the configuration file; relative paths start there."""
-        return self._folder
-
-    @property
     def asked(self) -> tuple[list[str | Quantity], Quantity | None]:
         """Features and resonant variable, as `hepflow.features` takes them."""
         return asked(self.features, self.resonance)
@@ -200,20 +188,6 @@ class Config(Block):
     def runs_on(self) -> Chosen:
         """Where the steps run, as the engine has it."""
         return runs_on(self.executor)
-
-    def within(self, folder: Path) -> Config:
-        """Return the same configuration, its relative paths starting from a folder."""
-        found = self.model_copy()
-        found._folder = folder
-        return found
-
-    def opened(self, sample: Input) -> Input:
-        """Return a sample with paths as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
-
-        def opened(path: str) -> str:
-            return bundled(path) if _stands_alone(path) else str(self._folder.absolute() / path)
-
-        return Input.model_validate(_with_paths(sample.model_dump(), opened))
 
     @property
     def luminosity(self) -> float | None:
@@ -230,41 +204,13 @@ class Config(Block):
         """Return the same analysis, in which damaged files are left out."""
         return self.model_copy(update={"inputs": self.inputs.skipping_bad_files()})
 
-    def hash(self) -> str:
-        """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
-        values = self.model_dump(mode="json", exclude=BESIDE_RESULTS)
+    def _counted(self) -> dict[str, Any]:
+        values = super()._counted()
         if values["resonance"] is None:  # as of before there was such a key
             del values["resonance"]
-        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return values
 
-    def to_yaml(self, folder: Path | None = None) -> str:
-        """Return the configuration as YAML; with `folder`, relative paths are made to start from there."""
-        values: dict[str, Any] = self.model_dump(mode="json", exclude_none=True)
-        if folder is not None:
-
-            def seen(path: str) -> str:
-                return path if _stands_alone(path) else os.path.relpath(self._folder / path, folder)
-
-            values["inputs"] = _with_paths(values["inputs"], seen)
-            if self.cross_section.theory is not None:
-                values["cross_section"]["theory"] = seen(self.cross_section.theory)
-        return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=110)
-
-
-def _with_paths(block: Any, change: Callable[[str], str]) -> Any:
-    """Return a block in which each `path`, however deep, is changed."""
-    if isinstance(block, list | tuple):
-        return [_with_paths(item, change) for item in block]
-    if not isinstance(block, dict):
-        return block
-    return {
-        key: [change(path) for path in value]
-        if key == "path" and value is not None
-        else _with_paths(value, change)
-        for key, value in block.items()
-    }
-
-
-def _stands_alone(path: str) -> bool:
-    return "://" in path or path.startswith(BUNDLED) or Path(path).is_absolute()
+    def _move(self, values: dict[str, Any], seen: Callable[[str], str]) -> None:
+        super()._move(values, seen)
+        if self.cross_section.theory is not None:
+            values["cross_section"]["theory"] = seen(self.cross_section.theory)

@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from hepflow.config import load_config
-from hepflow.config.top import BESIDE_RESULTS
+from hepflow.config import Config, load_config
 from hepflow.errors import ConfigError
 from hepflow.quantity import Quantity
 
@@ -40,7 +39,7 @@ def test_without_a_resonance_the_hash_is_as_before(tmp_path):
         "inputs: {data: {path: a.h5, format: lhco}}\n"
         "regions: {signal: [3300, 3700], sidebands: [[2500, 3300], [3700, 5000]]}\n"
     )
-    values = load(tmp_path, usual).model_dump(mode="json", exclude=BESIDE_RESULTS)
+    values = load(tmp_path, usual).model_dump(mode="json", exclude=Config.beside_results)
     del values["resonance"]
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
     assert load(tmp_path, usual).hash() == hashlib.sha256(canonical).hexdigest()[:16]
