@@ -138,6 +138,12 @@ STUDIES: Mapping[str, StudyRow] = {
         ("cms_dijet_anomalies",),
     ),
     "tuning": StudyRow("a search for better settings", "hepflow.studies.tuning.study:STUDY", "tuning.json"),
+    "generate": StudyRow(
+        "events from flows",
+        "hepflow.studies.generation.study:STUDY",
+        "generation.json",
+        ("generated_events", "event_generation", "neural_spline_flows"),
+    ),
 }
 
 
@@ -254,6 +260,21 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Model-agnostic search for dijet resonances with anomalous jet substructure in proton-proton collisions at "
         r"$\sqrt{s}$ = 13 TeV",
         "2412.03747",
+    ),
+    (
+        "Events from flows in an analysis",
+        "generated_events",
+        "Gavranovi{\\v{c}}, Jan and Ker{\\v{s}}evan, Borut Paul",
+        "Systematic Evaluation of Generative Machine Learning Capability to Simulate Distributions of Observables at "
+        "the Large Hadron Collider",
+        "2310.08994",
+    ),
+    (
+        "Events from a generative network, and sharp peaks",
+        "event_generation",
+        "Butter, Anja and Plehn, Tilman and Winterhalder, Ramon",
+        "How to GAN LHC Events",
+        "1907.03764",
     ),
     (
         "The test statistics, their asymptotic formulae",

@@ -19,6 +19,7 @@ from hepflow.cli.completion import completion
 from hepflow.cli.export import export
 from hepflow.cli.features import features
 from hepflow.cli.fit import fit
+from hepflow.cli.generate import generate
 from hepflow.cli.limit import limit
 from hepflow.cli.report import report
 from hepflow.cli.run import demo, plot, run
@@ -72,7 +73,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
 
 
 for command in (
-    *(demo, init, check, features, run, status, reproduce, compare, tune),
+    *(demo, init, check, features, run, status, reproduce, compare, tune, generate),
     *(fit, limit, scan, plot, report, export, environment, completion),
 ):
     cli.add_command(command)

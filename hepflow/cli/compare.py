@@ -62,10 +62,10 @@ def compare(
     of the injected signal, and another training. The folder keeps what is done: after an interrupt, the same command
     goes on from there.
     """
-    from hepflow.config import load_config
+    from hepflow.config import load_search
 
     given = {"methods": f"[{methods}]" if methods is not None else None, "seeds": seeds, "scan": scan}
     overrides = (*overrides, *(f"compare.{key}={value}" for key, value in given.items() if value is not None))
-    settings = load_config(config, (*overrides, *executor))
+    settings = load_search(config, (*overrides, *executor), command="hepflow compare")
     settings = settings.skipping_bad_files() if skip_bad_files else settings
     carry_out("comparison", settings, out, as_json, dry_run=dry_run)

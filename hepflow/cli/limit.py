@@ -98,9 +98,9 @@ def limit(
     """
     if retrain:
         refuse_options("--retrain takes its settings from the configuration", _beside(RETRAINING))
-        from hepflow.config import load_config
+        from hepflow.config import load_search
 
-        settings = load_config(Path(target), (*overrides, *executor))
+        settings = load_search(Path(target), (*overrides, *executor), command="hepflow limit --retrain")
         carry_out("limits", settings, out, as_json, dry_run=dry_run)
         return
     retraining = {"--out": out, "--set": overrides, "--dry-run": dry_run}

@@ -64,9 +64,12 @@ def run(
         raise click.UsageError("--unblind-by NAME says who unblinds: give --unblind with it")
     if scan and until is not None:
         raise click.UsageError("--scan runs all stages of every window: leave --until out")
-    from hepflow.config import load_config
+    from hepflow.config import load_config, load_search
 
-    settings = load_config(config, (*overrides, *executor))
+    given = (*overrides, *executor)
+    settings = (
+        load_search(config, given, command="hepflow run --scan") if scan else load_config(config, given)
+    )
     settings = settings.skipping_bad_files() if skip_bad_files else settings
     task = "windows" if scan else settings.task
     options: dict[str, Any] = {"until": until, "unblind": unblind, "by": unblind_by}

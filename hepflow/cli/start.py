@@ -89,10 +89,10 @@ def _holds_events(name: str) -> bool:
 
 def _usable(file: Path) -> list[str]:
     """Return what else can be run with a configuration, or what that lacks."""
-    from hepflow.config import load_config
+    from hepflow.config import load_search
     from hepflow.studies.known import study
 
-    config, lines = load_config(file), []
+    config, lines = load_search(file, command="hepflow init"), []
     for name in ("windows", "comparison", "limits"):
         command = study(name).command.replace("CONFIG", str(file))
         try:
@@ -114,10 +114,10 @@ def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     Opens the inputs, looks at keys, columns and regions, fits the sidebands, and estimates time and memory from a few
     training steps. Exit code 4 says that a run would not give a result to trust.
     """
-    from hepflow.config import load_config
+    from hepflow.config import load_search
     from hepflow.studies.search.check import check as check_inputs
 
-    found = check_inputs(load_config(config, overrides))
+    found = check_inputs(load_search(config, overrides, command="hepflow check"))
     if as_json:
         console.print_json({"config": str(config), "messages": found.lines, "problems": found.problems})
     else:

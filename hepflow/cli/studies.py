@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hepflow.cli import console
 
 if TYPE_CHECKING:
-    from hepflow.config import Config
+    from hepflow.config import Config, Generation
 
 
 def carry_out(
     name: str,
-    config: Config,
+    config: Config | Generation,
     out: Path | None,
     as_json: bool,
     *,

@@ -4,8 +4,9 @@ from hepflow.config import methods
 from hepflow.config.blocks import Fit, Injection, Regions, Selection
 from hepflow.config.classifiers import Classifier, Network, Trees
 from hepflow.config.compare import Compare
+from hepflow.config.generation import Generation
 from hepflow.config.inputs import Input, Inputs, Varied
-from hepflow.config.load import is_configuration, load_config
+from hepflow.config.load import is_configuration, load_config, load_generation, load_search
 from hepflow.config.methods import Method
 from hepflow.config.reference import config_reference, example_yaml
 from hepflow.config.scan import Scan
@@ -16,6 +17,7 @@ __all__ = [
     "Compare",
     "Config",
     "Fit",
+    "Generation",
     "Injection",
     "Input",
     "Inputs",
@@ -30,5 +32,7 @@ __all__ = [
     "example_yaml",
     "is_configuration",
     "load_config",
+    "load_generation",
+    "load_search",
     "methods",
 ]

@@ -1,10 +1,11 @@
-"""A configuration file to a `Config`, or to the list of everything that is wrong with it."""
+"""A configuration file to a `Config` or a `Generation`, or to the list of everything that is wrong with it."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from hepflow.config.choice import models_of
 from hepflow.config.document import Document, Location, parse
+from hepflow.config.generation import Generation
 from hepflow.config.top import Config
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.regular import read_stream
@@ -47,8 +49,8 @@ def is_configuration(path: Path) -> bool:
     return values is None or (isinstance(values, dict) and bool({"inputs", "regions"} & values.keys()))
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
-    """Read and check a configuration.
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config | Generation:
+    """Read and check a configuration: a `Generation` where its `task` is ``generate``, else a `Config`.
 
     Parameters
     ----------
@@ -72,15 +74,46 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config:
         )
     for override in overrides:
         document.override(override)
+    schema = _schema(document.values)
     try:
         # JSON and strict: a list may stand for a tuple, but neither '5' nor true for a number.
-        config = Config.model_validate_json(json.dumps(document.values), strict=True)
+        config = schema.model_validate_json(json.dumps(document.values), strict=True)
     except ValidationError as error:
-        problems = dict.fromkeys(_message(dict(each), document) for each in error.errors(include_url=False))
+        told = partial(_message, document=document, schema=schema)
+        problems = dict.fromkeys(told(dict(each)) for each in error.errors(include_url=False))
         title = f"{len(problems)} problems in the configuration:\n" if len(problems) > 1 else ""
         raise ConfigError(title + "\n".join(problems)) from None
     config._folder = path.parent
     return config
+
+
+def load_search(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Config:
+    """Read and check the configuration of a search, for a command that knows no other; errors as of `load_config`."""
+    config = load_config(path, overrides)
+    if isinstance(config, Generation):
+        raise ConfigError(
+            f"{path}: `{command}` takes the configuration of a search, and this is one of `task: generate`; "
+            f"`hepflow generate {path}` runs it"
+        )
+    return config
+
+
+def load_generation(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Generation:
+    """Read and check the configuration of a generation, for a command that knows no other; errors as above."""
+    config = load_config(path, overrides)
+    if isinstance(config, Config):
+        raise ConfigError(
+            f"{path}: `{command}` takes a configuration with `task: generate`, and this is one of a search; "
+            f"`hepflow run {path}` runs it"
+        )
+    return config
+
+
+def _schema(values: dict[str, Any]) -> type[Config] | type[Generation]:
+    """Return what a file is of: what its `task` says, and without one what only a generation has."""
+    inputs = values.get("inputs")
+    learns = isinstance(inputs, dict) and "training" in inputs
+    return Generation if values.get("task", "generate" if learns else "search") == "generate" else Config
 
 
 def _read(path: Path) -> str:
@@ -95,7 +128,7 @@ def _read(path: Path) -> str:
         raise ConfigError(f"cannot read the configuration file {str(path)!r}: {error}") from error
 
 
-def _message(error: Mapping[str, Any], document: Document) -> str:
+def _message(error: Mapping[str, Any], document: Document, schema: type[BaseModel]) -> str:
     """Return ``place: key: what is wrong`` of one pydantic error."""
     kind, context = str(error["type"]), error.get("ctx", {})
     location: Location = tuple(error["loc"])
@@ -103,7 +136,7 @@ def _message(error: Mapping[str, Any], document: Document) -> str:
         found = context["tag"]
         choices = {"expected": context["expected_tags"]}
         error = {**error, "type": "literal_error", "ctx": choices, "input": found, "loc": (*location, "name")}
-        return _message(error, document)
+        return _message(error, document, schema)
     if kind == "between_keys":
         location = (*_in_document(location, document), *context["key"].split("."))
     elif kind == "missing" and isinstance(location[-1], int):
@@ -113,9 +146,9 @@ def _message(error: Mapping[str, Any], document: Document) -> str:
     place, key = document.where(location), ".".join(map(str, location))
     head = f"{place}: {key}: " if key else f"{place}: "
     if kind == "extra_forbidden":
-        return f"{head}unknown key; {did_you_mean(str(location[-1]), _keys_of(tuple(error['loc'])[:-1]))}"
+        return f"{head}unknown key; {did_you_mean(str(location[-1]), _keys_of(schema, tuple(error['loc'])[:-1]))}"
     if kind == "missing":
-        return f"{head}missing; {_meaning(location)}"
+        return f"{head}missing; {_meaning(schema, location)}"
     if kind in ("between_keys", "value_error"):
         return head + str(context.get("message", context.get("error")))
     expected = _expected(kind, context, str(error["msg"]))
@@ -153,12 +186,12 @@ def _in_document(location: Location, document: Document) -> Location:
     return found
 
 
-def _models_at(location: Location) -> list[type[BaseModel]]:
+def _models_at(schema: type[BaseModel], location: Location) -> list[type[BaseModel]]:
     """Return the model, or the models of a choice, that describe the block at a location.
 
     Behind a choice stands, in pydantic's locations, the name of the block that was chosen.
     """
-    models: list[type[BaseModel]] = [Config]
+    models = [schema]
     for key in location:
         chosen = [model for model in models if len(models) > 1 and model.model_fields["name"].default == key]
         fields = [model.model_fields[key] for model in models if key in model.model_fields]
@@ -167,12 +200,12 @@ def _models_at(location: Location) -> list[type[BaseModel]]:
     return models
 
 
-def _keys_of(location: Location) -> list[str]:
-    return [key for model in _models_at(location) for key in model.model_fields]
+def _keys_of(schema: type[BaseModel], location: Location) -> list[str]:
+    return [key for model in _models_at(schema, location) for key in model.model_fields]
 
 
-def _meaning(location: Location) -> str:
-    fields = [model.model_fields.get(str(location[-1])) for model in _models_at(location[:-1])]
+def _meaning(schema: type[BaseModel], location: Location) -> str:
+    fields = [model.model_fields.get(str(location[-1])) for model in _models_at(schema, location[:-1])]
     return f"it says: {fields[0].description}" if fields and fields[0] else "it is needed"
 
 

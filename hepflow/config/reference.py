@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from hepflow.config.blocks import BESIDE
 from hepflow.config.choice import models_of
+from hepflow.config.generation import Generation
 from hepflow.config.top import Config
 from hepflow.demo import BUNDLED
 
@@ -28,6 +29,14 @@ An analysis is one YAML file. `hepflow init` writes one to start from, `hepflow 
 with it, `hepflow run` runs it. Masses and momenta are in GeV; relative paths start at the file's own folder.
 An unknown key, a key that stands there twice, a wrong type or a value out of range is an error that names the
 line. `--set` replaces any value on the command line: `hepflow run config.yaml --set classifier.folds=3`.
+"""
+GENERATION = """\
+
+## Events from flows: `task: generate`
+
+A file with `task: generate` is one of a generation, for `hepflow generate` ([Generation](generation.md)). Blocks
+that a search has as well are described above: those of `inputs` as `inputs.data`, those of `columns` and
+`judgement.derived` as `features`, `figures` and `executor`.
 """
 HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
@@ -52,11 +61,18 @@ EXAMPLES = {
 
 def config_reference() -> str:
     """Return the page ``docs/configuration.md``: every key, its type, default, range, unit and meaning."""
-    parts = [INTRODUCTION]
+    search = list(_blocks("", Config))
+    described = frozenset(model for _, model in search)
+    generation = list(_blocks("", Generation, described))
+    return "\n".join([INTRODUCTION, *_tables(search), GENERATION, *_tables(generation, "###")]) + "\n"
+
+
+def _tables(blocks: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> Iterator[str]:
+    """Yield a section for each block: what it is, and its keys."""
     shown: dict[str, type[BaseModel]] = {}
-    for title, model in _blocks("", Config):
+    for title, model in blocks:
         choice = f", `name: {model.model_fields['name'].default}`" if title in CHOICES else ""
-        parts.append(f"\n## {f'`{title}`' if title else 'Top level'}{choice}\n\n{_paragraph(model)}\n")
+        yield (f"\n{level} {f'`{title}`' if title else 'Top level'}{choice}\n\n{_paragraph(model)}\n")
         fields = _fields(model)
         first = shown.setdefault(title, model)
         if first is not model:
@@ -64,10 +80,9 @@ def config_reference() -> str:
             fields = {name: field for name, field in fields.items() if name not in common}
             if common:
                 names = ", ".join(f"`{name}`" for name in common)
-                parts.append(f"As of `{first.model_fields['name'].default}`: {names}.\n")
-        parts.append("| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|")
-        parts.extend(_row(name, field) for name, field in fields.items())
-    return "\n".join(parts) + "\n"
+                yield (f"As of `{first.model_fields['name'].default}`: {names}.\n")
+        yield ("| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|")
+        yield from (_row(name, field) for name, field in fields.items())
 
 
 @dataclass(frozen=True)

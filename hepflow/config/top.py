@@ -35,6 +35,8 @@ from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.quantity import Quantity
 
+TASKS = tuple(name for name in STUDIES if name != "generate")  # which has a schema of its own
+
 
 class Config(TaskBlock):
     """A whole analysis."""
@@ -53,7 +55,7 @@ class Config(TaskBlock):
     )
     task: str = Field(
         "search",
-        description=f"What `hepflow run` makes: {', '.join(STUDIES)}; other commands make what is theirs.",
+        description=f"What `hepflow run` makes: {', '.join(TASKS)}; other commands make what is theirs.",
     )
     inputs: Inputs = Field(examples=[{}], description="The samples of the analysis.")
     injection: Injection | None = Field(None, description="Signal added to the data, to test the search.")
@@ -89,8 +91,8 @@ class Config(TaskBlock):
     @field_validator("task")
     @classmethod
     def _task_is_a_study(cls, value: str) -> str:
-        if value not in STUDIES:
-            raise ValueError(f"no task {value!r}; {did_you_mean(value, STUDIES)}")
+        if value not in TASKS:
+            raise ValueError(f"no task {value!r}; {did_you_mean(value, (*TASKS, 'generate'))}")
         return value
 
     @field_validator("features")

@@ -21,19 +21,16 @@ from hepflow.weights import State, storable
 
 REPLICAS = 16
 LAYERS, HIDDEN = 2, 64  # few layers: each replica learns from a bootstrap, and more learn that by heart
-PLAN = TrainingPlan(epochs=10, batch_size=512, learning_rate=3e-3)
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 512, 3e-3
 BLOCK = 100_000  # events drawn at a time; what they are depends on it
 COLUMN = "replica"
 
 
 def replicas_density() -> ConditionalDensity:
     """Return an untrained density whose members are the replicas of a generator."""
-    return ConditionalDensity(
-        partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN),
-        PLAN,
-        REPLICAS,
-        partial(logit_preprocessing, ranks="smooth"),
-    )
+    flow = partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN)
+    plan = TrainingPlan(epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    return ConditionalDensity(flow, plan, REPLICAS, partial(logit_preprocessing, ranks="smooth"))
 
 
 @dataclass(frozen=True, eq=False)
