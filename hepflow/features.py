@@ -316,11 +316,11 @@ def _numpy(chunk: Chunk, name: str) -> NDArray[Any]:
 
 
 def _finite(rows: Rows) -> NDArray[np.bool_]:
-    good: NDArray[np.bool_] = np.isfinite(rows["features"]).all(axis=1)
+    good = np.isfinite(rows["features"]).all(axis=1)
     for name in ("mass", "weight"):
         if name in rows:
-            good &= np.isfinite(rows[name])
-    return good
+            good = good & np.isfinite(rows[name])
+    return np.asarray(good)
 
 
 def _take(rows: Rows, which: NDArray[np.bool_]) -> Rows:

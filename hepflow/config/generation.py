@@ -161,7 +161,7 @@ class Judged(Block):
     )
     replicas: int = Field(
         default("hepflow.generation.judgement:judge.replicas"),
-        ge=1,
+        ge=19,
         le=100_000,
         description="Replicas of the two-sample tests.",
     )

@@ -147,19 +147,11 @@ def with_derived(events: Events, derived: Sequence[Quantity]) -> Events:
     InputError
         If a result is not finite.
     """
+    check_derived(events.names, derived)
     columns = {name: ak.Array(events.feature(name)) for name in events.names}
     added = []
     for quantity in derived:
-        if quantity.name in events.names:
-            raise ConfigError(
-                f"derived quantity {quantity.name!r}: there is a column of that name; choose another"
-            )
         expression = Expression(quantity.expression or quantity.name)
-        for name in expression.names:
-            if name not in columns:
-                raise ConfigError(
-                    f"derived quantity {quantity.name!r}: no column {name!r}; {did_you_mean(name, events.names)}"
-                )
         values = expression.numbers(columns, len(events))
         bad = int(np.sum(~np.isfinite(values)))
         if bad:
@@ -176,6 +168,26 @@ def with_derived(events: Events, derived: Sequence[Quantity]) -> Events:
         names=(*events.names, *(quantity.name for quantity in derived)),
         quantities=(*events.quantities, *derived),
     )
+
+
+def check_derived(names: Sequence[str], derived: Sequence[Quantity]) -> None:
+    """Refuse quantities that cannot be computed of columns of these names.
+
+    Raises
+    ------
+    ConfigError
+        If an expression is none, or has a name that is no column, or a quantity that of one.
+    """
+    for quantity in derived:
+        if quantity.name in names:
+            raise ConfigError(
+                f"derived quantity {quantity.name!r}: there is a column of that name; choose another"
+            )
+        for name in Expression(quantity.expression or quantity.name).names:
+            if name not in names:
+                raise ConfigError(
+                    f"derived quantity {quantity.name!r}: no column {name!r}; {did_you_mean(name, list(names))}"
+                )
 
 
 def _part(events: Events, most: int, seed: int) -> Events:

@@ -13,25 +13,29 @@ from hepflow.plots.brazil import brazil
 from hepflow.plots.bumphunter import bumphunter
 from hepflow.plots.closure import closure
 from hepflow.plots.cls_scan import cls_scan
+from hepflow.plots.correlation_differences import correlation_differences
 from hepflow.plots.correlations import correlations
 from hepflow.plots.f_test import f_test
 from hepflow.plots.figure import Figure, save_all
+from hepflow.plots.generated import Panel, generated_features
 from hepflow.plots.global_toys import global_toys
 from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
 from hepflow.plots.label import Label
 from hepflow.plots.likelihood_scan import likelihood_scan
 from hepflow.plots.limits import cross_sections, limits
+from hepflow.plots.limits_against_events import EventLimit, limits_against_events
 from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.plots.p_scan import p_scan
 from hepflow.plots.post_fit import post_fit
+from hepflow.plots.power import power
 from hepflow.plots.pulls import pulls
 from hepflow.plots.scores import scores
 from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
 from hepflow.plots.subtraction import subtraction
-from hepflow.plots.training import losses
+from hepflow.plots.training import flow_losses, losses
 from hepflow.plots.truth import improvement, rejection
 from hepflow.plots.two_sample import two_sample
 
@@ -57,8 +61,10 @@ _ELSEWHERE = {
 }
 
 __all__ = [
+    "EventLimit",
     "Figure",
     "Label",
+    "Panel",
     "agreement",
     "bias",
     "brazil",
@@ -66,10 +72,13 @@ __all__ = [
     "closure",
     "closure_bands",
     "cls_scan",
+    "correlation_differences",
     "correlations",
     "cross_sections",
     "efficiency_curves",
     "f_test",
+    "flow_losses",
+    "generated_features",
     "global_toys",
     "goodness",
     "impacts",
@@ -77,9 +86,11 @@ __all__ = [
     "injection_scan",
     "likelihood_scan",
     "limits",
+    "limits_against_events",
     "losses",
     "p_scan",
     "post_fit",
+    "power",
     "pulls",
     "rejection",
     "retrained_limits",

@@ -26,6 +26,7 @@ def draw_matrix(
     signed: bool = True,
     label: Label | str = "hepflow",
     right: str = "",
+    most: float = 1.0,
 ) -> Figure:
     """Draw a matrix in percent; what rounds to zero, or is NaN, is left empty.
 
@@ -41,6 +42,8 @@ def draw_matrix(
         Whether numbers below zero can be.
     label, right
         Text above the left and the right corner.
+    most
+        Where the colours end.
     """
     count = len(names)
     cell = max(CELLS[0] if count > FEW else CELLS[1], LEAST / count)
@@ -48,8 +51,8 @@ def draw_matrix(
     width, height = margin + cell * count + BAR, TOP + cell * count + margin
     figure = canvas(width, height, left=margin, right=BAR, bottom=margin)
     ax = figure.subplots()
-    colours, least, dark = ("RdBu_r", -100, 60) if signed else ("Blues", 0, 65)
-    image = ax.imshow(100 * matrix, cmap=colours, vmin=least, vmax=100, aspect="auto")
+    colours, least, dark = ("RdBu_r", -100 * most, 60 * most) if signed else ("Blues", 0, 65 * most)
+    image = ax.imshow(100 * matrix, cmap=colours, vmin=least, vmax=100 * most, aspect="auto")
     size = min(cell * 27, 9.0)
     for row, column in np.argwhere(np.abs(matrix) >= 0.005):
         value = 100 * matrix[row, column]
@@ -66,7 +69,7 @@ def draw_matrix(
     drawn = finished(figure)
     place = ax.get_position()
     bar = figure.add_axes((1 - (BAR - 0.1) / width, place.y0, 0.13 / width, place.height))
-    figure.colorbar(image, cax=bar, ticks=np.linspace(least, 100, 5))
+    figure.colorbar(image, cax=bar, ticks=np.linspace(least, 100 * most, 5))
     bar.tick_params(which="both", length=0, labelsize=parameters.SIZE)
     bar.minorticks_off()
     bar.set_ylabel(title, size=9, labelpad=3)

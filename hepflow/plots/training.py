@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,28 @@ def losses(results: Results, *, label: Label | str = "hepflow") -> Figure:
 
     Of a long training the first tenth, where the loss falls steeply, is left out; a line below the figure says so.
     """
+    return flow_losses(results.losses, label=label, right=f"{results.name}, {results.method}")
+
+
+@styled
+def flow_losses(
+    found: Sequence[Mapping[str, Sequence[float | None]]], *, label: Label | str = "hepflow", right: str = ""
+) -> Figure:
+    """Draw losses as `losses` does.
+
+    Parameters
+    ----------
+    found
+        Of each flow its training and its validation loss by these names, epoch by epoch.
+    label, right
+        Text above the left and the right corner.
+    """
     figure = canvas(WIDTH, 3.3)
     ax = figure.subplots()
     shown = []
-    longest = max((len(values) for one in results.losses for values in one.values()), default=0)
+    longest = max((len(values) for one in found for values in one.values()), default=0)
     start = longest // 10
-    for index, one in enumerate(results.losses):
+    for index, one in enumerate(found):
         colour = SEQUENCE[1:][index % (len(SEQUENCE) - 1)]
         for name, values in one.items():
             loss = artists.numbers(values)
@@ -42,12 +59,12 @@ def losses(results: Results, *, label: Label | str = "hepflow") -> Figure:
     entries = {
         name.capitalize(): Line2D([], [], color="black", **_line(name)) for name in ("validation", "training")
     }
-    flows = "1 flow" if len(results.losses) == 1 else f"{len(results.losses)} flows"
+    flows = "1 flow" if len(found) == 1 else f"{len(found)} flows"
     ax.legend(entries.values(), entries.keys(), loc="upper right", title=flows, ncols=2)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     ax.set_xlabel("Epoch")
     ax.set_ylabel("Loss per event")
-    header(ax, label, f"{results.name}, {results.method}")
+    header(ax, label, right)
     footnotes(figure, f"Left out: epochs 1 to {start} of {longest}." if start else "")
     return finished(figure)
 

@@ -1,0 +1,119 @@
+"""Generated events beside real ones: a panel for each quantity, with their ratio below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from hepflow.errors import ConfigError
+from hepflow.plots import artists
+from hepflow.plots.figure import TOP, WIDE, Figure, canvas, footnotes, header, stacked
+from hepflow.plots.label import Label
+from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, styled
+from hepflow.sample import FloatArray
+
+ACROSS = 4  # panels in a row
+PANEL, HEIGHT, BELOW, BESIDE = 2.1, 1.85, 0.5, 0.42  # inches: of a panel, and between panels
+FARTHEST = 0.5  # from one, of ratios that are shown
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A quantity in bins.
+
+    Parameters
+    ----------
+    axis
+        Its label and unit.
+    edges
+        Of the bins, shape ``(B + 1,)``.
+    generated, error
+        Expected events and their error with that of the training, shape ``(B,)``.
+    real, real_error
+        Events that nothing learned from, and their error, shape ``(B,)``.
+    """
+
+    axis: str
+    edges: FloatArray
+    generated: FloatArray
+    error: FloatArray
+    real: FloatArray
+    real_error: FloatArray
+
+
+@styled
+def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow", right: str = "") -> Figure:
+    """Draw generated and held-out events, a panel for each quantity, and below each what these are over those.
+
+    Parameters
+    ----------
+    panels
+        The quantities.
+    label, right
+        Text above the left and the right corner.
+
+    Raises
+    ------
+    ConfigError
+        If there is no panel.
+    """
+    if not panels:
+        raise ConfigError("there are no quantities to draw")
+    columns = min(ACROSS, len(panels))
+    rows = ceil(len(panels) / columns)
+    width = WIDE + columns * PANEL + (columns - 1) * BESIDE + 0.22
+    height = TOP + rows * HEIGHT + (rows - 1) * BELOW + 0.78
+    figure = canvas(width, height, left=WIDE, bottom=0.78)
+    grid = figure.add_gridspec(rows, columns, hspace=BELOW / HEIGHT, wspace=BESIDE / PANEL)
+    first, last = None, None
+    for number, panel in enumerate(panels):
+        upper, lower = stacked(figure, (2.2, 1.0), grid[number // columns, number % columns])
+        _draw(upper, lower, panel)
+        if number % columns == 0:
+            upper.set_ylabel("Events", size=9.5)
+            lower.set_ylabel("Ratio", size=9.5, loc="center")
+        first = upper if first is None else first
+        last = upper if number < columns else last
+    assert first is not None
+    header(first, label, right, last=last)
+    entries: dict[str, Any] = {
+        "Held out": Line2D([], [], color=DATA, marker="o", markersize=2.5, linestyle="none"),
+        "Generated, with the error of the training": Line2D([], [], color=EXPECTED, linewidth=1.3),
+    }
+    footnotes(figure, "Ratio: real over generated events; the band is the error of the generated ones.")
+    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (figure.subplotpars.right, 0)}
+    figure.legend(entries.values(), entries.keys(), ncols=2, borderaxespad=0.2, **place)
+    return Figure(figure)
+
+
+def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
+    edges, centres = panel.edges, 0.5 * (panel.edges[1:] + panel.edges[:-1])
+    artists.draw_expected(upper, edges, panel.generated, panel.error)
+    look: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 1.8, "elinewidth": 0.7, "zorder": 5}
+    there = panel.real > 0
+    upper.errorbar(centres[there], panel.real[there], panel.real_error[there], linestyle="none", **look)
+    artists.set_range(upper, np.concatenate([panel.generated, panel.real]), 0.92)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio, bar = panel.real / panel.generated, panel.real_error / panel.generated
+        band = panel.error / panel.generated
+    known = there & np.isfinite(ratio)
+    inside = np.where(np.isfinite(band), np.minimum(band, 1.0), 0.0)
+    lower.stairs(1 + inside, edges, baseline=1 - inside, fill=True, color=EXPECTED, alpha=0.35, linewidth=0)
+    lower.errorbar(centres[known], ratio[known], bar[known], linestyle="none", **look)
+    lower.axhline(1, color=NEUTRAL, linewidth=0.7, zorder=1)
+    farthest = float(np.max(np.abs(ratio[known] - 1), initial=0.1))
+    span = min(1.15 * farthest, FARTHEST)
+    lower.set_ylim(1 - span, 1 + span)
+    lower.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    lower.set_xlim(edges[0], edges[-1])
+    lower.set_xlabel(panel.axis, size=9.5, labelpad=2)
+    lower.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    for ax in (upper, lower):
+        ax.tick_params(labelsize=8)

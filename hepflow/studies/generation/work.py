@@ -1,0 +1,203 @@
+"""The steps of a generation: events read, flows trained, events written, and what is said of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hepflow.config.columns import asked
+from hepflow.config.inputs import Input
+from hepflow.engine.job import Job, published, stored
+from hepflow.errors import InputError
+from hepflow.events import Events
+from hepflow.features import events_of
+from hepflow.flows import ConditionalDensity, TrainingPlan
+from hepflow.flows.architectures import ARCHITECTURES
+from hepflow.flows.preprocess import logit_preprocessing
+from hepflow.generation import Generator
+from hepflow.generation.judgement import LEAST
+from hepflow.records import read_record, write_json
+from hepflow.storage import load_events, save_pieces, save_sample
+from hepflow.studies.analysis.inputs import open_input
+from hepflow.studies.analysis.pieces import check_unchanged
+from hepflow.training import Losses
+from hepflow.version import versions
+from hepflow.weights import load_weights, save_weights
+
+WEIGHTS, LOSSES = "generator.safetensors", "losses.json"
+MANIFEST, SCHEMA = "manifest.json", "hepflow-generated-1"
+CHUNK = 1 << 20  # bytes of a file that are hashed at a time
+
+
+@dataclass(frozen=True)
+class Read:
+    """Events that are learned from, those that are held out, and the signal where there is one."""
+
+    training: Events
+    held_out: Events
+    signal: Events | None = None
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A trained generator, and the losses of its replicas."""
+
+    generator: Generator
+    losses: tuple[Losses, ...]
+
+
+def _save_events(folder: Path, read: Read) -> None:
+    for name, events in vars(read).items():
+        if events is not None:
+            save_sample(events, folder / f"{name}.h5")
+
+
+def _load_events(_job: Job, folder: Path) -> Read:
+    return Read(**{path.stem: load_events(path) for path in folder.glob("*.h5")})
+
+
+@stored(_save_events, _load_events)
+def events(job: Job) -> Read:
+    """Read all inputs, and hold events out where none are given for that."""
+    settings = job.settings
+    read = {name: _read(entry, settings) for name, entry in settings["inputs"].items()}
+    check_unchanged(job.step.files)
+    if "held_out" not in read:
+        read["training"], read["held_out"] = dealt(read["training"], settings["held_out"], settings["seed"])
+    found = Read(**read)
+    check_enough(found)
+    if settings["given"] and np.any(found.training.weight < 0):
+        negative = int(np.sum(found.training.weight < 0))
+        raise InputError(
+            f"inputs.training: {negative:,} events of negative weight, and conditions "
+            f"({', '.join(settings['given'])}) cannot be drawn from such; leave `given` or the weights out"
+        )
+    return found
+
+
+def _read(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Events:
+    source = open_input(Input.model_validate(entry), None)
+    return events_of(source, asked(settings["columns"], None)[0]).without_truth()
+
+
+def dealt(sample: Events, share: float, seed: int) -> tuple[Events, Events]:
+    """Return the events to learn from and a share that is held out, at random."""
+    order = np.random.default_rng(seed).permutation(len(sample))
+    held = round(share * len(sample))
+    steps = (("dealt: learned from", len(sample) - held), ("dealt: held out", held))
+    whole = replace(sample, cutflow=(*sample.cutflow, *steps))
+    return whole.select(np.sort(order[held:])), whole.select(np.sort(order[:held]))
+
+
+def check_enough(read: Read) -> None:
+    """Refuse fewer events than can be learned from, or judged by, before any training.
+
+    Raises
+    ------
+    InputError
+        If there are too few, or their weights add up to nothing.
+    """
+    for what, sample in (("learned from", read.training), ("held out", read.held_out)):
+        if len(sample) < LEAST:
+            raise InputError(
+                f"generation: {len(sample):,} events are {what}; expected {LEAST} or more: give more events"
+            )
+        total = float(sample.weight.sum())
+        if not total > 0:
+            raise InputError(
+                f"generation: the weights of the events {what} add up to {total:g}; expected more than zero"
+            )
+
+
+def untrained(model: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> Generator:
+    """Return the generator of the settings of a step."""
+    architecture: Any = ARCHITECTURES[model["architecture"]]
+    seen: dict[str, Any] = {name: tuple(columns) for name, columns in preprocessing.items() if columns}
+    plan = TrainingPlan(**{key: model[key] for key in ("epochs", "batch_size", "learning_rate")})
+    return Generator(
+        ConditionalDensity(
+            partial(architecture, **model["options"]) if model["options"] else architecture,
+            plan,
+            model["replicas"],
+            partial(logit_preprocessing, **seen) if seen else logit_preprocessing,
+        )
+    )
+
+
+def _save_learned(folder: Path, learned: Learned) -> None:
+    save_weights(folder / WEIGHTS, learned.generator)
+    write_json(folder / LOSSES, learned.losses)
+
+
+def _load_learned(_job: Job, folder: Path) -> Learned:
+    losses = read_record(folder / LOSSES, tuple[Losses, ...])
+    return Learned(load_weights(folder / WEIGHTS, Generator), losses)
+
+
+@stored(_save_learned, _load_learned)
+def generator(job: Job) -> Learned:
+    """Train the replicas."""
+    settings = job.settings
+    made = untrained(settings["model"], settings["preprocessing"])
+    made.fit(
+        job["events"].training,
+        given=settings["given"],
+        seed=settings["seed"],
+        checkpoint=job.checkpoint(),
+    )
+    return Learned(made, tuple(training.losses for training in made.trainings))
+
+
+@published
+def generated(job: Job) -> list[Path]:
+    """Write the generated events, and what a reader of the file must know."""
+    settings, made = job.settings, job["generator"].generator
+    path = job.out / f"generated.{settings['format']}"
+    written = save_pieces(
+        (piece.table() for piece in made.blocks(settings["events"], settings["seed"])), path
+    )
+    step = job.step.needs["generator"]
+    quantities = {one.name: one for one in made.quantities}
+    manifest = {
+        "schema": SCHEMA,
+        "name": settings["name"],
+        "file": path.name,
+        "sha256": digest(path),
+        "events": written,
+        "columns": [
+            {
+                **{key: value for key, value in asdict(quantities[name]).items() if value},
+                "given": name in made.density.given,
+            }
+            if name in quantities
+            else {"name": name, "given": name in made.density.given}
+            for name in made.names
+        ],
+        "replicas": made.density.members,
+        "weights_add_up_to": made.yielded,
+        "seed": settings["seed"],
+        "training": {
+            "step": job.work.plan.key(step),
+            "weights": digest(job.work.folder.of(step) / WEIGHTS),
+            "events": len(job["events"].training),
+        },
+        "config_hash": settings["config_hash"],
+        "versions": versions(),
+    }
+    write_json(job.out / MANIFEST, manifest)
+    return [path, job.out / MANIFEST]
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    hashed = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(CHUNK):
+            hashed.update(block)
+    return hashed.hexdigest()
