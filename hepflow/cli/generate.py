@@ -9,6 +9,7 @@ import click
 from hepflow.cli import console
 from hepflow.cli.options import FOLDER
 from hepflow.cli.studies import carry_out
+from hepflow.studies.generation.stages import STAGES
 
 
 @click.command(
@@ -18,6 +19,7 @@ from hepflow.cli.studies import carry_out
 )
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--out", type=FOLDER, help="Run folder [default: runs/NAME].")
+@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
 @console.overrides
 @console.skip_bad_files
 @console.dry_run
@@ -26,6 +28,7 @@ from hepflow.cli.studies import carry_out
 def generate(
     config: Path,
     out: Path | None,
+    until: str | None,
     overrides: tuple[str, ...],
     skip_bad_files: bool,
     dry_run: bool,
@@ -43,4 +46,4 @@ def generate(
 
     settings = load_generation(config, (*overrides, *executor), command="hepflow generate")
     settings = settings.skipping_bad_files() if skip_bad_files else settings
-    carry_out("generate", settings, out, as_json, dry_run=dry_run)
+    carry_out("generate", settings, out, as_json, dry_run=dry_run, until=until)

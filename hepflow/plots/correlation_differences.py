@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 from hepflow.errors import ConfigError
 from hepflow.plots.figure import Figure
@@ -11,7 +12,7 @@ from hepflow.plots.matrix import draw_matrix
 from hepflow.plots.style import styled
 from hepflow.sample import FloatArray
 
-LEAST = 0.05  # of the colours: differences of one percent are no alarm
+STEP = 0.05  # of the end of the colours: differences of one percent are no alarm
 
 
 @styled
@@ -45,6 +46,6 @@ def correlation_differences(
             f"correlations of {generated.shape} and {real.shape}; expected {shape} for {', '.join(names)}"
         )
     away = generated - real
-    most = max(float(abs(away).max(initial=0.0)), LEAST)
+    most = STEP * max(ceil(float(abs(away).max(initial=0.0)) / STEP), 1)
     title = "Correlation, generated less real [%]"
     return draw_matrix(away, names, title, label=label, right=right, most=most)

@@ -21,6 +21,7 @@ from hepflow.sample import FloatArray
 
 ACROSS = 4  # panels in a row
 PANEL, HEIGHT, BELOW, BESIDE = 2.1, 1.85, 0.5, 0.42  # inches: of a panel, and between panels
+BOTTOM = 0.56  # inches, for the axis of the lowest panels
 FARTHEST = 0.5  # from one, of ratios that are shown
 
 
@@ -69,8 +70,8 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
     columns = min(ACROSS, len(panels))
     rows = ceil(len(panels) / columns)
     width = WIDE + columns * PANEL + (columns - 1) * BESIDE + 0.22
-    height = TOP + rows * HEIGHT + (rows - 1) * BELOW + 0.78
-    figure = canvas(width, height, left=WIDE, bottom=0.78)
+    height = TOP + rows * HEIGHT + (rows - 1) * BELOW + BOTTOM
+    figure = canvas(width, height, left=WIDE, bottom=BOTTOM)
     grid = figure.add_gridspec(rows, columns, hspace=BELOW / HEIGHT, wspace=BESIDE / PANEL)
     first, last = None, None
     for number, panel in enumerate(panels):

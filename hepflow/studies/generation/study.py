@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hepflow.config import Generation
 from hepflow.config.columns import Feature
@@ -14,6 +14,7 @@ from hepflow.errors import ConfigError
 from hepflow.studies.analysis.pieces import fingerprint, whole_files
 from hepflow.studies.analysis.steps import shown
 from hepflow.studies.generation.record import GenerationRecord
+from hepflow.studies.generation.stages import STAGES
 
 ROOM = "hepflow.studies.generation"
 
@@ -27,6 +28,7 @@ class Generate(Study[Generation, GenerationRecord]):
     file = "generation.json"
     final = "generation"
     beside = ("manifest.json", "figures", "report.html")
+    stages: ClassVar[tuple[str, ...]] = STAGES
     loads = (f"{ROOM}.results",)
     duration = ""
 
@@ -71,16 +73,19 @@ class Generate(Study[Generation, GenerationRecord]):
         if model.bias is not None:
             steps.append(_generator(config, "second", model.bias, {}))
         both = {**flows, **({"second": "second"} if model.bias is not None else {})}
-        written = {
-            **settings["output"],
-            **seeded,
-            "name": config.name,
-            "config_hash": config.hash(),
-        }
+        written = {**settings["output"], **seeded}
+        described = {"name": config.name, "config_hash": config.hash()}
         counted = {**seeded, **derived, "events": config.output.events}
         asked = {key: settings["judgement"][key] for key in ("planted", "replicas")}
         steps += [
-            Step("generated", "generated", f"{ROOM}.work:generated", written, flows),
+            Step("generated", "generated", f"{ROOM}.work:generated", written, by_name("generator")),
+            Step(
+                "manifest",
+                "generated",
+                f"{ROOM}.work:manifest",
+                {**written, **described},
+                {**flows, "generated": "generated"},
+            ),
             Step("judgement", "judgement", f"{ROOM}.results:judgement", {**counted, **asked}, flows),
             Step("histograms", "judgement", f"{ROOM}.counting:histograms", counted, both),
         ]
@@ -89,8 +94,7 @@ class Generate(Study[Generation, GenerationRecord]):
             steps.append(Step("limits", "limits", f"{ROOM}.counting:limits", chosen, both))
         told = {
             **seeded,
-            "name": config.name,
-            "config_hash": config.hash(),
+            **described,
             "architecture": model.architecture,
             "bias": model.bias,
         }

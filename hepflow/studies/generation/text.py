@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 FAILED = "FAILED CHECKS; the events cannot stand for real ones as they are:"
 WRONG = "staterror alone"  # what stands over limits without the error of the training
-MARK = "!"
+KS = "Kolmogorov-Smirnov"  # which is said of the column that is farthest off
 
 
 def text(found: GenerationRecord) -> str:
@@ -51,12 +51,12 @@ def judged(found: JudgementRecord) -> list[str]:
             f"farthest tail: {with_error(worst.ratio, worst.error)} times the real events beyond quantile "
             f"{worst.quantile:g} of {worst.name}"
         )
-    each = [one for one in found.tests if one.feature is not None and one.test == "KS"]
+    each = [one for one in found.tests if one.feature is not None and one.test == KS]
     if each:
         far = max(each, key=lambda one: (one.value - one.same) / one.error if one.error > 0 else 0.0)
         lines.append(
-            f"farthest column: {far.feature}, KS distance {with_error(far.value, far.error)} ({number(far.same)} "
-            "without a difference)"
+            f"farthest column: {far.feature}, {KS} distance {with_error(far.value, far.error)} "
+            f"({number(far.same)} without a difference)"
         )
     return lines
 

@@ -22,6 +22,7 @@ from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.generation import Generator
 from hepflow.generation.judgement import LEAST
+from hepflow.quantity import Quantity
 from hepflow.records import read_record, write_json
 from hepflow.storage import load_events, save_pieces, save_sample
 from hepflow.studies.analysis.inputs import open_input
@@ -156,42 +157,47 @@ def generator(job: Job) -> Learned:
 
 @published
 def generated(job: Job) -> list[Path]:
-    """Write the generated events, and what a reader of the file must know."""
+    """Write the generated events."""
     settings, made = job.settings, job["generator"].generator
     path = job.out / f"generated.{settings['format']}"
-    written = save_pieces(
-        (piece.table() for piece in made.blocks(settings["events"], settings["seed"])), path
-    )
-    step = job.step.needs["generator"]
-    quantities = {one.name: one for one in made.quantities}
-    manifest = {
-        "schema": SCHEMA,
-        "name": settings["name"],
-        "file": path.name,
-        "sha256": digest(path),
-        "events": written,
-        "columns": [
-            {
-                **{key: value for key, value in asdict(quantities[name]).items() if value},
-                "given": name in made.density.given,
-            }
-            if name in quantities
-            else {"name": name, "given": name in made.density.given}
-            for name in made.names
-        ],
-        "replicas": made.density.members,
-        "weights_add_up_to": made.yielded,
-        "seed": settings["seed"],
-        "training": {
-            "step": job.work.plan.key(step),
-            "weights": digest(job.work.folder.of(step) / WEIGHTS),
-            "events": len(job["events"].training),
+    save_pieces((piece.table() for piece in made.blocks(settings["events"], settings["seed"])), path)
+    return [path]
+
+
+@published
+def manifest(job: Job) -> list[Path]:
+    """Write what a reader of the events must know."""
+    settings, made = job.settings, job["generator"].generator
+    path, step = job.out / f"generated.{settings['format']}", job.step.needs["generator"]
+    known = {one.name: one for one in made.quantities}
+    columns = []
+    for name in made.names:
+        told = asdict(known.get(name, Quantity(name)))
+        columns.append(
+            {**{key: value for key, value in told.items() if value}, "given": name in made.density.given}
+        )
+    write_json(
+        job.out / MANIFEST,
+        {
+            "schema": SCHEMA,
+            "name": settings["name"],
+            "file": path.name,
+            "sha256": digest(path),
+            "events": settings["events"],
+            "columns": columns,
+            "replicas": made.density.members,
+            "weights_add_up_to": made.yielded,
+            "seed": settings["seed"],
+            "training": {
+                "step": job.work.plan.key(step),
+                "weights": digest(job.work.folder.of(step) / WEIGHTS),
+                "events": len(job["events"].training),
+            },
+            "config_hash": settings["config_hash"],
+            "versions": versions(),
         },
-        "config_hash": settings["config_hash"],
-        "versions": versions(),
-    }
-    write_json(job.out / MANIFEST, manifest)
-    return [path, job.out / MANIFEST]
+    )
+    return [job.out / MANIFEST]
 
 
 def digest(path: Path) -> str:

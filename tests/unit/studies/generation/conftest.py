@@ -74,5 +74,5 @@ def prepare(tables):
 def run_folder(prepare, tmp_path_factory):
     """Return the folder of a finished generation, to look at; nobody changes it."""
     folder = tmp_path_factory.mktemp("runs") / "toy"
-    STUDY.run(prepare("model.bias=mixture_autoregressive"), folder)
+    STUDY.run(prepare("model.bias=mixture_autoregressive"), folder, until="generation")
     return folder
