@@ -24,6 +24,10 @@ Architecture = Literal[
     "mixture_autoregressive",
     "flow_matching",
 ]
+OWN_SPLINE: dict[str, int] = {  # of spline_autoregressive, where nothing else is said
+    "layers": default("hepflow.generation.generator:LAYERS"),
+    "hidden": default("hepflow.generation.generator:HIDDEN"),
+}
 OPTIONS = ("layers", "hidden", "bins", "components")
 Area = Annotated[float, Field(gt=0.5, lt=1)]
 Share = Annotated[float, Field(ge=0, le=10)]
@@ -76,10 +80,18 @@ class Model(Block):
         description="Kind of flow, of those in `hepflow.flows`.",
     )
     layers: int | None = Field(
-        None, ge=1, le=4096, description="Layers; left out, the architecture's own number."
+        None,
+        ge=1,
+        le=4096,
+        description=f"Layers; left out, {OWN_SPLINE['layers']} of splines in a row, else the "
+        "architecture's own number.",
     )
     hidden: int | None = Field(
-        None, ge=1, le=4096, description="Width of the hidden layers; left out, the architecture's own."
+        None,
+        ge=1,
+        le=4096,
+        description=f"Width of the hidden layers; left out, {OWN_SPLINE['hidden']} of splines "
+        "in a row, else the architecture's own.",
     )
     bins: int | None = Field(
         None, ge=2, le=4096, description="Bins of each spline; left out, the architecture's own number."
@@ -100,7 +112,7 @@ class Model(Block):
         description="Events in a training step.",
     )
     learning_rate: float = Field(
-        default("hepflow.training.plan:TrainingPlan.learning_rate"),
+        default("hepflow.generation.generator:LEARNING_RATE"),
         gt=0,
         le=1,
         description="Peak learning rate.",
@@ -132,8 +144,9 @@ class Model(Block):
     @property
     def options(self) -> dict[str, int]:
         """What is asked of the architecture."""
+        own = OWN_SPLINE if self.architecture == "spline_autoregressive" else {}
         given = {key: getattr(self, key) for key in OPTIONS}
-        return {key: value for key, value in given.items() if value is not None}
+        return own | {key: value for key, value in given.items() if value is not None}
 
 
 class Output(Block):

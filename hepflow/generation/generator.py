@@ -20,8 +20,11 @@ from hepflow.training import Training
 from hepflow.weights import State, storable
 
 REPLICAS = 16
-LAYERS, HIDDEN = 2, 64  # few layers: each replica learns from a bootstrap, and more learn that by heart
-EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 512, 3e-3
+LAYERS = 2  # few: each replica learns from a bootstrap, and more learn that by heart
+HIDDEN = 64
+EPOCHS = 10
+BATCH_SIZE = 512
+LEARNING_RATE = 3e-3
 BLOCK = 100_000  # events drawn at a time; what they are depends on it
 COLUMN = "replica"
 

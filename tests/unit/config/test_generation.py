@@ -55,7 +55,8 @@ def test_defaults_are_those_of_the_classes():
     assert model.replicas == density.members
     assert (model.epochs, model.batch_size) == (density.plan.epochs, density.plan.batch_size)
     assert model.learning_rate == density.plan.learning_rate
-    assert model.architecture == density.architecture.__name__
+    assert model.architecture == density.architecture.func.__name__
+    assert model.options == density.architecture.keywords
     assert set(Architecture.__args__) == set(ARCHITECTURES)
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from made_up import generation
 
 import hepflow
 from hepflow.catalogue import CLASSIFIERS, METHODS, STUDIES
@@ -42,6 +43,7 @@ SETTINGS = {
     "comparison": ("compare.seeds=2", "compare.scan=injection", "compare.injections=[0, 60]"),
     "limits": ("injection=null", "limit={injections: [40, 120], seeds: 2}"),
     "tuning": (),
+    "generate": ("model.bias=mixture_autoregressive", "limits.observable=score"),
 }
 
 
@@ -70,13 +72,16 @@ def change(file):
 def plans(configure, inputs):
     """Return a function that plans every study, with all kinds of inputs and helpers."""
     shutil.copy(inputs / "data.h5", inputs / "keys.h5")
+    generation.write_tables(inputs)
 
     def plans():
         found = {}
         for name in STUDIES:
-            config = configure(
-                "executor=processes", "inputs.simulation={path: keys.h5, format: hepflow}", *SETTINGS[name]
-            )
+            if name == "generate":
+                config = generation.prepare(inputs, "executor=processes", *SETTINGS[name])
+            else:
+                simulated = "inputs.simulation={path: keys.h5, format: hepflow}"
+                config = configure("executor=processes", simulated, *SETTINGS[name])
             found[name] = study(name).plan(study(name).refine(config, None), Blinding())
         return found
 
@@ -244,12 +249,20 @@ TUNE = (
             None,
         ),
         ("tuning", TUNE, None),
+        ("generate", SETTINGS["generate"], None),
     ],
 )
-def test_all_code_that_runs_while_a_step_is_made_is_in_its_key(name, overrides, until, configure, tmp_path):
+def test_all_code_that_runs_while_a_step_is_made_is_in_its_key(
+    name, overrides, until, configure, inputs, tmp_path
+):
     if name == "tuning":
         pytest.importorskip("optuna")
-    made, config = study(name), configure(*overrides, data="keys_large.h5")
+    made = study(name)
+    if name == "generate":
+        generation.write_tables(inputs)
+        config = generation.prepare(inputs, *overrides)
+    else:
+        config = configure(*overrides, data="keys_large.h5")
     with watched() as seen:
         assert made.run(config, tmp_path / "run", until=until) is not None
     result = None
