@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hepflow.engine.study import Study
     from hepflow.studies.comparison.record import Comparison
+    from hepflow.studies.generation.record import GenerationRecord
     from hepflow.studies.known import study, study_of
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
@@ -25,6 +26,7 @@ __all__ = [
     "CutLimits",
     "EfficiencyPoint",
     "Excess",
+    "GenerationRecord",
     "RetrainedLimits",
     "Study",
     "Tuning",
@@ -46,6 +48,7 @@ _HOMES = {
     "CutLimits": "hepflow.studies.limits.record",
     "EfficiencyPoint": "hepflow.studies.limits.record",
     "Excess": "hepflow.studies.windows.record",
+    "GenerationRecord": "hepflow.studies.generation.record",
     "RetrainedLimits": "hepflow.studies.limits.record",
     "Study": "hepflow.engine.study",
     "Tuning": "hepflow.studies.tuning.record",
