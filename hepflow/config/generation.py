@@ -29,6 +29,7 @@ OWN_SPLINE: dict[str, int] = {  # of spline_autoregressive, where nothing else i
     "hidden": default("hepflow.generation.generator:HIDDEN"),
 }
 OPTIONS = ("layers", "hidden", "bins", "components")
+What = Literal["mass", "relative", "shares", "parts"]
 Area = Annotated[float, Field(gt=0.5, lt=1)]
 Share = Annotated[float, Field(ge=0, le=10)]
 Number = Annotated[int, Field(ge=1, le=10**12)]
@@ -63,12 +64,31 @@ class GenerationInputs(Block):
 
 
 class Preprocessing(Block):
-    """What is done to single columns before flows see them; the rest is the same for all."""
+    """What is done to columns before flows see them; the rest is the same for all."""
 
     discrete: tuple[str, ...] = Field(
         (), description="Columns of evenly spaced values, such as a number of jets."
     )
     logarithm: tuple[str, ...] = Field((), description="Columns with long tails, such as masses.")
+    periodic: tuple[str, ...] | dict[str, Annotated[float, Field(gt=0)]] = Field(
+        (), description="Angles, of the period 2 pi, or `{NAME: PERIOD}`."
+    )
+    across: tuple[dict[What, tuple[str, ...]], ...] = Field(
+        (),
+        description="What is done across columns, in this order: `{mass: [pt1, eta1, phi1, pt2, eta2, phi2]}` puts a "
+        "mass in the place of pt1, `{relative: [phi2, phi1]}` a difference in that of the first, `{shares: [...]}` "
+        "makes log-ratios of shares, `{parts: [...]}` a total and log-ratios of amounts.",
+    )
+    ranks: Literal["smooth", "quantiles", "all"] = Field(
+        "smooth",
+        description="How columns are made normal: by quantiles with a smooth slope, by quantiles, or by the rank of "
+        "every event (arXiv:2310.08994).",
+    )
+
+    @property
+    def mixed(self) -> tuple[str, ...]:
+        """The columns that something is done across."""
+        return tuple(name for one in self.across for names in one.values() for name in names)
 
 
 class Model(Block):
@@ -253,7 +273,7 @@ class Generation(TaskBlock):
         0.5,
         description="Share of the training's events that is held out, where there are no `inputs.held_out`.",
     )
-    preprocessing: Preprocessing = Field(Preprocessing(), description="What is done to single columns.")
+    preprocessing: Preprocessing = Field(Preprocessing(), description="What is done to columns before.")
     model: Model = Field(Model(), examples=[{}], description="The flows.")
     output: Output = Field(Output(), examples=[{}], description="The generated events.")
     judgement: Judged = Field(Judged(), description="How they are judged.")
@@ -276,6 +296,8 @@ class Generation(TaskBlock):
             ("given", self.given, self.names),
             ("preprocessing.discrete", self.preprocessing.discrete, learned),
             ("preprocessing.logarithm", self.preprocessing.logarithm, learned),
+            ("preprocessing.periodic", tuple(self.preprocessing.periodic), learned),
+            ("preprocessing.across", self.preprocessing.mixed, learned),
         ):
             for name in names:
                 if name not in there:

@@ -39,9 +39,10 @@ class Generate(Study[Generation, GenerationRecord]):
 
     def check(self, config: Generation) -> None:
         """Refuse expressions of derived quantities that are none, or have a name that is no column."""
-        from hepflow.generation.judgement import check_derived  # heavy
+        if config.derived:
+            from hepflow.generation.judgement import check_derived  # heavy
 
-        check_derived(config.names, config.derived)
+            check_derived(config.names, config.derived)
 
     def run(
         self,

@@ -13,6 +13,7 @@ import numpy as np
 
 from hepflow.config.columns import asked
 from hepflow.config.inputs import Input
+from hepflow.dependent import check_independent
 from hepflow.engine.job import Job, published, stored
 from hepflow.errors import InputError
 from hepflow.events import Events
@@ -22,6 +23,7 @@ from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.generation import Generator
 from hepflow.generation.judgement import LEAST
+from hepflow.precision import check_precision
 from hepflow.quantity import Quantity
 from hepflow.records import read_record, write_json
 from hepflow.storage import load_events, save_pieces, save_sample
@@ -73,6 +75,7 @@ def events(job: Job) -> Read:
         read["training"], read["held_out"] = dealt(read["training"], settings["held_out"], settings["seed"])
     found = Read(**read)
     check_enough(found)
+    check_tables(found)
     if settings["given"] and np.any(found.training.weight < 0):
         negative = int(np.sum(found.training.weight < 0))
         raise InputError(
@@ -116,17 +119,32 @@ def check_enough(read: Read) -> None:
             )
 
 
+def check_tables(read: Read) -> None:
+    """Refuse columns that follow from others, and samples of which one was rounded.
+
+    Raises
+    ------
+    InputError
+        With each such column: there is no density of the first, and any comparison sees the second.
+    """
+    training, names = read.training.features, read.training.names
+    check_independent(training, names)
+    check_precision(training, read.held_out.features, names, ("training", "held-out"))
+    if read.signal is not None:
+        check_precision(training, read.signal.features, names, ("training", "signal"))
+
+
 def untrained(model: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> Generator:
     """Return the generator of the settings of a step."""
     architecture: Any = ARCHITECTURES[model["architecture"]]
-    seen: dict[str, Any] = {name: tuple(columns) for name, columns in preprocessing.items() if columns}
+    asked_for: dict[str, Any] = {name: value for name, value in preprocessing.items() if value}
     plan = TrainingPlan(**{key: model[key] for key in ("epochs", "batch_size", "learning_rate")})
     return Generator(
         ConditionalDensity(
             partial(architecture, **model["options"]) if model["options"] else architecture,
             plan,
             model["replicas"],
-            partial(logit_preprocessing, **seen) if seen else logit_preprocessing,
+            partial(logit_preprocessing, **asked_for),
         )
     )
 

@@ -3,8 +3,10 @@
 import pytest
 
 from hepflow.config import Config, Generation, load_config, load_generation, load_search
+from hepflow.config import generation as config_generation
 from hepflow.config.generation import Architecture, Model
 from hepflow.errors import ConfigError
+from hepflow.flows.across import ACROSS
 from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.generation.generator import replicas_density
 
@@ -55,6 +57,8 @@ def test_defaults_are_those_of_the_classes():
     assert model.replicas == density.members
     assert (model.epochs, model.batch_size) == (density.plan.epochs, density.plan.batch_size)
     assert model.learning_rate == density.plan.learning_rate
+    assert config_generation.Preprocessing().ranks == density.preprocessing.keywords["ranks"]
+    assert set(config_generation.What.__args__) == set(ACROSS)
     assert model.architecture == density.architecture.func.__name__
     assert model.options == density.architecture.keywords
     assert set(Architecture.__args__) == set(ARCHITECTURES)
@@ -71,6 +75,9 @@ def test_the_task_may_be_left_out(tmp_path):
         ("given=[njets]", "given: no column 'njets'; did you mean 'njet'"),
         ("given=[pt, m, njet]", "given: all columns are conditions"),
         ("preprocessing.discrete=[njet]", "preprocessing.discrete: no column 'njet'"),
+        ("preprocessing.periodic=[mm]", "preprocessing.periodic: no column 'mm'"),
+        ("preprocessing.across=[{mass: [pt, mm]}]", "preprocessing.across: no column 'mm'"),
+        ("preprocessing.across=[{masss: [pt, m]}]", "preprocessing.across.*masss"),
         ("preprocessing.logarithm=[mm]", "preprocessing.logarithm: no column 'mm'"),
         ("model={architecture: mixture_autoregressive, layers: 3}", "mixture_autoregressive has none"),
         (

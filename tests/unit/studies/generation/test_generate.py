@@ -142,6 +142,8 @@ def test_an_input_in_the_run_folder(prepare, tables, tmp_path):
         (["judgement.derived=[{name: sum, expression: x + z}]"], ConfigError, "'sum': no column 'z'"),
         (["judgement.derived=[{name: sum, expression: x +}]"], ConfigError, "x +"),
         (["columns=[x, {name: y, expression: 0 * why}]"], InputError, "feature 'y' is 0 in all 2,000 events"),
+        (["columns=[x, {name: y, expression: 2 * x + 1}]"], InputError, "feature 'y' is 'x' times a number"),
+        (["columns=[x, why, {name: y, column: x}]"], InputError, "feature 'y' is the same as 'x'"),
         (["held_out=0.9"], InputError, "200 events are learned from; expected 400 or more"),
         (["held_out=0.1"], InputError, "200 events are held out; expected 400 or more"),
     ],
@@ -202,3 +204,24 @@ def test_correlations_with_weights():
     rows = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
     weighted = correlations(Events(rows, ("a", "b"), np.array([1.0, 1.0, 2.0])))
     assert weighted[0][1] == pytest.approx(np.corrcoef(rows[[0, 1, 2, 2]].T)[0, 1])
+
+
+def test_angles_and_ranks(prepare, tmp_path):
+    """The preprocessing of the settings is that of the flows."""
+    config = prepare("preprocessing={periodic: {x: 20.0}, ranks: quantiles}", without=("limits",))
+    assert STUDY.run(config, tmp_path / "run", until="generator") is None
+    weights = load_weights(tmp_path / "run/stages/generator/generator.safetensors", Generator)
+    assert weights.density.preprocessing.keywords["periodic"] == {"x": 20.0}
+    made = weights.generate(1000, seed=1).events["x"]
+    assert (np.abs(made) <= 10).all()
+
+
+def test_rows_of_two_precisions(prepare, tables, tmp_path):
+    lines = (tables / "training.csv").read_text("utf-8").splitlines()
+    rounded = [lines[0], *(",".join(f"{float(x):.3f}" for x in line.split(",")) for line in lines[1:])]
+    (tables / "rounded.csv").write_text("\n".join(rounded), "utf-8")
+    config = prepare("inputs.held_out={path: rounded.csv, format: table}")
+    with pytest.raises(
+        InputError, match="has all digits in the training sample and 3 decimals in the held-out"
+    ):
+        STUDY.run(config, tmp_path / "run", until="events")
