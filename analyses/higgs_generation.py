@@ -55,7 +55,7 @@ def settings(data: Path, columns: list[str], seed: int, replicas: int) -> dict:
         "inputs": {"training": {**both, "label": 0}, "signal": {**both, "label": 1}},
         "columns": columns,
         "held_out": 0.5,
-        "model": {"replicas": replicas, "epochs": 40, "batch_size": 128},
+        "model": {"replicas": replicas, "epochs": 12, "batch_size": 128},
         "output": {"events": 200_000, "format": "parquet"},
         "judgement": {"planted": [0.55, 0.6, 0.65], "replicas": 99},
         "limits": {

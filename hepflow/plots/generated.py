@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from hepflow.errors import ConfigError
@@ -20,8 +19,13 @@ from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, styled
 from hepflow.sample import FloatArray
 
 ACROSS = 4  # panels in a row
-PANEL, HEIGHT, BELOW, BESIDE = 2.1, 1.85, 0.5, 0.42  # inches: of a panel, and between panels
+PANEL = (3.6, 2.6, 2.1)  # inches across: of one panel, of two, and of more in a row
+HEIGHT, BELOW, BESIDE = 1.85, 0.5, 0.42  # inches: of a panel, and between panels
 BOTTOM = 0.56  # inches, for the axis of the lowest panels
+NOTE = (
+    "Points: real events that were held out. Line and band: generated events, with the error of their training. "
+    "Below: real over generated."
+)
 FARTHEST = 0.5  # from one, of ratios that are shown
 
 
@@ -69,14 +73,15 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
         raise ConfigError("there are no quantities to draw")
     columns = min(ACROSS, len(panels))
     rows = ceil(len(panels) / columns)
-    width = WIDE + columns * PANEL + (columns - 1) * BESIDE + 0.22
+    panel = PANEL[min(columns, len(PANEL)) - 1]
+    width = WIDE + columns * panel + (columns - 1) * BESIDE + 0.22
     height = TOP + rows * HEIGHT + (rows - 1) * BELOW + BOTTOM
     figure = canvas(width, height, left=WIDE, bottom=BOTTOM)
-    grid = figure.add_gridspec(rows, columns, hspace=BELOW / HEIGHT, wspace=BESIDE / PANEL)
+    grid = figure.add_gridspec(rows, columns, hspace=BELOW / HEIGHT, wspace=BESIDE / panel)
     first, last = None, None
-    for number, panel in enumerate(panels):
+    for number, one in enumerate(panels):
         upper, lower = stacked(figure, (2.2, 1.0), grid[number // columns, number % columns])
-        _draw(upper, lower, panel)
+        _draw(upper, lower, one)
         if number % columns == 0:
             upper.set_ylabel("Events", size=9.5)
             lower.set_ylabel("Ratio", size=9.5, loc="center")
@@ -84,13 +89,7 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
         last = upper if number < columns else last
     assert first is not None
     header(first, label, right, last=last)
-    entries: dict[str, Any] = {
-        "Held out": Line2D([], [], color=DATA, marker="o", markersize=2.5, linestyle="none"),
-        "Generated, with the error of the training": Line2D([], [], color=EXPECTED, linewidth=1.3),
-    }
-    footnotes(figure, "Ratio: real over generated events; the band is the error of the generated ones.")
-    place: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (figure.subplotpars.right, 0)}
-    figure.legend(entries.values(), entries.keys(), ncols=2, borderaxespad=0.2, **place)
+    footnotes(figure, NOTE)
     return Figure(figure)
 
 

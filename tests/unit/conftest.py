@@ -14,6 +14,7 @@ from hepflow.engine.unblinding import Unblinding
 from hepflow.report.blocks import Picture
 from hepflow.results import Results
 from hepflow.studies.comparison.record import Comparison
+from hepflow.studies.generation.record import GenerationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.show import write_report
 from hepflow.studies.windows.record import WindowScan
@@ -21,6 +22,7 @@ from hepflow.studies.windows.record import WindowScan
 FILES = {
     Results: "results.json",
     WindowScan: "scan.json",
+    GenerationRecord: "generation.json",
     Comparison: "comparison.json",
     RetrainedLimits: "limits.json",
 }

@@ -7,7 +7,7 @@ from functools import reduce
 from operator import getitem
 
 import pytest
-from made_up import searches
+from made_up import generation, searches
 from made_up.comparison import COMPARISON
 from made_up.results import RESULTS
 
@@ -21,6 +21,7 @@ from hepflow.records import Record, read_record, write_json
 from hepflow.results import Results
 from hepflow.sample import SkippedFile
 from hepflow.studies.comparison.record import Comparison, Matrix, MethodResult
+from hepflow.studies.generation.record import GenerationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.tuning.record import Trial, Tuning
 from hepflow.studies.windows.record import WindowResult, WindowScan
@@ -65,6 +66,7 @@ RECORDS = {  # type, and one of it
     "limits": (RetrainedLimits, searches.limits()),
     "comparison": (Comparison, replace(COMPARISON, regions=REGIONS)),
     "tuning": (Tuning, TUNING),
+    "generation": (GenerationRecord, generation.record(2)),
     "export": (Manifest, Manifest("search", "0" * 16, False, ("a.root", "b.json"), ("weights: none",))),
     "owner": (Owner, Owner({"name": "search", "seed": 1}, 2)),
     "step": (StepRecord, StepRecord("0" * 64, {"seed": 1}, {"stages/a/b.h5": "0" * 32}, 0.5, LOOK.at)),

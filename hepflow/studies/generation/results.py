@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hepflow.engine.job import Job, published, stored
 from hepflow.generation import judgement as judging
-from hepflow.generation.judgement import Judgement, judge
+from hepflow.generation.judgement import Judgement, Tail, judge
 from hepflow.quantity import Quantity
 from hepflow.records import read_json, read_record, write_json
 from hepflow.studies.generation.record import (
@@ -58,18 +58,20 @@ def recorded(found: Judgement, trained: int) -> JudgementRecord:
         planted=tuple(PlantedDifference(**vars(one)) for one in found.planted),
         closeness=Near(**vars(found.closeness)),
         tails=tuple(
-            TailShare(
-                **vars(
-                    replace(one, error=hypot(one.error, one.ratio / sqrt(_beyond(one.quantile) * trained)))
-                )
-            )
+            TailShare(**vars(replace(one, error=_error(one, trained, *found.tests.events))))
             for one in found.tails
         ),
     )
 
 
-def _beyond(quantile: float) -> float:
-    return min(quantile, 1 - quantile)
+def _error(tail: Tail, trained: int, generated: int, held_out: int) -> float:
+    """Return the error of a tail with that of the training, and no less than it has where there is no difference.
+
+    Where no generated event is in a tail of three real ones, their own number says that it is exact.
+    """
+    beyond = min(tail.quantile, 1 - tail.quantile)
+    same = sqrt(sum(1 / (beyond * events) for events in (trained, generated, held_out)))
+    return max(hypot(tail.error, tail.ratio / sqrt(beyond * trained)), same)
 
 
 @published

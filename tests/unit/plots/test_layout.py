@@ -8,6 +8,7 @@ from pkgutil import walk_packages
 
 import numpy as np
 import pytest
+from made_up import generation
 from made_up.layout import faults
 
 import hepflow
@@ -18,6 +19,7 @@ from hepflow.plots.label import Label
 from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.studies.comparison.figures import figures as of_comparison
+from hepflow.studies.generation.figures import figures as of_generation
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search
 from hepflow.studies.show import label_of
@@ -72,6 +74,12 @@ def test_the_layout_of_other_studies(comparison, scan, limits, render):
     for figures, record in ((of_comparison, comparison), (of_windows, scan), (of_limits, limits)):
         for _, figure in figures(record, label=CMS):
             render(figure)
+
+
+@pytest.mark.parametrize("quantities", [1, 3, 7])
+def test_the_layout_of_a_generation(quantities, render):
+    for _, figure in of_generation(generation.record(quantities), label=CMS):
+        render(figure)
 
 
 def test_what_is_wrong_with_a_layout_is_seen():
