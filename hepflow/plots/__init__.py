@@ -35,7 +35,6 @@ from hepflow.plots.scores import scores
 from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
 from hepflow.plots.subtraction import subtraction
-from hepflow.plots.subtraction import subtraction
 from hepflow.plots.training import flow_losses, losses
 from hepflow.plots.truth import improvement, rejection
 from hepflow.plots.two_sample import two_sample
