@@ -19,11 +19,11 @@ from hepflow.cli import console
     help="The file [default: RUN/report.html].",
 )
 def report(folder: Path, out: Path | None) -> None:
-    """Write the report of a run, scan, comparison or limits.
+    """Write the report of a run, scan, comparison, generation or limits.
 
-    RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, or of `hepflow
-    limit CONFIG --retrain`. One HTML file with its figures inside, for a browser, a phone or a printer; it loads
-    nothing from elsewhere.
+    RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, of
+    `hepflow generate`, or of `hepflow limit CONFIG --retrain`. One HTML file with its figures
+    inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
     """
     from hepflow.engine.folder import refuse_links
     from hepflow.studies.show import write_report

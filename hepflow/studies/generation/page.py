@@ -11,6 +11,7 @@ from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Sect
 from hepflow.report.pictures import gallery, picture
 from hepflow.studies.generation.figures import figures
 from hepflow.studies.generation.record import GenerationRecord, LimitsRecord
+from hepflow.studies.generation.text import POWERLESS
 
 FAILED = "Checks that failed"
 CAPTIONS = {
@@ -52,7 +53,9 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
             Section.of("failed", FAILED, _failed(found, grave=True)),
             Section.of("found", "What was found", _facts(found), Text(_told(found)), _verdicts(found)),
             Section.of("features", "Features", gallery(drawn, "features", "correlations")),
-            Section.of("judged", "Tests and their power", gallery(drawn, "power"), *_tables(found)),
+            Section.of(
+                "judged", "Tests and their power", _powerless(found), gallery(drawn, "power"), *_tables(found)
+            ),
             Section.of(
                 "limits", "Limits against the number of events", *_limits(found), gallery(drawn, "limits")
             ),
@@ -121,6 +124,11 @@ def _verdicts(found: GenerationRecord) -> Table:
         ),
         folded=True,
     )
+
+
+def _powerless(found: GenerationRecord) -> Notes | None:
+    told = f"{POWERLESS[0].upper()}{POWERLESS[1:]}."
+    return Notes((told,), grave=True) if found.judgement.powerless else None
 
 
 def _tables(found: GenerationRecord) -> list[Block]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import hypot
 from typing import ClassVar
 
 from hepflow.quantity import Quantity
 from hepflow.records import Record
-from hepflow.verdicts import Verdict
+from hepflow.verdicts import ERRORS, Verdict
 
 Numbers = tuple[float, ...]
 Rows = tuple[Numbers, ...]
@@ -97,6 +98,12 @@ class JudgementRecord:
     planted: tuple[PlantedDifference, ...]
     closeness: Near
     tails: tuple[TailShare, ...]
+
+    @property
+    def powerless(self) -> bool:
+        """Whether the classifier saw nothing of any planted difference: then it proves nothing of the events."""
+        floor, own = self.floor
+        return all(one.seen - floor <= ERRORS * hypot(one.error, own) for one in self.planted)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 FAILED = "FAILED CHECKS; the events cannot stand for real ones as they are:"
 WRONG = "staterror alone"  # what stands over limits without the error of the training
+POWERLESS = (
+    "the classifier sees nothing of any planted difference: it proves nothing of the generated events, either; hold out "
+    "more"
+)
 KS = "Kolmogorov-Smirnov"  # which is said of the column that is farthest off
 
 
@@ -41,6 +45,7 @@ def judged(found: JudgementRecord) -> list[str]:
     near = found.closeness
     lines = [
         *aligned(rows),
+        *([POWERLESS] if found.powerless else []),
         "",
         f"nearer to the training than to others: {with_error(near.nearer, near.error)} (0.5 without memory), "
         f"{near.copies:,} copies",

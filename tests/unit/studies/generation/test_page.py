@@ -9,7 +9,8 @@ from hepflow.errors import ConfigError
 from hepflow.plots.limits_against_events import EventLimit, limits_against_events
 from hepflow.plots.power import power
 from hepflow.studies.generation.figures import figures
-from hepflow.studies.generation.text import text
+from hepflow.studies.generation.record import PlantedDifference
+from hepflow.studies.generation.text import POWERLESS, text
 from hepflow.verdicts import closure
 
 
@@ -59,6 +60,15 @@ def test_the_text(record, bad):
     lines = text(bad).splitlines()
     assert lines[0].startswith("FAILED CHECKS")
     assert lines[-1] == lines[1]
+
+
+def test_a_test_without_power_is_said_so(page_of, record):
+    """Of planted differences it sees no more than of two real samples."""
+    assert POWERLESS not in text(record)
+    planted = (PlantedDifference(0.55, 0.505, 0.006), PlantedDifference(0.65, 0.515, 0.006))
+    weak = replace(record, judgement=replace(record.judgement, planted=planted))
+    assert POWERLESS in text(weak)
+    assert POWERLESS[1:] in page_of(weak).text
 
 
 def test_every_figure_is_drawn(record):
