@@ -54,7 +54,7 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
             Section.of("found", "What was found", _facts(found), Text(_told(found)), _verdicts(found)),
             Section.of("features", "Features", gallery(drawn, "features", "correlations")),
             Section.of(
-                "judged", "Tests and their power", _powerless(found), gallery(drawn, "power"), *_tables(found)
+                "judged", "What a test would see", _powerless(found), gallery(drawn, "power"), *_tables(found)
             ),
             Section.of(
                 "limits", "Limits against the number of events", *_limits(found), gallery(drawn, "limits")

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 FAILED = "FAILED CHECKS; the events cannot stand for real ones as they are:"
 WRONG = "staterror alone"  # what stands over limits without the error of the training
 POWERLESS = (
-    "the classifier sees nothing of any planted difference: it proves nothing of the generated events, either; hold out "
-    "more"
+    "the classifier sees nothing of any planted difference: it proves nothing of the generated events, either; "
+    "hold out more"
 )
 KS = "Kolmogorov-Smirnov"  # which is said of the column that is farthest off
 
