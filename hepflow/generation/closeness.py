@@ -12,7 +12,6 @@ from hepflow.sample import FloatArray
 
 MOST = 20_000  # events of each kind: a search of neighbours in many columns takes its time
 LEAST = 100
-PARTS = 8  # whose spread is the error
 SAME = 1e-9  # of a column's spread: closer rows are the same
 
 
@@ -61,8 +60,9 @@ def closeness(generated: FloatArray, training: FloatArray, held_out: FloatArray,
 
     Notes
     -----
-    Many events share a neighbour, so that a binomial error is too small: it is taken from the spread between parts of
-    the events that were learned from, and of those that were not.
+    Many events share a neighbour, so that a binomial error is too small. Where nothing was learned by heart, it is
+    chance which half of all neighbours is that of the training: the error is the standard deviation of the share over
+    all such halves.
     """
     tables = (generated, training, held_out)
     widths = {table.shape[1] for table in tables}
@@ -75,15 +75,10 @@ def closeness(generated: FloatArray, training: FloatArray, held_out: FloatArray,
     scale = np.concatenate([training, held_out]).std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     made, learned, others = (table[random.permutation(len(table))[:count]] / scale for table in tables)
-    shares = []
-    for part in range(PARTS):
-        own = slice(part, None, PARTS)
-        shares.append(np.mean(_nearest(learned[own], made) < _nearest(others[own], made)))
-    near = _nearest(learned, made)
-    share = float(np.mean(near < _nearest(others, made)))
-    error = float(np.std(shares, ddof=1) / np.sqrt(PARTS))
-    return Closeness(share, max(error, 0.5 / np.sqrt(count)), int(np.sum(near < SAME)), count)
-
-
-def _nearest(events: FloatArray, of: FloatArray) -> FloatArray:
-    return np.asarray(cKDTree(events).query(of)[0])
+    pooled = cKDTree(np.concatenate([learned, others]))
+    distance, nearest = pooled.query(made)
+    times = np.bincount(nearest, minlength=2 * count) / count
+    share = float(times[:count].sum())
+    error = 0.5 * float(np.sqrt(np.sum((times - times.mean()) ** 2) * len(times) / (len(times) - 1)))
+    copies = int(np.sum((distance < SAME) & (nearest < count)))
+    return Closeness(share, error, copies, count)

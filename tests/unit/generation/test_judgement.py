@@ -89,3 +89,14 @@ def test_what_judgement_refuses():
         judge(table(rows(1)), hf.Events(rows(2), ("a", "b", "c")), table(rows(3)), seed=1)
     with pytest.raises(InputError, match="300 events held out; expected 400 or more"):
         judge(table(rows(1)), table(rows(2)[:300]), table(rows(3)), seed=1)
+
+
+@pytest.mark.parametrize("width", [1.0, 3.0])
+def test_the_error_of_closeness(width):
+    """Nothing was learned by heart: deviations from one half are of its size, also of events where real ones are few."""
+    found = []
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        made, learned, others = (random.normal(size=(300, 2)) for _ in range(3))
+        found.append(closeness(width * made, learned, others, seed=seed).z)
+    assert 0.7 < np.sqrt(np.mean(np.square(found))) < 1.3
