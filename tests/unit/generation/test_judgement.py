@@ -93,7 +93,7 @@ def test_what_judgement_refuses():
 
 @pytest.mark.parametrize("width", [1.0, 3.0])
 def test_the_error_of_closeness(width):
-    """Nothing was learned by heart: deviations from one half are of its size, also of events where real ones are few."""
+    """Where nothing was learned by heart: deviations are of its size, also of events where real ones are few."""
     found = []
     for seed in range(30):
         random = np.random.default_rng(seed)
