@@ -1,5 +1,7 @@
 """The configuration of a generation: what it may hold, and what is refused, each by its key and line."""
 
+from pathlib import Path
+
 import pytest
 
 from hepflow.config import Config, Generation, load_config, load_generation, load_search
@@ -122,3 +124,11 @@ def test_the_command_of_generations_refuses_searches(tmp_path):
         load_generation(path, command="hepflow generate")
     with pytest.raises(ConfigError, match="no task 'generat'; did you mean 'generate'"):
         load_config(path, ["task=generat"])
+
+
+def test_the_configuration_of_the_page(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "generation.md").read_text(encoding="utf-8")
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    config = load(tmp_path, text=text)
+    assert config.limits.observable == "m_bb"
+    assert config.output.events == 1_000_000

@@ -114,6 +114,19 @@ def test_it_goes_on_from_what_is_there(run_folder, prepare, tmp_path):
     assert len(STUDY.read(out).limits.background) == 5
 
 
+def test_a_classifier_as_observable(run_folder, prepare, tmp_path):
+    """Limits with a score: the signal stands at high values of it."""
+    out = shutil.copytree(run_folder, tmp_path / "run")
+    STUDY.run(
+        prepare("model.bias=mixture_autoregressive", "limits.observable=score"), out, until="generation"
+    )
+    limits = STUDY.read(out).limits
+    assert limits.observable.name == "score"
+    assert 0 < limits.edges[0] < limits.edges[-1] < 1
+    shares = [np.array(each) / sum(each) for each in (limits.signal, limits.background)]
+    assert shares[0][-1] > 1.5 * shares[1][-1]
+
+
 def test_other_formats(run_folder, prepare, tmp_path):
     """The same events come from every kind of file, and the older file goes."""
     out = shutil.copytree(run_folder, tmp_path / "run")
