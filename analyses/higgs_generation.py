@@ -36,8 +36,8 @@ def toy(path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
     signal = random.random(TOY_EVENTS) < 0.5
     pt = random.gamma(2.0, 0.5, TOY_EVENTS)
-    eta = np.clip(random.normal(0, 1.0, TOY_EVENTS), -2.5, 2.5)
-    lepton = 1 + 0.02 * random.standard_cauchy(TOY_EVENTS).clip(-20, 20)
+    eta = 2.5 * np.tanh(0.4 * random.normal(size=TOY_EVENTS))
+    lepton = 1 + 0.02 * random.standard_t(3, TOY_EVENTS)
     wide = 0.4 + random.gamma(1.5, 0.4, TOY_EVENTS) + 0.2 * pt
     mass = np.where(signal, random.normal(1.0, 0.12, TOY_EVENTS), wide)
     table = np.column_stack([pt, eta, lepton, mass, signal])
