@@ -27,7 +27,7 @@ class GrowingColumns:
 
     def add(self, rows: Rows) -> None:
         """Append the events of a chunk."""
-        end = self.size + len(rows["features"])
+        end = self.size + len(next(iter(rows.values())))
         for name, values in rows.items():
             if name not in self._columns:
                 self._columns[name] = np.empty((self.room, *values.shape[1:]), values.dtype)
