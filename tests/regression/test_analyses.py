@@ -190,3 +190,25 @@ def test_subtraction_of_three_known_differences(tmp_path):
         assert name in result.output
         one = make(2000, 1)
         assert one.truth.sum() == pytest.approx(one.both.weight.sum() - one.minus.weight.sum(), rel=1e-3)
+
+
+def test_generation_with_a_toy(tmp_path, monkeypatch):
+    script = imported("higgs_generation")
+    monkeypatch.setattr(script, "SAMPLE", tmp_path / "none.csv")
+    monkeypatch.setattr(script, "TOY_EVENTS", 2_400)
+    result = CliRunner().invoke(
+        script.main, ["--out", str(tmp_path / "run"), "--replicas", "3"], catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    assert "learning a toy" in result.output
+    found = hf.studies.GenerationRecord.from_json(tmp_path / "run" / "generation.json")
+    right = found.limits.curve(0.05, training=True).limits
+    assert right[0] > right[-2] >= right[-1] > 0.9 * right[-2]
+    assert found.limits.curve(0.05, training=False).limits[-1] < 0.7 * right[-1]
+
+
+def test_generation_without_its_file(tmp_path):
+    script = imported("higgs_generation")
+    result = CliRunner().invoke(script.main, ["--data", str(tmp_path / "none.csv")])
+    assert result.exit_code == 1
+    assert "no such file; give the CSV of HIGGS" in result.output
