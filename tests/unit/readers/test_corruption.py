@@ -79,7 +79,8 @@ def blocks(path, names):
 
 
 def table(path, names):
-    return {name: ak.from_arrow(pq.read_table(path, columns=[name]))[name] for name in names}
+    found = pq.read_table(path, columns=names).replace_schema_metadata(None)  # which says nothing of numbers
+    return {name: ak.from_arrow(found)[name] for name in names}
 
 
 LISTS = [*(f"FatJet_{name}" for name in JETS), "w", "label"]
