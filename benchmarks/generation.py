@@ -35,8 +35,7 @@ from subtraction import subtraction
 
 import hepflow as hf
 from hepflow.flows.preprocess import logit_preprocessing
-from hepflow.generation import Generator
-from hepflow.generation.generator import replicas_density
+from hepflow.generation import Generator, replicas_density
 from hepflow.replicas import expected
 
 NAMES = ("pt", "eta", "recoil", "dphi", "m", "h")
@@ -103,14 +102,14 @@ def learned(flow: Any, x: np.ndarray, seed: int, epochs: int = 30) -> Callable[[
     mean, scale = x.mean(0), x.std(0)
     rows = torch.tensor((x - mean) / scale, dtype=torch.float32)
     held, rows = rows[: len(rows) // 10], rows[len(rows) // 10 :]
-    optimiser = torch.optim.Adam(flow.parameters(), 1e-3)
+    optimiser = torch.optim.Adam(flow.parameters(), 2e-3)
 
     def density(z: torch.Tensor) -> torch.Tensor:
         return flow.log_prob(z) if isinstance(flow, Flow) else flow().log_prob(z)
 
     best, state = np.inf, flow.state_dict()
     for _ in range(epochs):
-        for batch in torch.randperm(len(rows)).split(256):
+        for batch in torch.randperm(len(rows)).split(512):
             optimiser.zero_grad()
             (-density(rows[batch]).mean()).backward()
             torch.nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
@@ -136,19 +135,19 @@ def mixture(x: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda y: found.score_samples((y - mean) / scale) - np.log(scale).sum()
 
 
-def density_of(replicas: int) -> hf.flows.ConditionalDensity:
+def density_of(replicas: int, events: int = 20_000) -> hf.flows.ConditionalDensity:
     """Return the density that generators have by default, for the toy."""
-    return replace(replicas_density(), members=replicas, preprocessing=PREPROCESSING)
+    return replace(replicas_density(events), members=replicas, preprocessing=PREPROCESSING)
 
 
 def ours(x: np.ndarray, seed: int) -> Callable[[np.ndarray], np.ndarray]:
-    return density_of(4).fit(x, names=NAMES, seed=seed).log_prob
+    return density_of(4, len(x)).fit(x, names=NAMES, seed=seed).log_prob
 
 
 def divergences(events: int, seeds: int) -> dict[str, Any]:
     """Return the divergence of hepflow's density and of peers', in turns; medians over seeds."""
     every: dict[str, list[float]] = {}
-    epochs = 30 if events < 50_000 else 10
+    epochs = 15 if events < 50_000 else 5
     makers: dict[str, Callable[[np.ndarray, int], Callable[[np.ndarray], np.ndarray]]] = {
         "hepflow": ours,
         "Gaussian mixture": mixture,
@@ -212,7 +211,7 @@ def errors(sets: int, replicas: int, events: int = 10_000) -> dict[str, dict[str
     signal *= 0.05 * events / signal.sum()
     made = replicas * 40_000
     for seed in range(1, sets + 1):
-        density = density_of(replicas)
+        density = density_of(replicas, events)
         table = hf.Events(draw(events, 200 + seed), NAMES)
         generated = Generator(density).fit(table, seed=seed).generate(made, seed=seed)
         for (column, bins), grid in grids.items():
@@ -324,8 +323,7 @@ def higgs(path: Path) -> dict[str, Any]:
     rows = rows[np.random.default_rng(1).permutation(len(rows))]
     half = len(rows) // 2
     learned, held = (hf.Events(part, tuple(columns)) for part in (rows[:half], rows[half:]))
-    density = replicas_density()
-    density.plan = replace(density.plan, batch_size=256)
+    density = replicas_density(half)
     made = Generator(density).fit(learned, seed=1).generate(half, seed=1).events
     found, floor = [], []
     for seed in range(1, 6):

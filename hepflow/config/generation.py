@@ -125,11 +125,11 @@ class Model(Block):
         le=1_000_000,
         description="Passes over the events.",
     )
-    batch_size: int = Field(
-        default("hepflow.generation.generator:BATCH_SIZE"),
+    batch_size: int | None = Field(
+        None,
         ge=1,
         le=10**9,
-        description="Events in a training step.",
+        description="Events in a training step; left out, a fortieth of the events, from 64 to 512.",
     )
     learning_rate: float = Field(
         default("hepflow.generation.generator:LEARNING_RATE"),

@@ -1,7 +1,7 @@
 """Generation: events of flows, with the error that their training leaves, and events subtracted from events."""
 
 from hepflow.generation.closeness import Closeness, closeness
-from hepflow.generation.generator import Generated, Generator
+from hepflow.generation.generator import Generated, Generator, replicas_density
 from hepflow.generation.judgement import Judgement, Tail, judge
 from hepflow.generation.subtraction import Subtracted, SubtractedHistogram, subtract
 from hepflow.shown import show_briefly
@@ -16,6 +16,7 @@ __all__ = [
     "Tail",
     "closeness",
     "judge",
+    "replicas_density",
     "subtract",
 ]
 

@@ -23,16 +23,22 @@ REPLICAS = 16
 LAYERS = 2  # few: each replica learns from a bootstrap, and more learn that by heart
 HIDDEN = 64
 EPOCHS = 10
-BATCH_SIZE = 512
+BATCHES = 40  # of an epoch, as far as a batch then has
+BATCH_SIZES = (64, 512)  # events
 LEARNING_RATE = 3e-3
 BLOCK = 100_000  # events drawn at a time; what they are depends on it
 COLUMN = "replica"
 
 
-def replicas_density() -> ConditionalDensity:
-    """Return an untrained density whose members are the replicas of a generator."""
+def batch_size_for(events: int) -> int:
+    """Return how many of so many events are in a training step: fewer steps would teach little."""
+    return int(np.clip(events // BATCHES, *BATCH_SIZES))
+
+
+def replicas_density(events: int = 20_000) -> ConditionalDensity:
+    """Return an untrained density, of as many events, whose members are the replicas of a generator."""
     flow = partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN)
-    plan = TrainingPlan(epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    plan = TrainingPlan(epochs=EPOCHS, batch_size=batch_size_for(events), learning_rate=LEARNING_RATE)
     return ConditionalDensity(flow, plan, REPLICAS, partial(logit_preprocessing, ranks="smooth"))
 
 
@@ -102,7 +108,8 @@ class Generator:
     ----------
     density
         Untrained; its members are the replicas. Each learns from a bootstrap of the events, with a seed of its own:
-        their spread is the error that the training leaves, whatever is made of the events.
+        their spread is the error that the training leaves, whatever is made of the events. By default one for some
+        20,000 events; of fewer, `hepflow.generation.replicas_density(len(events))` takes smaller steps.
 
     Examples
     --------

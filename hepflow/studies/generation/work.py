@@ -22,6 +22,7 @@ from hepflow.flows import ConditionalDensity, TrainingPlan
 from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.generation import Generator
+from hepflow.generation.generator import batch_size_for
 from hepflow.generation.judgement import LEAST
 from hepflow.precision import check_precision
 from hepflow.quantity import Quantity
@@ -134,11 +135,15 @@ def check_tables(read: Read) -> None:
         check_precision(training, read.signal.features, names, ("training", "signal"))
 
 
-def untrained(model: Mapping[str, Any], preprocessing: Mapping[str, Any]) -> Generator:
-    """Return the generator of the settings of a step."""
+def untrained(model: Mapping[str, Any], preprocessing: Mapping[str, Any], events: int) -> Generator:
+    """Return the generator of the settings of a step, for so many events."""
     architecture: Any = ARCHITECTURES[model["architecture"]]
     asked_for: dict[str, Any] = {name: value for name, value in preprocessing.items() if value}
-    plan = TrainingPlan(**{key: model[key] for key in ("epochs", "batch_size", "learning_rate")})
+    plan = TrainingPlan(
+        epochs=model["epochs"],
+        batch_size=model["batch_size"] or batch_size_for(events),
+        learning_rate=model["learning_rate"],
+    )
     return Generator(
         ConditionalDensity(
             partial(architecture, **model["options"]) if model["options"] else architecture,
@@ -163,9 +168,10 @@ def _load_learned(_job: Job, folder: Path) -> Learned:
 def generator(job: Job) -> Learned:
     """Train the replicas."""
     settings = job.settings
-    made = untrained(settings["model"], settings["preprocessing"])
+    training = job["events"].training
+    made = untrained(settings["model"], settings["preprocessing"], len(training))
     made.fit(
-        job["events"].training,
+        training,
         given=settings["given"],
         seed=settings["seed"],
         checkpoint=job.checkpoint(),

@@ -57,7 +57,7 @@ def test_its_yaml_reads_back(tmp_path):
 def test_defaults_are_those_of_the_classes():
     density, model = replicas_density(), Model()
     assert model.replicas == density.members
-    assert (model.epochs, model.batch_size) == (density.plan.epochs, density.plan.batch_size)
+    assert (model.epochs, model.batch_size) == (density.plan.epochs, None)
     assert model.learning_rate == density.plan.learning_rate
     assert config_generation.Preprocessing().ranks == density.preprocessing.keywords["ranks"]
     assert set(config_generation.What.__args__) == set(ACROSS)

@@ -255,7 +255,7 @@ def test_rows_outside_a_domain_are_named(x, names, across, message):
             {"periodic": ["phi1"], "logarithm": ["phi1"]},
             r"'phi1' has a period, and is said to be discrete or",
         ),
-        ({"ranks": "some"}, r"ranks: 'some'; expected one of quantiles, all"),
+        ({"ranks": "some"}, r"ranks: 'some'; expected one of quantiles, smooth, all"),
     ],
 )
 def test_settings_that_make_no_sense(options, message):

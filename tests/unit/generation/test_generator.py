@@ -8,7 +8,7 @@ import pytest
 import hepflow as hf
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import ConditionalDensity, TrainingPlan, affine_autoregressive
-from hepflow.generation import Generated, Generator, generator
+from hepflow.generation import Generated, Generator, generator, replicas_density
 from hepflow.weights import load_weights, save_weights
 
 PLAN = TrainingPlan(epochs=3, batch_size=100, learning_rate=0.01)
@@ -134,3 +134,8 @@ def test_nothing_is_made_of_nothing(trained):
         trained.generate(0, seed=1)
     with pytest.raises(ConfigError, match="not been trained"):
         Generator(small()).generate(10, seed=1)
+
+
+def test_fewer_events_take_smaller_steps():
+    sizes = [replicas_density(events).plan.batch_size for events in (500, 4000, 20_000, 10**6)]
+    assert sizes == [64, 100, 500, 512]

@@ -57,7 +57,7 @@ def house(tmp_path, monkeypatch):
         for cached in (code_of, code._hash, *more):
             cached.cache_clear()
 
-    everything = (code._files, code._imports, code._exports, code._names)
+    everything = (code._path, code._files, code._imports, code._exports, code._names)
     forget(*everything)
     yield root, forget
     forget(*everything)
