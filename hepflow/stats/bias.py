@@ -21,6 +21,7 @@ from hepflow.sample import FloatArray
 from hepflow.smooth import FUNCTIONS, Function, fit_smooth
 from hepflow.stats.batch import errors, fit_many
 from hepflow.stats.smooth_toys import SmoothToys
+from hepflow.stats.thrown import poisson
 from hepflow.stats.toys import check_toys
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def bias_test(
             mean = scan.expected(fit)
             for column, mass in enumerate(scan.masses):
                 shifted = mean + strengths[column] * scan.signals[column].counts
-                thrown = rng.poisson(np.maximum(shifted, 0.0), (toys, len(mean))).astype(float)
+                thrown = poisson(rng, shifted, (toys, len(mean))).astype(float)
                 try:
                     spurious[row, column] = _strengths(scan, column, mean, mean[None], f_test)[0][0]
                     found, error = _strengths(scan, column, shifted, thrown, f_test)

@@ -12,6 +12,7 @@ from scipy.special import gammainc, gammaincc, gammaln, ndtri_exp, xlogy
 from hepflow.errors import InputError
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
+from hepflow.stats.thrown import poisson
 
 Spectra = NDArray[np.float64 | np.int64]
 Refit = Callable[[FloatArray], FloatArray]  # toys (T, B) -> what a fit to each of them expects, (T, B)
@@ -134,7 +135,7 @@ class BinWindows:
         at_once = size if refit is None else max(size, _FITTED)
         found = []
         for first in progress(range(0, toys, at_once), "toys", "batch"):
-            thrown = rng.poisson(means, (min(at_once, toys - first), len(means)))
+            thrown = poisson(rng, means, (min(at_once, toys - first), len(means)))
             fitted = None if refit is None else refit(thrown.astype(np.float64))
             for start in range(0, len(thrown), size):
                 part = slice(start, start + size)

@@ -23,6 +23,7 @@ from hepflow.stats.batch import fit_many
 from hepflow.stats.fit import discovery
 from hepflow.stats.smooth_model import SmoothModel
 from hepflow.stats.smooth_toys import SmoothToys
+from hepflow.stats.thrown import poisson
 from hepflow.stats.toys import check_toys, q0_many, reaches
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def toy_scans(
     with tqdm(total=toys, desc="toys", leave=False, disable=None) as bar:
         for first in range(0, toys, _TOGETHER):
             part = slice(first, min(first + _TOGETHER, toys))
-            counts = rng.poisson(mean, (part.stop - part.start, len(mean))).astype(float)
+            counts = poisson(rng, mean, (part.stop - part.start, len(mean))).astype(float)
             pulls = rng.standard_normal((len(counts), constrained))
             for one, members in fits:
                 z[part, members] = _scan_toys(scan, one, members, counts, pulls, signed)

@@ -21,6 +21,7 @@ from hepflow.sample import FloatArray
 from hepflow.stats.batch import Minima, fit_many
 from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.profile import AnyModel, Profile, as_profile
+from hepflow.stats.thrown import poisson
 
 TOYS = 10_000
 TIE = 1e-5  # of a test statistic: the same counts give the same value up to the fits' precision
@@ -66,9 +67,9 @@ def throw(model: Likelihood, x: FloatArray, toys: int, rng: np.random.Generator)
     held = model.constraints
     mean, width = x[held.index] * np.where(held.poisson, held.width, 1.0), held.width
     data = np.empty((toys, model.n_bins + len(mean)))
-    data[:, : model.n_bins] = rng.poisson(np.maximum(model.rates(x)[0], 0.0), (toys, model.n_bins))
+    data[:, : model.n_bins] = poisson(rng, model.rates(x)[0], (toys, model.n_bins))
     auxiliary = data[:, model.n_bins :]
-    auxiliary[:, held.poisson] = rng.poisson(mean[held.poisson], (toys, int(held.poisson.sum())))
+    auxiliary[:, held.poisson] = poisson(rng, mean[held.poisson], (toys, int(held.poisson.sum())))
     auxiliary[:, ~held.poisson] = rng.normal(
         mean[~held.poisson], width[~held.poisson], (toys, int(np.sum(~held.poisson)))
     )

@@ -221,9 +221,8 @@ def test_a_long_file_is_cut(page_of, results):
 
 
 def test_a_folder_without_results(tmp_path):
-    with pytest.raises(
-        InputError, match=r"none of results.json, scan.json, comparison.json, limits.json, tuning.json, generation.json there"
-    ):
+    known = "results.json, scan.json, comparison.json, limits.json, tuning.json, generation.json"
+    with pytest.raises(InputError, match=f"none of {known} there"):
         write_report(tmp_path)
     (tmp_path / "results.json").write_text('{"schema": "other"}')
     with pytest.raises(InputError, match="expected schema 'hepflow-results-1'"):
