@@ -182,7 +182,7 @@ def test_changed_features(methods):
 
 def test_subtraction_of_three_known_differences(tmp_path):
     script = imported("event_subtraction")
-    options = ["--events", "1000", "--replicas", "2", "--out", str(tmp_path)]
+    options = ["--events", "2000", "--replicas", "2", "--out", str(tmp_path)]
     result = CliRunner().invoke(script.main, options, catch_exceptions=False)
     assert result.exit_code == 0
     assert {path.stem for path in tmp_path.glob("*.pdf")} == {"inverse", "z_pole", "emission"}
