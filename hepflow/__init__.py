@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         stats,
         studies,
         twosample,
+        unfolding,
     )
     from hepflow.classifiers import crossfit
     from hepflow.errors import ConfigError, FitError, HepflowError, InputError
@@ -77,6 +78,7 @@ __all__ = [
     "subtract",
     "two_sample",
     "twosample",
+    "unfolding",
     "validate",
     "validate_in_simulation",
 ]
@@ -93,6 +95,7 @@ _ROOMS = (
     "stats",
     "studies",
     "twosample",
+    "unfolding",
 )
 _HOMES = {
     "ConfigError": "errors",

@@ -148,3 +148,32 @@ def _shrunk(away: FloatArray) -> FloatArray:
 
     found: FloatArray = ledoit_wolf(away, assume_centered=True)[0]
     return found * len(away) / (len(away) - 1)
+
+
+def bootstrapped(each: FloatArray) -> FloatArray:
+    """Return the covariance (B, B) of a histogram that was made anew for each bootstrap of all events.
+
+    Parameters
+    ----------
+    each
+        The histogram in R replicas, shape ``(R, B)``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three replicas.
+
+    Notes
+    -----
+    Variances are those of the replicas, off by ``1 / sqrt(2 (R - 1))``; correlations are shrunk as far as few
+    replicas ask for (O. Ledoit and M. Wolf, as `expected`), so that the covariance has an inverse.
+    """
+    if len(each) < 3:
+        raise InputError(f"replicas: {len(each)} replicas; expected three or more: their spread is the error")
+    away = each - each.mean(axis=0)
+    deviation = away.std(axis=0) * np.sqrt(len(each) / (len(each) - 1))
+    used = deviation > 0
+    found = np.zeros((each.shape[1], each.shape[1]))
+    if used.any():
+        found[np.ix_(used, used)] = _shrunk(away[:, used] / deviation[used])
+    return np.asarray(found * np.outer(deviation, deviation))

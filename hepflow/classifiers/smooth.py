@@ -27,6 +27,7 @@ FOLDS = 5  # of the cross-validation between them
 ALONE, PRODUCTS = 100, 60  # terms of one column, and of several; more take long and are noise
 ROWS = 8192  # at a time, so that memory stays flat
 STEPS, ENOUGH = 50, 1e-4  # Newton's; and what is left to gain, in units of log-likelihood
+WIDTH, FAR = (0.16, 0.5, 0.84), 6.0  # quantiles that tell a column's width; how many widths count
 FEWEST = 100  # events that a sample must be worth
 
 Powers = NDArray[np.int64]
@@ -48,6 +49,9 @@ class SmoothRatio:
         degree that leaves 60 of them.
     ridge
         How stiff. Left out, that of the smallest loss in cross-validation; `chosen` says which.
+    moments
+        Add the columns themselves, in units of their width and cut at six of them, their squares and their products
+        of two: changes of means, widths and correlations are then learned from few events, tails included.
 
     Notes
     -----
@@ -68,6 +72,7 @@ class SmoothRatio:
 
     degree: int = 24
     ridge: float | None = None
+    moments: bool = False
 
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
     ranks: Ranks | None = field(default=None, init=False, repr=False)
@@ -105,10 +110,10 @@ class SmoothRatio:
         weight = np.concatenate([s.weight * (min(worth) / s.weight.sum()) for s in samples])
         self.names, self.ranks = numerator.names, Ranks.of(x)
         order = np.random.default_rng(seed).permutation(len(x))  # so that folds are slices
-        powers = _powers(x.shape[1], self.degree)
-        task = _Task(_between(self.ranks, x[order]), y[order], weight[order], powers)
-        stands = len(self.coefficients) == len(powers)
-        start = self.coefficients if stands else np.zeros(len(powers))
+        terms = self._basis()
+        task = _Task(terms.between(x[order]), y[order], weight[order], terms)
+        stands = len(self.coefficients) == len(terms.degrees)
+        start = self.coefficients if stands else np.zeros(len(terms.degrees))
         self.chosen, self.coefficients = task.best(RIDGES if self.ridge is None else (self.ridge,), start)
         return self
 
@@ -122,12 +127,13 @@ class SmoothRatio:
         """
         if self.ranks is None:
             raise untrained(self)
-        u, powers = (
-            _between(self.ranks, known(self.names, sample).features),
-            _powers(len(self.names), self.degree),
-        )
-        parts = [_terms(u[rows], powers) @ self.coefficients for rows in _pieces(len(u))]
+        x, terms = known(self.names, sample).features, self._basis()
+        parts = [terms.of(terms.between(x[rows])) @ self.coefficients for rows in _pieces(len(x))]
         return np.concatenate([np.empty(0), *parts])
+
+    def _basis(self) -> _Basis:
+        assert self.ranks is not None  # it is trained, or being so
+        return _Basis(self.ranks, _powers(len(self.names), self.degree), self.moments)
 
     def state(self) -> State:
         """Return settings, ranks and coefficients."""
@@ -146,15 +152,10 @@ class SmoothRatio:
         made.names = tuple(map(str, state.settings["features"]))
         made.chosen = float(state.settings["chosen"])
         made.ranks = state.part("ranks", Ranks)
-        terms = len(_powers(len(made.names), made.degree))
-        made.coefficients = state.array("coefficients", np.float64, (terms,))
         if len(made.ranks.knots) != len(made.names):
             raise InputError(f"ranks of {len(made.ranks.knots)} inputs; expected {len(made.names)}")
+        made.coefficients = state.array("coefficients", np.float64, (len(made._basis().degrees),))
         return made
-
-
-def _between(ranks: Ranks, x: FloatArray) -> FloatArray:
-    return 2 * ranks.shares(x) - 1
 
 
 def _pieces(rows: int, start: int = 0) -> Iterator[slice]:
@@ -195,17 +196,56 @@ def _terms(u: FloatArray, powers: Powers) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False)
+class _Basis:
+    """The terms: polynomials of ranks, of powers (T, D), and with `moments` columns, their squares and products."""
+
+    ranks: Ranks
+    powers: Powers
+    moments: bool
+
+    @property
+    def degrees(self) -> FloatArray:
+        """The total degree of each term."""
+        own = self.powers.sum(axis=1)
+        columns = self.powers.shape[1]
+        more = [1] * columns + [2] * (columns * (columns + 1) // 2) if self.moments else []
+        return np.concatenate([own, more]).astype(np.float64)
+
+    def between(self, x: FloatArray) -> FloatArray:
+        """Return the ranks of rows (N, D) in [-1, 1], and with `moments` the columns in units of their widths."""
+        u = 2 * self.ranks.shares(x) - 1
+        if not self.moments:
+            return u
+        low, middle, high = (np.array([np.quantile(one, q) for one in self.ranks.knots]) for q in WIDTH)
+        width = np.where(high > low, 0.5 * (high - low), 1.0)
+        return np.concatenate([u, np.clip((x - middle) / width, -FAR, FAR)], axis=1)
+
+    def of(self, seen: FloatArray) -> FloatArray:
+        """Return the terms (N, T) of what `between` gave."""
+        columns = self.powers.shape[1]
+        found = _terms(seen[:, :columns], self.powers)
+        if not self.moments:
+            return found
+        z = seen[:, columns:]
+        first, second = np.triu_indices(columns)
+        products = (z[:, first] * z[:, second] - (first == second)) / np.where(
+            first == second, np.sqrt(2), 1.0
+        )
+        return np.concatenate([found, z, products], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
 class _Task:
-    """The regression: rows in random order, (N, D), their classes and weights (N,), the terms (T, D)."""
+    """The regression: what the basis makes of rows in random order, (N, ...), their classes and weights (N,)."""
 
     u: FloatArray
     y: FloatArray
     weight: FloatArray
-    powers: Powers
+    terms: _Basis
 
     def best(self, ridges: tuple[float, ...], theta: FloatArray) -> tuple[float, FloatArray]:
         """Return the ridge of the smallest loss on folds left out, and its coefficients."""
-        curvature = self.powers.sum(axis=1).astype(np.float64) ** 4
+        curvature = self.terms.degrees**4
         found = []
         for ridge in ridges:
             penalty = ridge * curvature
@@ -256,7 +296,7 @@ class _Task:
         loss, gradient = 0.0, np.zeros(len(theta))
         hessian = np.zeros((len(theta), len(theta)))
         for piece in _pieces(rows.stop, rows.start):
-            terms, y, weight = _terms(self.u[piece], self.powers), self.y[piece], self.weight[piece]
+            terms, y, weight = self.terms.of(self.u[piece]), self.y[piece], self.weight[piece]
             score = terms @ theta
             loss += float(weight @ (np.logaddexp(0, score) - y * score))
             if curved:

@@ -1,0 +1,261 @@
+"""OmniFold: unfolding without bins, in any number of dimensions (arXiv:1911.09107)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from hepflow.classifiers import DensityRatio, SmoothRatio, table
+from hepflow.errors import CheckError, ConfigError, InputError
+from hepflow.events import Events, FloatArray
+from hepflow.importance import effective_size
+from hepflow.progress import progress
+from hepflow.sample import Sample
+from hepflow.unfolding.inputs import measured, refuse_negative
+from hepflow.unfolding.iterations import history, settled
+from hepflow.unfolding.pairs import Flags, Pairs
+from hepflow.unfolding.unfolded import Pushed, Unfolded
+
+Ridges = list[tuple[float | None, ...]]  # of steps 1 and 2, for each iteration
+
+DEGREE = 12  # of the polynomials of the smooth ratio: weights that are unfolded have no finer structure
+LEAST_SHARE = 0.01  # of the generated events' own worth, below which a few events stand for all
+LARGEST = 1e4  # of a ratio: one event more than that is a statement on a single event
+FAKES = ("subtract", "model")
+
+
+@dataclass
+class OmniFold:
+    r"""Iterative reweighting of generated events until what they look like reconstructed is what data look like.
+
+    Step 1 learns the ratio of data to weighted simulation from reconstructed columns; step 2 learns from it, as a
+    function of generated columns, the weight of every generated event. Step 2 looks at events that pass both
+    selections alone, with the new weights against those of the simulation: since the efficiency is the same for
+    both, it cancels, and events that were not reconstructed get the weight of those that look like them.
+
+    Parameters
+    ----------
+    ratio
+        Untrained classifier of step 1, `hepflow.classifiers.SmoothRatio` by default; trees and networks with their
+        ensembles can be given. A ratio that cannot change faster than data tell is what regularises best.
+    second
+        The same of step 2; that of step 1 if left out.
+    iterations
+        How many at most. More of them lower the dependence on the simulation and raise the variance.
+    stop
+        Choose the iteration after which generated distributions change by less than their errors; all are kept either
+        way, and `Unfolded.text` shows the trade-off. Without, or without replicas, the last one counts.
+    fakes
+        Reconstructed events that were not generated inside their selection: "subtract" takes them off the data with
+        negative weights, which a smooth ratio can use; "model" leaves them in the simulation of step 1, unchanged.
+        Both take the yield from the simulation's weights.
+    replicas
+        Unfoldings of bootstraps of data and simulation together, each with a seed of its own, from which covariances
+        come; three at least, or none.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> generated = random.normal(0.0, 1.0, 5000)
+    >>> table = {"x": generated, "measured": random.normal(generated, 0.5)}
+    >>> pairs = hf.unfolding.Pairs.of(table, truth=["x"], reco=["measured"])
+    >>> data = {"measured": random.normal(random.normal(0.2, 0.8, 5000), 0.5)}
+    >>> unfolded = hf.unfolding.OmniFold(iterations=3, replicas=3).unfold(pairs, data, seed=1)
+    >>> round(float(np.average(unfolded.events["x"], weights=unfolded.events.weight)), 1)
+    0.2
+    >>> unfolded.histogram([-1.0, 0.0, 1.0], "x").values.shape
+    (2,)
+    """
+
+    ratio: DensityRatio = field(default_factory=lambda: SmoothRatio(DEGREE, moments=True))
+    second: DensityRatio | None = None
+    iterations: int = 5
+    stop: bool = True
+    fakes: str = "subtract"
+    replicas: int = 20
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or self.replicas < 0 or 0 < self.replicas < 3:
+            raise ConfigError(
+                f"OmniFold: {self.iterations} iterations and {self.replicas} replicas; expected one iteration or "
+                "more, and "
+                "three replicas or more, or 0 for none"
+            )
+        if self.fakes not in FAKES:
+            raise ConfigError(f"OmniFold: fakes={self.fakes!r}; expected 'subtract' or 'model'")
+
+    def unfold(self, pairs: Pairs, data: Any, *, seed: int) -> Unfolded:
+        """Unfold data.
+
+        Parameters
+        ----------
+        pairs
+            The simulation.
+        data
+            Reconstructed events: a table with the reconstructed columns of the pairs, `Events`, or an array ``(N,
+            D)``.
+        seed
+            Of trainings and bootstraps.
+
+        Raises
+        ------
+        ConfigError
+            If columns are missing.
+        InputError
+            If data and simulation cannot be used together (`hepflow.unfolding.Pairs` and what lies outside), or have
+            negative weights that the ratio cannot use.
+        FitError
+            If a ratio cannot be fitted.
+        CheckError
+            If the weighted simulation is worth less than 1 % of its events.
+        """
+        events, outside = measured(data, pairs)
+        smooth = isinstance(self.ratio, SmoothRatio) and isinstance(self.second, SmoothRatio | None)
+        if not smooth:
+            refuse_negative(events, pairs, "take a SmoothRatio, which can use them, or events without")
+            if self.fakes == "subtract" and pairs.fakes.any():
+                raise ConfigError(
+                    f"OmniFold: fakes='subtract' gives data negative weights, which a {type(self.ratio).__name__} "
+                    "cannot "
+                    "use; take fakes='model', or a SmoothRatio"
+                )
+        first, second = deepcopy(self.ratio), deepcopy(self.ratio if self.second is None else self.second)
+        run = _Run(pairs, events, self.fakes, self.iterations)
+        found = run.fold(first, second, events.weight, pairs.weight, seed)
+        replicas = np.zeros((self.replicas, self.iterations, len(pairs)), np.float32)
+        for replica in progress(range(self.replicas), "replicas", "replica"):
+            random = np.random.default_rng([seed, replica])
+            drawn, simulated = (one.weight * random.poisson(1.0, len(one)) for one in (events, pairs))
+            own = run.fold(
+                deepcopy(first), deepcopy(second), drawn, simulated, seed + 1 + replica, found.ridges
+            )
+            replicas[replica] = own.weights
+        trade_off = history(pairs, found.weights, found.distances, replicas)
+        return Unfolded(
+            pairs,
+            found.weights,
+            replicas,
+            trade_off,
+            settled(trade_off) if self.stop else self.iterations,
+            outside,
+            Pushed(tuple(found.ratios), np.array(found.yields), pairs.truth.names),
+        )
+
+
+@dataclass
+class _Found:
+    """What an unfolding gave: weights (I, N), and for each iteration distance, ratio of step 2 and its yield."""
+
+    weights: FloatArray
+    distances: list[float] = field(default_factory=list)
+    ratios: list[DensityRatio] = field(default_factory=list)
+    yields: list[float] = field(default_factory=list)
+    ridges: Ridges = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    pairs: Pairs
+    data: Events
+    fakes: str
+    iterations: int
+
+    def fold(
+        self,
+        first: DensityRatio,
+        second: DensityRatio,
+        data: FloatArray,
+        weight: FloatArray,
+        seed: int,
+        ridges: Ridges | None = None,
+    ) -> _Found:
+        """Unfold with these weights of data (M,) and simulation (N,); events of weight zero take no part.
+
+        Smooth ratios are as stiff in each iteration as `ridges` say, if these are given.
+        """
+        pairs = self.pairs
+        both, truth = pairs.both & (weight != 0), pairs.pass_truth
+        push = np.ones(len(pairs))
+        found = _Found(np.zeros((self.iterations, len(pairs))))
+        seen, generated = _rows(pairs.reco, both), _rows(pairs.truth, both)
+        every = _rows(pairs.truth, truth)
+        numerator, fakes, total = self._numerator(data, weight)
+        worth = effective_size(weight[truth])
+        for iteration in range(self.iterations):
+            own = weight * push
+            denominator = _weighted(seen, own[both])
+            if fakes is not None:
+                denominator = Sample.concat([denominator, fakes])
+            if ridges is not None:
+                _set_ridges((first, second), ridges[iteration])
+            first.fit(numerator, denominator, seed + iteration)
+            step1 = _bounded(first.log_ratio(denominator))
+            # of densities: the mean over the simulation is one, and its yield becomes that of the data
+            pulled = denominator.weight * np.exp(step1)
+            pull = (pulled * (total / pulled.sum()))[: len(seen)]
+            found.distances.append(float(np.average(step1**2, weights=np.maximum(pulled, 0.0))))
+            second.fit(_weighted(generated, pull), _weighted(generated, weight[both]), seed + iteration)
+            ratio = np.exp(_bounded(second.log_ratio(every)))
+            # it was learned where both pass: there, its yield is that of the pulled weights
+            scale = float(pull.sum() / (weight[both] @ ratio[both[truth]]))
+            push[truth] = scale * ratio
+            found.weights[iteration] = np.where(truth, weight * push, 0.0)
+            found.ratios.append(deepcopy(second))
+            found.yields.append(scale)
+            found.ridges.append(_ridges((first, second)))
+            if effective_size(found.weights[iteration][truth]) < LEAST_SHARE * worth:
+                raise CheckError(
+                    f"OmniFold: after iteration {iteration + 1} the {int(truth.sum()):,} generated events are worth "
+                    f"{effective_size(found.weights[iteration][truth]):,.0f} of equal weight, less than "
+                    f"{100 * LEAST_SHARE:g} % of before: a few events stand for all. The simulation is too far "
+                    "from the "
+                    "data; take fewer iterations, a stiffer ratio, or a simulation nearer to the data"
+                )
+        return found
+
+    def _numerator(self, data: FloatArray, weight: FloatArray) -> tuple[Sample, Sample | None, float]:
+        """Return data as they are told from the simulation, fakes that stand beside this, and the yield of data."""
+        kept = data != 0
+        sample = _weighted(_rows(self.data, kept), data[kept])
+        there = self.pairs.fakes & (weight != 0)
+        if not there.any():
+            return sample, None, float(data.sum())
+        fakes = _weighted(_rows(self.pairs.reco, there), weight[there])
+        if self.fakes == "model":
+            return sample, fakes, float(data.sum())
+        total = float(data.sum() - fakes.weight.sum())
+        if not total > 0:
+            raise InputError(
+                f"OmniFold: fakes of the simulation weigh {fakes.weight.sum():g}, the data {data.sum():g}: nothing "
+                "is "
+                "left. Weights are yields: cross-section times luminosity over the number of generated events"
+            )
+        return Sample.concat([sample, replace(fakes, weight=-fakes.weight)]), None, total
+
+
+def _rows(events: Events, keep: Flags) -> Sample:
+    return table(events.features[keep], names=events.names)
+
+
+def _weighted(sample: Sample, weight: FloatArray) -> Sample:
+    return replace(sample, weight=weight)
+
+
+def _bounded(log_ratio: FloatArray) -> FloatArray:
+    return np.minimum(log_ratio, np.log(LARGEST))
+
+
+def _ridges(steps: Sequence[DensityRatio]) -> tuple[float | None, ...]:
+    return tuple(one.chosen if isinstance(one, SmoothRatio) else None for one in steps)
+
+
+def _set_ridges(steps: Sequence[DensityRatio], ridges: Sequence[float | None]) -> None:
+    for one, ridge in zip(steps, ridges, strict=True):
+        if isinstance(one, SmoothRatio):
+            one.ridge = ridge
