@@ -14,7 +14,7 @@ from hepflow.unfolding.pairs import Pairs
 
 FEWEST = 100  # events that either must be worth
 OUTSIDE = 0.01  # share of the data that may lie where nothing is simulated
-PARTS = 100  # of each column, with as many events of the data
+PARTS = 20  # of each column, with as many events of the data
 
 
 def measured(data: Any, pairs: Pairs) -> tuple[Events, float]:
