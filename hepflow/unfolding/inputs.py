@@ -103,8 +103,7 @@ def _overlap(data: Events, pairs: Pairs) -> float:
             raise InputError(
                 f"unfolding: {100 * lost:.3g} % of the data lies where no event is simulated in {name!r} (simulated "
                 f"{simulated.min():.4g} to {simulated.max():.4g}, data {column.min():.4g} to {column.max():.4g}): "
-                "what "
-                "generated it is not known. Are unit and selection the same?"
+                "what generated it is not known. Are unit and selection the same?"
             )
         worst = max(worst, lost)
     return worst

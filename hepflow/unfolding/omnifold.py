@@ -186,7 +186,6 @@ class _Run:
         seen, generated = _rows(pairs.reco, both), _rows(pairs.truth, both)
         every = _rows(pairs.truth, truth)
         numerator, fakes, total = self._numerator(data, weight)
-        worth = effective_size(weight[truth])
         for iteration in range(self.iterations):
             own = weight * push
             denominator = _weighted(seen, own[both])
@@ -199,6 +198,7 @@ class _Run:
             # of densities: the mean over the simulation is one, and its yield becomes that of the data
             pulled = denominator.weight * np.exp(step1)
             pull = (pulled * (total / pulled.sum()))[: len(seen)]
+            _check_worth(pull, weight[both], iteration)
             found.distances.append(float(np.average(step1**2, weights=np.maximum(pulled, 0.0))))
             second.fit(_weighted(generated, pull), _weighted(generated, weight[both]), seed + iteration)
             ratio = np.exp(_bounded(second.log_ratio(every)))
@@ -209,14 +209,7 @@ class _Run:
             found.ratios.append(deepcopy(second))
             found.yields.append(scale)
             found.ridges.append(_ridges((first, second)))
-            if effective_size(found.weights[iteration][truth]) < LEAST_SHARE * worth:
-                raise CheckError(
-                    f"OmniFold: after iteration {iteration + 1} the {int(truth.sum()):,} generated events are worth "
-                    f"{effective_size(found.weights[iteration][truth]):,.0f} of equal weight, less than "
-                    f"{100 * LEAST_SHARE:g} % of before: a few events stand for all. The simulation is too far "
-                    "from the "
-                    "data; take fewer iterations, a stiffer ratio, or a simulation nearer to the data"
-                )
+            _check_worth(found.weights[iteration][truth], weight[truth], iteration)
         return found
 
     def _numerator(self, data: FloatArray, weight: FloatArray) -> tuple[Sample, Sample | None, float]:
@@ -237,6 +230,19 @@ class _Run:
                 "left. Weights are yields: cross-section times luminosity over the number of generated events"
             )
         return Sample.concat([sample, replace(fakes, weight=-fakes.weight)]), None, total
+
+
+def _check_worth(weight: FloatArray, before: FloatArray, iteration: int) -> None:
+    """Stop where a few events stand for all."""
+    worth, least = effective_size(weight), LEAST_SHARE * effective_size(before)
+    if worth < least:
+        raise CheckError(
+            f"OmniFold: in iteration {iteration + 1} the {len(weight):,} simulated events are worth {worth:,.0f} "
+            "of equal "
+            f"weight, less than {100 * LEAST_SHARE:g} % of before: a few events stand for all. The simulation is "
+            "too far "
+            "from the data; take fewer iterations, a stiffer ratio, or a simulation nearer to the data"
+        )
 
 
 def _rows(events: Events, keep: Flags) -> Sample:

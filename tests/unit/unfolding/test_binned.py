@@ -92,7 +92,7 @@ def test_bins_without_events_are_named(case):
     with pytest.raises(InputError, match="of the data lies"):
         IterativeBayes().unfold(gap, more, [0, 1.5, 3], [0, 1.0, 2.0, 3.0], seed=1)
     negative = pairs.weighted(np.where(np.nan_to_num(pairs.truth["x"]) > 1, -0.1, 1.0))
-    with pytest.raises(InputError, match="weigh .* less than nothing"):
+    with pytest.raises(InputError, match=r"weigh .* less than nothing"):
         IterativeBayes().unfold(negative, data, [-1, 0, 1, 2], seed=1)
 
 
