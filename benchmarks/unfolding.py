@@ -274,7 +274,7 @@ def _six(quick: bool) -> Numbers:
 
 
 def _pulls(quick: bool) -> Numbers:
-    found = pulls(20 if quick else 100, 10 if quick else 20, 10_000)
+    found = pulls(20 if quick else 100, 20, 10_000)
     return {"pull_rms": against(found["hepflow"], 1.2, found["IBU"], "RMS", covered=found["covered"])}
 
 

@@ -160,8 +160,7 @@ class Tikhonov:
         if rows < bins or bins < 3:
             raise ConfigError(
                 f"Tikhonov: {rows} reconstructed and {bins} generated bins; expected three generated ones or more, "
-                "and at "
-                "least as many reconstructed ones"
+                "and at least as many reconstructed ones"
             )
         strength = self._chosen(response) if self.strength is None else self.strength
         return _unfolded(lambda one: _solved(one, strength)[0], response, self.toys, seed)
@@ -202,8 +201,8 @@ def _solved(response: Response, strength: float) -> tuple[FloatArray, float, flo
         factor = cho_factor(fisher + penalty)
     except LinAlgError:
         raise FitError(
-            "Tikhonov: the reconstructed bins do not determine the generated ones; take fewer of these, or a larger "
-            "strength"
+            "Tikhonov: the reconstructed bins do not determine the generated ones; take fewer of these, or a "
+            "larger strength"
         ) from None
     solve = cho_solve(factor, rows.T)
     left = (response.data - response.fakes)[used]

@@ -90,7 +90,6 @@ def chi2(difference: FloatArray, covariance: FloatArray) -> tuple[float, int]:
     if rank < len(away) or not rank:
         raise ConfigError(
             f"chi2: a covariance of rank {rank} for {len(difference)} bins has no inverse; take more replicas than "
-            "bins, "
-            "or fewer bins"
+            "bins, or fewer bins"
         )
     return float(away @ np.linalg.solve(matrix, away)), len(away)

@@ -51,8 +51,7 @@ def measured(data: Any, pairs: Pairs) -> tuple[Events, float]:
         if bad:
             raise InputError(
                 f"unfolding: column {name!r} of the data is NaN or infinite in {bad:,} of {len(events):,} events; "
-                "leave "
-                "out those that are not reconstructed"
+                "leave out those that are not reconstructed"
             )
     if not events.weight.sum() > 0:
         raise InputError(
@@ -65,8 +64,7 @@ def measured(data: Any, pairs: Pairs) -> tuple[Events, float]:
         if effective_size(weight) < FEWEST:
             raise InputError(
                 f"unfolding: {what}, {len(weight):,} events, are worth {effective_size(weight):,.0f} of equal "
-                "weight; "
-                f"expected {FEWEST} or more"
+                f"weight; expected {FEWEST} or more"
             )
     return events, _overlap(events, pairs)
 

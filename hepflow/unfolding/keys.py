@@ -56,9 +56,8 @@ def matched(first: Any, second: Any, keys: Sequence[str], unmatched: str) -> Mat
     if unmatched == "refuse" and (lost or extra):
         raise InputError(
             f"pairs: key {shown}: {lost:,} of {len(one):,} generated events have no reconstructed one, and "
-            f"{extra:,} of "
-            f"{len(other):,} reconstructed no generated one. unmatched='keep' takes them as not reconstructed and as "
-            "fakes, 'drop' leaves them out"
+            f"{extra:,} of {len(other):,} reconstructed no generated one. unmatched='keep' takes them as not "
+            "reconstructed and as fakes, 'drop' leaves them out"
         )
     if lost == len(one):
         raise InputError(
@@ -97,8 +96,7 @@ def _numbered(first: Any, second: Any, keys: Sequence[str]) -> tuple[NDArray[np.
             if column.ndim != 1 or column.dtype.kind not in "biufUS" or not whole:
                 raise InputError(
                     f"pairs: key {key!r} holds {column.dtype} of shape {column.shape}, or numbers that are not "
-                    "whole; "
-                    "expected whole numbers below 2^53, integers, or texts"
+                    "whole; expected whole numbers below 2^53, integers, or texts"
                 )
         sizes = len(columns[0]), len(columns[1])
         own = np.unique(np.concatenate(columns), return_inverse=True)[1]

@@ -20,7 +20,7 @@ from hepflow.unfolding.iterations import history, settled
 from hepflow.unfolding.pairs import Flags, Pairs
 from hepflow.unfolding.unfolded import Pushed, Unfolded
 
-Ridges = list[tuple[float | None, ...]]  # of steps 1 and 2, for each iteration
+Ridges = tuple[float | None, ...]  # of steps 1 and 2
 
 DEGREE = 12  # of the polynomials of the smooth ratio: weights that are unfolded have no finer structure
 LEAST_SHARE = 0.01  # of the generated events' own worth, below which a few events stand for all
@@ -84,8 +84,7 @@ class OmniFold:
         if self.iterations < 1 or self.replicas < 0 or 0 < self.replicas < 3:
             raise ConfigError(
                 f"OmniFold: {self.iterations} iterations and {self.replicas} replicas; expected one iteration or "
-                "more, and "
-                "three replicas or more, or 0 for none"
+                "more, and three replicas or more, or 0 for none"
             )
         if self.fakes not in FAKES:
             raise ConfigError(f"OmniFold: fakes={self.fakes!r}; expected 'subtract' or 'model'")
@@ -122,8 +121,7 @@ class OmniFold:
             if self.fakes == "subtract" and pairs.fakes.any():
                 raise ConfigError(
                     f"OmniFold: fakes='subtract' gives data negative weights, which a {type(self.ratio).__name__} "
-                    "cannot "
-                    "use; take fakes='model', or a SmoothRatio"
+                    "cannot use; take fakes='model', or a SmoothRatio"
                 )
         first, second = deepcopy(self.ratio), deepcopy(self.ratio if self.second is None else self.second)
         run = _Run(pairs, events, self.fakes, self.iterations)
@@ -156,7 +154,7 @@ class _Found:
     distances: list[float] = field(default_factory=list)
     ratios: list[DensityRatio] = field(default_factory=list)
     yields: list[float] = field(default_factory=list)
-    ridges: Ridges = field(default_factory=list)
+    ridges: Ridges = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +175,8 @@ class _Run:
     ) -> _Found:
         """Unfold with these weights of data (M,) and simulation (N,); events of weight zero take no part.
 
-        Smooth ratios are as stiff in each iteration as `ridges` say, if these are given.
+        Smooth ratios are as stiff as `ridges` say, or in all iterations as the first one found right: later ones
+        would stop where what is left to learn is no longer significant, short of the truth by their errors.
         """
         pairs = self.pairs
         both, truth = pairs.both & (weight != 0), pairs.pass_truth
@@ -191,8 +190,8 @@ class _Run:
             denominator = _weighted(seen, own[both])
             if fakes is not None:
                 denominator = Sample.concat([denominator, fakes])
-            if ridges is not None:
-                _set_ridges((first, second), ridges[iteration])
+            if ridges is not None or iteration:
+                _set_ridges((first, second), ridges or found.ridges)
             first.fit(numerator, denominator, seed + iteration)
             step1 = _bounded(first.log_ratio(denominator))
             # of densities: the mean over the simulation is one, and its yield becomes that of the data
@@ -208,7 +207,7 @@ class _Run:
             found.weights[iteration] = np.where(truth, weight * push, 0.0)
             found.ratios.append(deepcopy(second))
             found.yields.append(scale)
-            found.ridges.append(_ridges((first, second)))
+            found.ridges = _ridges((first, second))
             _check_worth(found.weights[iteration][truth], weight[truth], iteration)
         return found
 
@@ -226,8 +225,7 @@ class _Run:
         if not total > 0:
             raise InputError(
                 f"OmniFold: fakes of the simulation weigh {fakes.weight.sum():g}, the data {data.sum():g}: nothing "
-                "is "
-                "left. Weights are yields: cross-section times luminosity over the number of generated events"
+                "is left. Weights are yields: cross-section times luminosity over the number of generated events"
             )
         return Sample.concat([sample, replace(fakes, weight=-fakes.weight)]), None, total
 
@@ -238,10 +236,9 @@ def _check_worth(weight: FloatArray, before: FloatArray, iteration: int) -> None
     if worth < least:
         raise CheckError(
             f"OmniFold: in iteration {iteration + 1} the {len(weight):,} simulated events are worth {worth:,.0f} "
-            "of equal "
-            f"weight, less than {100 * LEAST_SHARE:g} % of before: a few events stand for all. The simulation is "
-            "too far "
-            "from the data; take fewer iterations, a stiffer ratio, or a simulation nearer to the data"
+            f"of equal weight, less than {100 * LEAST_SHARE:g} % of before: a few events stand for all. The "
+            "simulation is too far from the data; take fewer iterations, a stiffer ratio, or a simulation nearer "
+            "to the data"
         )
 
 
@@ -257,11 +254,11 @@ def _bounded(log_ratio: FloatArray) -> FloatArray:
     return np.minimum(log_ratio, np.log(LARGEST))
 
 
-def _ridges(steps: Sequence[DensityRatio]) -> tuple[float | None, ...]:
+def _ridges(steps: Sequence[DensityRatio]) -> Ridges:
     return tuple(one.chosen if isinstance(one, SmoothRatio) else None for one in steps)
 
 
-def _set_ridges(steps: Sequence[DensityRatio], ridges: Sequence[float | None]) -> None:
+def _set_ridges(steps: Sequence[DensityRatio], ridges: Ridges) -> None:
     for one, ridge in zip(steps, ridges, strict=True):
         if isinstance(one, SmoothRatio):
             one.ridge = ridge

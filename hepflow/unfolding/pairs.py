@@ -114,8 +114,8 @@ class Pairs:
         ):
             if not self.weight[passes].sum() > 0:
                 raise InputError(
-                    f"pairs: the weights of the events {what} add up to {self.weight[passes].sum():g}; expected more "
-                    "than zero"
+                    f"pairs: the weights of the events {what} add up to {self.weight[passes].sum():g}; expected "
+                    "more than zero"
                 )
 
     def __len__(self) -> int:

@@ -154,8 +154,7 @@ class Response:
             for at in np.flatnonzero(sums < 0):
                 raise InputError(
                     f"unfolding: the {what} events of bin {edges[at]:g} to {edges[at + 1]:g} weigh {sums[at]:g}, "
-                    "less than "
-                    "nothing: join it with its neighbours"
+                    "less than nothing: join it with its neighbours"
                 )
         for at in np.flatnonzero(self.joint.sum(axis=0) <= 0):
             raise InputError(
@@ -167,8 +166,8 @@ class Response:
         if share > STRAY and np.abs(self.data[empty]).sum() > SOME:
             largest = int(np.flatnonzero(empty)[np.argmax(np.abs(self.data[empty]))])
             raise InputError(
-                f"unfolding: {100 * share:.3g} % of the data lies in reconstructed bins without simulated events, as "
-                f"{self.reco_edges[largest]:g} to {self.reco_edges[largest + 1]:g}: join them, or simulate more "
+                f"unfolding: {100 * share:.3g} % of the data lies in reconstructed bins without simulated events, "
+                f"as {self.reco_edges[largest]:g} to {self.reco_edges[largest + 1]:g}: join them, or simulate more "
                 "events"
             )
         if not self.data.sum() > 0:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.replicas import Expected, binned, expected, modes_of
+from hepflow.replicas import Expected, binned, bootstrapped, expected, modes_of
 
 EDGES = np.linspace(0.0, 1.0, 6)
 
@@ -80,3 +80,13 @@ def test_replicas_are_three_or_more_and_not_empty():
         expected(EDGES, np.ones((3, 5)), np.ones((3, 5)), np.array([5.0, 5.0, 0.0]))
     with pytest.raises(ConfigError, match=r"expected sums and squares \(R, 5\)"):
         expected(EDGES, np.ones((3, 4)), np.ones((3, 4)), np.full(3, 5.0))
+
+
+def test_a_bootstrap_has_its_own_variances_and_an_inverse_from_few_replicas():
+    random = np.random.default_rng(1)
+    each = random.multivariate_normal([5.0, 6.0, 7.0, 0.0], np.diag([1.0, 4.0, 9.0, 0.0]), 6)
+    found = bootstrapped(np.hstack([each, random.normal(size=(6, 5))]))
+    np.testing.assert_allclose(np.diag(found)[:4], each.var(axis=0, ddof=1))
+    assert np.linalg.matrix_rank(np.delete(np.delete(found, 3, 0), 3, 1)) == 8  # more than 6 replicas span
+    with pytest.raises(InputError, match="2 replicas; expected three or more"):
+        bootstrapped(each[:2])

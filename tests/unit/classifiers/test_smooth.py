@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 
 from hepflow.classifiers import SmoothRatio, table
 from hepflow.classifiers.smooth import _powers
@@ -77,3 +78,19 @@ def test_what_cannot_be_learned_is_refused():
     weight *= 1 / weight.mean()
     with pytest.raises((FitError, InputError)):
         SmoothRatio(ridge=1e-6).fit(table(a.features, weight), b, seed=1)
+
+
+def test_moments_find_means_and_correlations_far_out(tmp_path):
+    random = np.random.default_rng(1)
+    plain, other = np.array([[1.0, 0.3], [0.3, 1.0]]), np.array([[0.8, 0.4], [0.4, 0.9]])
+    x, y = (
+        random.multivariate_normal([0, 0], plain, 20_000),
+        random.multivariate_normal([0.2, 0], other, 20_000),
+    )
+    ratio = SmoothRatio(4, moments=True).fit(table(y), table(x), seed=1)
+    far = np.array([[2.5, 2.5], [-2.5, -2.5], [2.5, 0.0]])
+    exact = multivariate_normal([0.2, 0], other).logpdf(far) - multivariate_normal([0, 0], plain).logpdf(far)
+    assert ratio.log_ratio(far) == pytest.approx(exact, abs=0.25)
+    save_weights(tmp_path / "r.safetensors", ratio)
+    back = load_weights(tmp_path / "r.safetensors", SmoothRatio)
+    assert np.array_equal(back.log_ratio(far), ratio.log_ratio(far))
