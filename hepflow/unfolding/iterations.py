@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hepflow.errors import CheckError
 from hepflow.events import FloatArray
 from hepflow.importance import effective_size
 from hepflow.unfolding.pairs import Pairs
 
 SMALL = 0.5  # of the errors: what is left to change is about as much again
+LEAST_SHARE = 0.01  # of the events' own worth, below which a few events stand for all
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,22 @@ def settled(history: Sequence[Iteration]) -> int:
     """Return the first iteration, from the second on, whose change is small beside the error, or else the last."""
     small = (at for at, one in enumerate(history, 1) if at > 1 and one.change < SMALL * one.spread)
     return next(small, len(history))
+
+
+def check_worth(level: str, weight: FloatArray, before: FloatArray, iteration: int) -> None:
+    """Stop where a few simulated events stand for all.
+
+    Raises
+    ------
+    CheckError
+        If weights ``(N,)`` leave less than 1 % of what the events were worth with those of before.
+    """
+    worth, least = effective_size(weight), LEAST_SHARE * effective_size(before)
+    if worth < least:
+        raise CheckError(
+            f"unfolding: in iteration {iteration + 1} the {len(weight):,} {level} events of the simulation are worth "
+            f"{worth:,.0f} of equal weight, less than {100 * LEAST_SHARE:g} % of before: a few events stand for "
+            "all. The "
+            "simulation is too far from the data; take fewer iterations, a stiffer ratio, or a simulation nearer to "
+            "the data"
+        )

@@ -10,20 +10,18 @@ from typing import Any
 import numpy as np
 
 from hepflow.classifiers import DensityRatio, SmoothRatio, table
-from hepflow.errors import CheckError, ConfigError, InputError
+from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
-from hepflow.importance import effective_size
 from hepflow.progress import progress
 from hepflow.sample import Sample
 from hepflow.unfolding.inputs import measured, refuse_negative
-from hepflow.unfolding.iterations import history, settled
+from hepflow.unfolding.iterations import check_worth, history, settled
 from hepflow.unfolding.pairs import Flags, Pairs
 from hepflow.unfolding.unfolded import Pushed, Unfolded
 
 Ridges = tuple[float | None, ...]  # of steps 1 and 2
 
 DEGREE = 12  # of the polynomials of the smooth ratio: weights that are unfolded have no finer structure
-LEAST_SHARE = 0.01  # of the generated events' own worth, below which a few events stand for all
 LARGEST = 1e4  # of a ratio: one event more than that is a statement on a single event
 FAKES = ("subtract", "model")
 
@@ -197,7 +195,7 @@ class _Run:
             # of densities: the mean over the simulation is one, and its yield becomes that of the data
             pulled = denominator.weight * np.exp(step1)
             pull = (pulled * (total / pulled.sum()))[: len(seen)]
-            _check_worth(pull, weight[both], iteration)
+            check_worth("reconstructed", pull, weight[both], iteration)
             found.distances.append(float(np.average(step1**2, weights=np.maximum(pulled, 0.0))))
             second.fit(_weighted(generated, pull), _weighted(generated, weight[both]), seed + iteration)
             ratio = np.exp(_bounded(second.log_ratio(every)))
@@ -208,7 +206,7 @@ class _Run:
             found.ratios.append(deepcopy(second))
             found.yields.append(scale)
             found.ridges = _ridges((first, second))
-            _check_worth(found.weights[iteration][truth], weight[truth], iteration)
+            check_worth("generated", found.weights[iteration][truth], weight[truth], iteration)
         return found
 
     def _numerator(self, data: FloatArray, weight: FloatArray) -> tuple[Sample, Sample | None, float]:
@@ -228,18 +226,6 @@ class _Run:
                 "is left. Weights are yields: cross-section times luminosity over the number of generated events"
             )
         return Sample.concat([sample, replace(fakes, weight=-fakes.weight)]), None, total
-
-
-def _check_worth(weight: FloatArray, before: FloatArray, iteration: int) -> None:
-    """Stop where a few events stand for all."""
-    worth, least = effective_size(weight), LEAST_SHARE * effective_size(before)
-    if worth < least:
-        raise CheckError(
-            f"OmniFold: in iteration {iteration + 1} the {len(weight):,} simulated events are worth {worth:,.0f} "
-            f"of equal weight, less than {100 * LEAST_SHARE:g} % of before: a few events stand for all. The "
-            "simulation is too far from the data; take fewer iterations, a stiffer ratio, or a simulation nearer "
-            "to the data"
-        )
 
 
 def _rows(events: Events, keep: Flags) -> Sample:

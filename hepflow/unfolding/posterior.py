@@ -14,7 +14,7 @@ from hepflow.errors import ConfigError
 from hepflow.events import Events, FloatArray
 from hepflow.flows import ConditionalDensity, TrainingPlan, spline_autoregressive
 from hepflow.unfolding.inputs import measured, refuse_negative
-from hepflow.unfolding.iterations import history
+from hepflow.unfolding.iterations import check_worth, history
 from hepflow.unfolding.omnifold import DEGREE
 from hepflow.unfolding.pairs import Pairs
 from hepflow.unfolding.unfolded import Pushed, Unfolded
@@ -195,11 +195,12 @@ class Posterior:
             before = push
             push, (fitted, scale) = pushed(own, pairs.weight, step, seed + iteration)
             weights[iteration] = pairs.weight * push
+            check_worth("generated", weights[iteration][truth], pairs.weight[truth], iteration)
             moved = np.log(push[truth] / before[truth])
             distances.append(float(np.average(moved**2, weights=weights[iteration][truth])))
             ratios.append(fitted)
             yields.append(scale)
-            stiff = replace_ridge(step, fitted)
+            stiff = _as_stiff(step, fitted)
             for replica in range(replicas):
                 random = np.random.default_rng([seed, replica])
                 drawn = [one * random.poisson(1.0, len(one)) for one in (own, pairs.weight)]
@@ -266,7 +267,7 @@ class Posterior:
         return cls(state.part("density", ConditionalDensity))
 
 
-def replace_ridge(ratio: DensityRatio, fitted: DensityRatio) -> DensityRatio:
+def _as_stiff(ratio: DensityRatio, fitted: DensityRatio) -> DensityRatio:
     """Return an untrained ratio that is as stiff as the fitted one, if it is a smooth one."""
     if isinstance(ratio, SmoothRatio) and isinstance(fitted, SmoothRatio):
         return replace(ratio, ridge=fitted.chosen)

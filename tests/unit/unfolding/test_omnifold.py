@@ -155,7 +155,9 @@ def test_few_events_that_stand_for_all_are_said():
     random = np.random.default_rng(1)
     x = np.concatenate([random.normal(0, 0.3, 40_000), random.normal(5, 0.3, 200)])
     pairs = Pairs.of({"x": x, "y": x}, truth=["x"], reco=["y"])
-    with pytest.raises(CheckError, match=r"simulated events are worth \d+ of equal weight, less than 1 %"):
+    with pytest.raises(
+        CheckError, match=r"events of the simulation are worth \d+ of equal weight, less than 1 %"
+    ):
         OmniFold(SmoothRatio(12), replicas=0).unfold(pairs, random.normal(5, 0.2, 4000), seed=1)
 
 
