@@ -23,6 +23,7 @@ Ridges = tuple[float | None, ...]  # of steps 1 and 2
 
 DEGREE = 12  # of the polynomials of the smooth ratio: weights that are unfolded have no finer structure
 LARGEST = 1e4  # of a ratio: one event more than that is a statement on a single event
+LESS_STIFF = 10.0  # times: what predicts best is biased by as much as its error, which no bootstrap sees
 FAKES = ("subtract", "model")
 
 
@@ -173,8 +174,9 @@ class _Run:
     ) -> _Found:
         """Unfold with these weights of data (M,) and simulation (N,); events of weight zero take no part.
 
-        Smooth ratios are as stiff as `ridges` say, or in all iterations as the first one found right: later ones
-        would stop where what is left to learn is no longer significant, short of the truth by their errors.
+        Smooth ratios are as stiff as `ridges` say, or in all iterations a tenth of what the first one found right:
+        later ones would stop where what is left to learn is no longer significant, short of the truth by their
+        errors.
         """
         pairs = self.pairs
         both, truth = pairs.both & (weight != 0), pairs.pass_truth
@@ -205,7 +207,7 @@ class _Run:
             found.weights[iteration] = np.where(truth, weight * push, 0.0)
             found.ratios.append(deepcopy(second))
             found.yields.append(scale)
-            found.ridges = _ridges((first, second))
+            found.ridges = found.ridges or _ridges((first, second))
             check_worth("generated", found.weights[iteration][truth], weight[truth], iteration)
         return found
 
@@ -241,7 +243,9 @@ def _bounded(log_ratio: FloatArray) -> FloatArray:
 
 
 def _ridges(steps: Sequence[DensityRatio]) -> Ridges:
-    return tuple(one.chosen if isinstance(one, SmoothRatio) else None for one in steps)
+    """Return how stiff smooth ratios are to be from here on: less than what predicts best, which is biased."""
+    chosen = (one.chosen if isinstance(one, SmoothRatio) else None for one in steps)
+    return tuple(None if ridge is None else ridge / LESS_STIFF for ridge in chosen)
 
 
 def _set_ridges(steps: Sequence[DensityRatio], ridges: Ridges) -> None:
