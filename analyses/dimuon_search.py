@@ -1,9 +1,11 @@
 """A search in dimuons: a resonance at 250 GeV in Drell-Yan events, which no spectrum shows before a cut.
 
     python analyses/dimuon_search.py --out runs/dimuons
+    python analyses/dimuon_search.py --background background.csv --signal signal.csv --injected 60
 
-The events are generated here, as two tables of muons: a falling dimuon spectrum with soft recoil and little missing
-energy; and a narrow resonance that is made beside something invisible, so that the dimuon recoils.
+The second searches in Pythia's events (`analyses/generate_dimuons.py`). Without files events are made here, as two
+tables of muons: a falling dimuon spectrum with soft recoil and little missing energy; and a narrow resonance that is
+made beside something invisible, so that the dimuon recoils.
 What is searched, and what the classifier sees, are expressions of their columns. CWoLa (arXiv:1902.02634) compares
 the signal region with its neighbours; arXiv:2502.14036 searches CMS dimuons around 9 GeV in this spirit.
 """
@@ -80,9 +82,9 @@ def write(path: Path, table: dict[str, np.ndarray]) -> Path:
     return path
 
 
-def read(path: Path) -> hf.Sample:
-    """Return the events of a table with what is searched and what the classifier sees."""
-    source = hf.read(path, format="table", label_branch="truth", selection="pt1 > 20 and pt2 > 20")
+def read(*paths: Path) -> hf.Sample:
+    """Return the events of tables with what is searched and what the classifier sees."""
+    source = hf.read(paths, format="table", label_branch="truth", selection="pt1 > 20 and pt2 > 20")
     return hf.features(source, FEATURES, resonance=RESONANCE)
 
 
@@ -106,13 +108,21 @@ def search(data: hf.Sample, signal: hf.Sample, out: Path, *, seed: int) -> dict[
 @click.option("--injected", default=80, show_default=True, help="Signal events to hide in the data.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the events and of every training.")
 @click.option("--out", default="runs/dimuons", show_default=True, type=click.Path(path_type=Path))
-def main(injected: int, seed: int, out: Path) -> None:
-    """Generate dimuons, hide a resonance in them, and search for it."""
+@click.option(
+    "--background", type=click.Path(exists=True, path_type=Path), multiple=True, help="Tables of dimuons."
+)
+@click.option("--signal", type=click.Path(exists=True, path_type=Path), help="The same of the resonance.")
+def main(injected: int, seed: int, out: Path, background: tuple[Path, ...], signal: Path | None) -> None:
+    """Hide a resonance in dimuons, and search for it."""
+    if bool(background) != bool(signal):
+        raise click.UsageError("--background and --signal stand together")
     out.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    background = read(write(out / "background.csv", generate(BACKGROUND, random, signal=False)))
-    resonance = read(write(out / "signal.csv", generate(SIGNAL, random, signal=True)))
-    data, rest = hf.inject(resonance, into=background, events=injected, seed=seed)
+    if signal is None:
+        background = (write(out / "background.csv", generate(BACKGROUND, random, signal=False)),)
+        signal = write(out / "signal.csv", generate(SIGNAL, random, signal=True))
+    continuum, resonance = read(*background), read(signal)
+    data, rest = hf.inject(resonance, into=continuum, events=injected, seed=seed)
     for efficiency, hunt in search(data, rest, out, seed=seed).items():
         print(f"eps_B {efficiency:<6g} {hunt}")
 

@@ -212,3 +212,27 @@ def test_generation_without_its_file(tmp_path):
     result = CliRunner().invoke(script.main, ["--data", str(tmp_path / "none.csv")])
     assert result.exit_code == 1
     assert "no such file; give the CSV of HIGGS" in result.output
+
+
+def test_a_search_in_dimuons(tmp_path, monkeypatch):
+    script = imported("dimuon_search")
+    monkeypatch.setattr(script, "BACKGROUND", 25_000)
+    monkeypatch.setattr(script, "SIGNAL", 1_000)
+    monkeypatch.setattr(script, "SEEN", (0.1, 0.05))
+    options = ["--injected", "60", "--out", str(tmp_path)]
+    result = CliRunner().invoke(script.main, options, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert [line.split()[1] for line in result.output.splitlines()] == ["1", "0.1", "0.05"]
+    assert len(list(tmp_path.glob("m_mumu_eps*.pdf"))) == 3
+
+
+def test_dimuons_of_pythia(tmp_path):
+    pytest.importorskip("pythia8mc")
+    script, path = imported("generate_dimuons"), tmp_path / "signal.csv"
+    options = [str(path), "--signal", "--events", "60", "--seed", "5"]
+    result = CliRunner().invoke(script.main, options, catch_exceptions=False)
+    assert "'kept': 60" in result.output
+    found = imported("dimuon_search").read(path)
+    assert len(found) == 60
+    assert np.median(found.mass) == pytest.approx(250, rel=0.02)
+    assert np.median(found["met"]) > 60
