@@ -144,6 +144,12 @@ STUDIES: Mapping[str, StudyRow] = {
         "generation.json",
         ("generated_events", "event_generation", "neural_spline_flows"),
     ),
+    "unfold": StudyRow(
+        "data at particle level",
+        "hepflow.studies.unfolding.study:STUDY",
+        "unfolding.json",
+        ("omnifold", "posterior_unfolding", "iterated_unfolding", "bottom_line"),
+    ),
 }
 
 
@@ -275,6 +281,35 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Butter, Anja and Plehn, Tilman and Winterhalder, Ramon",
         "How to GAN LHC Events",
         "1907.03764",
+    ),
+    (
+        "OmniFold, unfolding without bins",
+        "omnifold",
+        "Andreassen, Anders and Komiske, Patrick T. and Metodiev, Eric M. and Nachman, Benjamin and Thaler, Jesse",
+        "OmniFold: A Method to Simultaneously Unfold All Observables",
+        "1911.09107",
+    ),
+    (
+        "Unfolding by a conditional flow",
+        "posterior_unfolding",
+        "Bellagente, Marco and Butter, Anja and Kasieczka, Gregor and Plehn, Tilman and Rousselot, Armand and "
+        'Winterhalder, Ramon and Ardizzone, Lynton and K{\\"o}the, Ullrich',
+        "Invertible Networks or Partons to Detector and Back Again",
+        "2006.06685",
+    ),
+    (
+        "The same, iterated against the dependence on the simulation",
+        "iterated_unfolding",
+        "Backes, Mathias and Butter, Anja and Dunford, Monica and Malaescu, Bogdan",
+        "An unfolding method based on conditional Invertible Neural Networks (cINN) using iterative training",
+        "2212.08674",
+    ),
+    (
+        "The bottom line of unfolding",
+        "bottom_line",
+        "Cousins, Robert D. and May, Samuel J. and Sun, Yipeng",
+        "Should unfolded histograms be used to test hypotheses?",
+        "1607.07038",
     ),
     (
         "The test statistics, their asymptotic formulae",

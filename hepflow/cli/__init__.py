@@ -27,6 +27,7 @@ from hepflow.cli.scan import scan
 from hepflow.cli.start import check, init
 from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
+from hepflow.cli.unfold import unfold
 from hepflow.engine.logs import without_bars
 from hepflow.errors import HepflowError
 from hepflow.version import __version__
@@ -73,7 +74,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
 
 
 for command in (
-    *(demo, init, check, features, run, status, reproduce, compare, tune, generate),
+    *(demo, init, check, features, run, status, reproduce, compare, tune, generate, unfold),
     *(fit, limit, scan, plot, report, export, environment, completion),
 ):
     cli.add_command(command)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from hepflow.cli import console
 
 if TYPE_CHECKING:
-    from hepflow.config import Config, Generation
+    from hepflow.config import AnyTask
 
 
 def carry_out(
     name: str,
-    config: Config | Generation,
+    config: AnyTask,
     out: Path | None,
     as_json: bool,
     *,

@@ -6,13 +6,22 @@ from hepflow.config.classifiers import Classifier, Network, Trees
 from hepflow.config.compare import Compare
 from hepflow.config.generation import Generation
 from hepflow.config.inputs import Input, Inputs, Varied
-from hepflow.config.load import is_configuration, load_config, load_generation, load_search
+from hepflow.config.load import (
+    AnyTask,
+    is_configuration,
+    load_config,
+    load_generation,
+    load_search,
+    load_unfolding,
+)
 from hepflow.config.methods import Method
 from hepflow.config.reference import config_reference, example_yaml
 from hepflow.config.scan import Scan
 from hepflow.config.top import Config
+from hepflow.config.unfolding import Unfolding
 
 __all__ = [
+    "AnyTask",
     "Classifier",
     "Compare",
     "Config",
@@ -27,6 +36,7 @@ __all__ = [
     "Scan",
     "Selection",
     "Trees",
+    "Unfolding",
     "Varied",
     "config_reference",
     "example_yaml",
@@ -34,5 +44,6 @@ __all__ = [
     "load_config",
     "load_generation",
     "load_search",
+    "load_unfolding",
     "methods",
 ]

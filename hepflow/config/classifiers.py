@@ -28,8 +28,8 @@ class CrossFitted(Block):
     )
 
 
-class Trees(CrossFitted):
-    """Boosted decision trees (arXiv:2309.13111), the default; no event is scored by a model that saw it."""
+class TreesAlone(Block):
+    """Boosted decision trees (arXiv:2309.13111), as a density ratio."""
 
     name: Literal["bdt"] = Field("bdt", examples=["bdt"], description="Boosted decision trees.")
     ensemble: int = Field(
@@ -37,7 +37,7 @@ class Trees(CrossFitted):
         ge=1,
         le=1000,
         examples=[20],
-        description="Classifiers averaged in each fold.",
+        description="Classifiers averaged.",
     )
     max_iter: int = Field(
         default(f"{TREES}.max_iter"),
@@ -59,15 +59,33 @@ class Trees(CrossFitted):
     )
 
 
-class Network(CrossFitted):
-    """Neural networks, each the mean of its best epochs (arXiv:2109.00546); cross-fitted like the trees."""
+class NetworkAlone(Block):
+    """Neural networks, each the mean of its best epochs (arXiv:2109.00546), as a density ratio."""
 
     name: Literal["mlp"] = Field("mlp", examples=["mlp"], description="Multilayer perceptrons.")
-    ensemble: int = Field(
-        default(f"{NETWORK}.members"), ge=1, le=1000, description="Networks averaged in each fold."
-    )
+    ensemble: int = Field(default(f"{NETWORK}.members"), ge=1, le=1000, description="Networks averaged.")
     hidden: Annotated[tuple[Width, ...], Field(min_length=1), LISTED] = Field(
         default(f"{NETWORK}.hidden"), description="Widths of the hidden layers."
+    )
+
+
+class Trees(TreesAlone, CrossFitted):
+    """Boosted decision trees (arXiv:2309.13111), the default; no event is scored by a model that saw it."""
+
+    ensemble: int = Field(
+        default(f"{TREES}.members"),
+        ge=1,
+        le=1000,
+        examples=[20],
+        description="Classifiers averaged in each fold.",
+    )
+
+
+class Network(NetworkAlone, CrossFitted):
+    """Neural networks, each the mean of its best epochs (arXiv:2109.00546); cross-fitted like the trees."""
+
+    ensemble: int = Field(
+        default(f"{NETWORK}.members"), ge=1, le=1000, description="Networks averaged in each fold."
     )
 
 

@@ -17,8 +17,8 @@ def default(where: str) -> Any:
     Parameters
     ----------
     where
-        ``module:Class.field``, ``module:function.argument`` or ``module:CONSTANT``; a plain value, or a constant of
-        the same module.
+        ``module:Class.field``, ``module:function.argument``, ``module:Class.method.argument`` or ``module:CONSTANT``;
+        a plain value, or a constant of the same module.
 
     Raises
     ------
@@ -54,13 +54,19 @@ def _values(module: str) -> dict[str, Any]:
             for inner in node.body:
                 if isinstance(inner, ast.AnnAssign) and isinstance(inner.target, ast.Name) and inner.value:
                     _note(found, f"{node.name}.{inner.target.id}", inner.value)
+                elif isinstance(inner, ast.FunctionDef):
+                    _note_arguments(found, f"{node.name}.{inner.name}", inner.args)
         elif isinstance(node, ast.FunctionDef):
-            named = [*node.args.posonlyargs, *node.args.args]
-            given = zip(named[len(named) - len(node.args.defaults) :], node.args.defaults, strict=True)
-            for argument, value in (*given, *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)):
-                if value is not None:
-                    _note(found, f"{node.name}.{argument.arg}", value)
+            _note_arguments(found, node.name, node.args)
     return found
+
+
+def _note_arguments(found: dict[str, Any], function: str, arguments: ast.arguments) -> None:
+    named = [*arguments.posonlyargs, *arguments.args]
+    given = zip(named[len(named) - len(arguments.defaults) :], arguments.defaults, strict=True)
+    for argument, value in (*given, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)):
+        if value is not None:
+            _note(found, f"{function}.{argument.arg}", value)
 
 
 def _note(found: dict[str, Any], name: str, value: ast.expr) -> None:

@@ -1,4 +1,4 @@
-"""A configuration file to a `Config` or a `Generation`, or to the list of everything that is wrong with it."""
+"""A configuration file to a `Config`, `Generation` or `Unfolding`, or to the list of everything wrong with it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from hepflow.config.choice import models_of
 from hepflow.config.document import Document, Location, parse
 from hepflow.config.generation import Generation
 from hepflow.config.top import Config
+from hepflow.config.unfolding import Unfolding
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.regular import read_stream
 
 MOST_BYTES = 4 * 2**20  # of a configuration, whose longest lists are those of files
+AnyTask = Config | Generation | Unfolding
+OTHERS: dict[str, type[Generation] | type[Unfolding]] = {"generate": Generation, "unfold": Unfolding}
 EXPECTED = {
     "int": "an integer",
     "float": "a number",
@@ -49,8 +52,8 @@ def is_configuration(path: Path) -> bool:
     return values is None or (isinstance(values, dict) and bool({"inputs", "regions"} & values.keys()))
 
 
-def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config | Generation:
-    """Read and check a configuration: a `Generation` where its `task` is ``generate``, else a `Config`.
+def load_config(path: str | Path, overrides: Iterable[str] = ()) -> AnyTask:
+    """Read and check a configuration: of a search, or of what its `task` says.
 
     Parameters
     ----------
@@ -90,10 +93,10 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> Config | Gen
 def load_search(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Config:
     """Read and check the configuration of a search, for a command that knows no other; errors as of `load_config`."""
     config = load_config(path, overrides)
-    if isinstance(config, Generation):
+    if not isinstance(config, Config):
         raise ConfigError(
-            f"{path}: `{command}` takes the configuration of a search, and this is one of `task: generate`; "
-            f"`hepflow generate {path}` runs it"
+            f"{path}: `{command}` takes the configuration of a search, and this is one of `task: {config.task}`; "
+            f"`hepflow {config.task} {path}` runs it"
         )
     return config
 
@@ -101,19 +104,37 @@ def load_search(path: str | Path, overrides: Iterable[str] = (), *, command: str
 def load_generation(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Generation:
     """Read and check the configuration of a generation, for a command that knows no other; errors as above."""
     config = load_config(path, overrides)
-    if isinstance(config, Config):
-        raise ConfigError(
-            f"{path}: `{command}` takes a configuration with `task: generate`, and this is one of a search; "
-            f"`hepflow run {path}` runs it"
-        )
+    if not isinstance(config, Generation):
+        raise _other(config, path, command, "generate")
     return config
 
 
-def _schema(values: dict[str, Any]) -> type[Config] | type[Generation]:
-    """Return what a file is of: what its `task` says, and without one what only a generation has."""
-    inputs = values.get("inputs")
-    learns = isinstance(inputs, dict) and "training" in inputs
-    return Generation if values.get("task", "generate" if learns else "search") == "generate" else Config
+def load_unfolding(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Unfolding:
+    """Read and check the configuration of an unfolding, for a command that knows no other; errors as above."""
+    config = load_config(path, overrides)
+    if not isinstance(config, Unfolding):
+        raise _other(config, path, command, "unfold")
+    return config
+
+
+def _other(config: AnyTask, path: str | Path, command: str, task: str) -> ConfigError:
+    what, runs = (
+        ("a search", "run") if isinstance(config, Config) else (f"`task: {config.task}`", config.task)
+    )
+    return ConfigError(
+        f"{path}: `{command}` takes a configuration with `task: {task}`, and this is one of {what}; "
+        f"`hepflow {runs} {path}` runs it"
+    )
+
+
+def _schema(values: dict[str, Any]) -> type[AnyTask]:
+    """Return what a file is of: what its `task` says, and without one what only a generation or unfolding has."""
+    inputs, guess = values.get("inputs"), "search"
+    if isinstance(inputs, dict) and "training" in inputs:
+        guess = "generate"
+    elif {"truth", "reco"} <= values.keys():
+        guess = "unfold"
+    return OTHERS.get(str(values.get("task", guess)), Config)
 
 
 def _read(path: Path) -> str:

@@ -18,6 +18,7 @@ from hepflow.config.blocks import BESIDE
 from hepflow.config.choice import models_of
 from hepflow.config.generation import Generation
 from hepflow.config.top import Config
+from hepflow.config.unfolding import Unfolding
 from hepflow.demo import BUNDLED
 
 INTRODUCTION = """\
@@ -38,11 +39,19 @@ A file with `task: generate` is one of a generation, for `hepflow generate` ([Ge
 that a search has as well are described above: those of `inputs` as `inputs.data`, those of `columns` and
 `judgement.derived` as `features`, `figures` and `executor`.
 """
+UNFOLDING = """\
+
+## Data at particle level: `task: unfold`
+
+A file with `task: unfold` is one of an unfolding, for `hepflow unfold` ([Unfolding](unfolding.md)). Blocks that a
+search has as well are described above: those of `inputs` as `inputs.data`, those of `truth` and `reco` as `features`,
+`figures` and `executor`.
+"""
 HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
 # Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
 """
-CHOICES = ("method", "classifier")
+CHOICES = ("method", "classifier", "ratio", "reference")
 WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
 EXAMPLES = {
     "methods": "[cathode, curtains, cwola]",
@@ -63,15 +72,21 @@ def config_reference() -> str:
     """Return the page ``docs/configuration.md``: every key, its type, default, range, unit and meaning."""
     search = list(_blocks("", Config))
     described = frozenset(model for _, model in search)
-    generation = list(_blocks("", Generation, described))
-    return "\n".join([INTRODUCTION, *_tables(search), GENERATION, *_tables(generation, "###")]) + "\n"
+    parts = [INTRODUCTION, *_tables(search)]
+    for text, schema in ((GENERATION, Generation), (UNFOLDING, Unfolding)):
+        parts += [text, *_tables(_blocks("", schema, described), "###")]
+    return "\n".join(parts) + "\n"
+
+
+def _is_choice(title: str) -> bool:
+    return title.split("`, `")[0].split(".")[-1] in CHOICES
 
 
 def _tables(blocks: Iterable[tuple[str, type[BaseModel]]], level: str = "##") -> Iterator[str]:
     """Yield a section for each block: what it is, and its keys."""
     shown: dict[str, type[BaseModel]] = {}
-    for title, model in blocks:
-        choice = f", `name: {model.model_fields['name'].default}`" if title in CHOICES else ""
+    for title, model in dict.fromkeys(blocks):
+        choice = f", `name: {model.model_fields['name'].default}`" if _is_choice(title) else ""
         yield (f"\n{level} {f'`{title}`' if title else 'Top level'}{choice}\n\n{_paragraph(model)}\n")
         fields = _fields(model)
         first = shown.setdefault(title, model)

@@ -51,7 +51,7 @@ class TaskBlock(Block):
         def opened(path: str) -> str:
             return bundled(path) if _stands_alone(path) else str(self._folder.absolute() / path)
 
-        return Input.model_validate(_with_paths(sample.model_dump(), opened))
+        return Input.model_validate(with_paths(sample.model_dump(), opened))
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""
@@ -75,19 +75,19 @@ class TaskBlock(Block):
 
     def _move(self, values: dict[str, Any], seen: Callable[[str], str]) -> None:
         """Change all paths in the dumped `values`."""
-        values["inputs"] = _with_paths(values["inputs"], seen)
+        values["inputs"] = with_paths(values["inputs"], seen)
 
 
-def _with_paths(block: Any, change: Callable[[str], str]) -> Any:
+def with_paths(block: Any, change: Callable[[str], str]) -> Any:
     """Return a block in which each `path`, however deep, is changed."""
     if isinstance(block, list | tuple):
-        return [_with_paths(item, change) for item in block]
+        return [with_paths(item, change) for item in block]
     if not isinstance(block, dict):
         return block
     return {
         key: [change(path) for path in value]
         if key == "path" and value is not None
-        else _with_paths(value, change)
+        else with_paths(value, change)
         for key, value in block.items()
     }
 

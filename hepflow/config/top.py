@@ -35,7 +35,8 @@ from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.quantity import Quantity
 
-TASKS = tuple(name for name in STUDIES if name != "generate")  # which has a schema of its own
+OTHERS = ("generate", "unfold")  # which have schemas of their own
+TASKS = tuple(name for name in STUDIES if name not in OTHERS)
 
 
 class Config(TaskBlock):
@@ -92,7 +93,7 @@ class Config(TaskBlock):
     @classmethod
     def _task_is_a_study(cls, value: str) -> str:
         if value not in TASKS:
-            raise ValueError(f"no task {value!r}; {did_you_mean(value, (*TASKS, 'generate'))}")
+            raise ValueError(f"no task {value!r}; {did_you_mean(value, (*TASKS, *OTHERS))}")
         return value
 
     @field_validator("features")

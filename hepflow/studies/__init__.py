@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
     from hepflow.studies.show import draw, write_report
     from hepflow.studies.tuning.record import Tuning
+    from hepflow.studies.unfolding.record import UnfoldingRecord
     from hepflow.studies.windows.figures import window_limits, window_scan
     from hepflow.studies.windows.record import Excess, WindowCut, WindowResult, WindowScan
 
@@ -30,6 +31,7 @@ __all__ = [
     "RetrainedLimits",
     "Study",
     "Tuning",
+    "UnfoldingRecord",
     "WindowCut",
     "WindowResult",
     "WindowScan",
@@ -52,6 +54,7 @@ _HOMES = {
     "RetrainedLimits": "hepflow.studies.limits.record",
     "Study": "hepflow.engine.study",
     "Tuning": "hepflow.studies.tuning.record",
+    "UnfoldingRecord": "hepflow.studies.unfolding.record",
     "WindowCut": "hepflow.studies.windows.record",
     "WindowResult": "hepflow.studies.windows.record",
     "WindowScan": "hepflow.studies.windows.record",

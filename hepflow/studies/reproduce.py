@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hepflow.config import Config, Generation, load_config
+from hepflow.config import AnyTask, load_config
 from hepflow.config.executor import Local
 from hepflow.engine.folder import RunFolder
 from hepflow.engine.provenance import read_provenance
@@ -78,7 +78,7 @@ def reproduce(original: Path, out: Path, overrides: tuple[str, ...] = ()) -> Rep
     )
 
 
-def _elsewhere(path: Path, overrides: tuple[str, ...]) -> Config | Generation:
+def _elsewhere(path: Path, overrides: tuple[str, ...]) -> AnyTask:
     """Return the settings of a run, with as many threads for each step: the last digits depend on them."""
     before, config = load_config(path).executor, load_config(path, overrides)
     now = config.executor

@@ -79,7 +79,7 @@ def closure(unfold: Unfolding, pairs: Pairs, *, of: str | None = None, seed: int
 def stress(
     unfold: Unfolding,
     pairs: Pairs,
-    factor: Callable[[Events], ArrayLike] | None,
+    factor: Callable[[Events], ArrayLike] | ArrayLike | None,
     *,
     of: str | None = None,
     seed: int,
@@ -92,23 +92,26 @@ def stress(
         As of `closure`.
     factor
         What weights of the half that stands for data are multiplied by: a function of the generated events, also of
-        columns that are not unfolded (hidden variables), that returns ``(N,)``. Events that were not generated inside
-        their selection keep their weight.
+        columns that are not unfolded (hidden variables), that returns ``(N,)``; or one number for each of the pairs.
+        Events that were not generated inside their selection keep their weight.
 
     Raises
     ------
     ConfigError
-        If the function returns another shape.
+        If the function returns another shape, or the numbers have one.
     """
     half = np.random.default_rng(seed).random(len(pairs)) < 0.5
     pretended, simulation = pairs.select(half), pairs.select(~half)
     if factor is not None:
         truth = pretended.pass_truth
         own = np.ones(len(pretended))
-        given = np.asarray(factor(pretended.truth.select(truth)), dtype=np.float64)
-        if given.shape != (int(truth.sum()),):
-            raise ConfigError(f"stress: factors of shape {given.shape}; expected {(int(truth.sum()),)}")
-        own[truth] = given
+        if callable(factor):
+            given, shape = np.asarray(factor(pretended.truth.select(truth)), np.float64), (int(truth.sum()),)
+        else:
+            given, shape = np.asarray(factor, dtype=np.float64), (len(pairs),)
+        if given.shape != shape:
+            raise ConfigError(f"stress: factors of shape {given.shape}; expected {shape}")
+        own[truth] = given if callable(factor) else given[half][truth]
         pretended = pretended.weighted(own)
     found = unfold(simulation, pretended.reconstructed)
     x, weight = values_of(pretended.generated, of)[1], pretended.generated.weight

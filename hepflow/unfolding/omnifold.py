@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepflow.classifiers import DensityRatio, SmoothRatio, table
 from hepflow.errors import ConfigError, InputError
@@ -113,6 +114,53 @@ class OmniFold:
         CheckError
             If the weighted simulation is worth less than 1 % of its events.
         """
+        folded = self.folded(pairs, data, seed=seed)
+        replicas = np.zeros((self.replicas, self.iterations, len(pairs)), np.float32)
+        for replica in progress(range(self.replicas), "replicas", "replica"):
+            replicas[replica] = self.replica(pairs, data, folded, replica, seed=seed)
+        return self.joined(pairs, folded, replicas)
+
+    def folded(self, pairs: Pairs, data: Any, *, seed: int) -> Folded:
+        """Return what `unfold` finds without replicas, for these to be made one by one; raises as that."""
+        run, outside = self._run(pairs, data)
+        first, second = self._steps()
+        found = run.fold(first, second, run.data.weight, pairs.weight, seed)
+        names = pairs.truth.names
+        models = Pushed(tuple(found.ratios), np.array(found.yields), names)
+        return Folded(
+            found.weights,
+            tuple(found.distances),
+            found.ridges,
+            outside,
+            models,
+            Pushed((first, second), np.ones(2), names),
+        )
+
+    def replica(
+        self, pairs: Pairs, data: Any, folded: Folded, number: int, *, seed: int
+    ) -> NDArray[np.float32]:
+        """Return the weights (I, N) of one replica, of those that are numbered from 0; arguments as of `unfold`."""
+        run, _ = self._run(pairs, data)
+        random = np.random.default_rng([seed, number])
+        drawn, simulated = (one.weight * random.poisson(1.0, len(one)) for one in (run.data, pairs))
+        first, second = deepcopy(folded.start.ratios)
+        own = run.fold(first, second, drawn, simulated, seed + 1 + number, folded.ridges)
+        return own.weights.astype(np.float32)
+
+    def joined(self, pairs: Pairs, folded: Folded, replicas: NDArray[np.float32]) -> Unfolded:
+        """Return what `unfold` does, of its parts: `folded`, and replicas (R, I, N)."""
+        trade_off = history(pairs, folded.weights, folded.distances, replicas)
+        return Unfolded(
+            pairs,
+            folded.weights,
+            replicas,
+            trade_off,
+            settled(trade_off) if self.stop else self.iterations,
+            folded.outside,
+            folded.models,
+        )
+
+    def _run(self, pairs: Pairs, data: Any) -> tuple[_Run, float]:
         events, outside = measured(data, pairs)
         smooth = isinstance(self.ratio, SmoothRatio) and isinstance(self.second, SmoothRatio | None)
         if not smooth:
@@ -122,27 +170,39 @@ class OmniFold:
                     f"OmniFold: fakes='subtract' gives data negative weights, which a {type(self.ratio).__name__} "
                     "cannot use; take fakes='model', or a SmoothRatio"
                 )
-        first, second = deepcopy(self.ratio), deepcopy(self.ratio if self.second is None else self.second)
-        run = _Run(pairs, events, self.fakes, self.iterations)
-        found = run.fold(first, second, events.weight, pairs.weight, seed)
-        replicas = np.zeros((self.replicas, self.iterations, len(pairs)), np.float32)
-        for replica in progress(range(self.replicas), "replicas", "replica"):
-            random = np.random.default_rng([seed, replica])
-            drawn, simulated = (one.weight * random.poisson(1.0, len(one)) for one in (events, pairs))
-            own = run.fold(
-                deepcopy(first), deepcopy(second), drawn, simulated, seed + 1 + replica, found.ridges
-            )
-            replicas[replica] = own.weights
-        trade_off = history(pairs, found.weights, found.distances, replicas)
-        return Unfolded(
-            pairs,
-            found.weights,
-            replicas,
-            trade_off,
-            settled(trade_off) if self.stop else self.iterations,
-            outside,
-            Pushed(tuple(found.ratios), np.array(found.yields), pairs.truth.names),
-        )
+        return _Run(pairs, events, self.fakes, self.iterations), outside
+
+    def _steps(self) -> tuple[DensityRatio, DensityRatio]:
+        """Return the untrained ratios of both steps."""
+        return deepcopy(self.ratio), deepcopy(self.ratio if self.second is None else self.second)
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """An unfolding without its replicas.
+
+    Parameters
+    ----------
+    weights
+        Of generated events after each iteration, shape ``(I, N)``.
+    distances
+        Of data and simulation in each.
+    ridges
+        How stiff smooth ratios are, which replicas take over.
+    outside
+        Share of the data that lies where nothing is simulated.
+    models
+        The ratios behind the weights.
+    start
+        Those of both steps as they were last: smooth ones of replicas start there, which saves time.
+    """
+
+    weights: FloatArray
+    distances: tuple[float, ...]
+    ridges: Ridges
+    outside: float
+    models: Pushed
+    start: Pushed
 
 
 @dataclass

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
-from hepflow.config import Config, Generation
+from hepflow.config import AnyTask, Config
 from hepflow.config.methods import MethodBlock
 from hepflow.engine.plan import HELPERS, Failing, Step, by_name
 from hepflow.engine.study import Study
@@ -244,7 +244,7 @@ def one_of_many(
         yield replace(step, name=names[step.name], needs=needs, after=(), failing=Failing.KEPT)
 
 
-def shown(study: Study[Any, Any], config: Config | Generation) -> tuple[Step, Step]:
+def shown(study: Study[Any, Any], config: AnyTask) -> tuple[Step, Step]:
     """Return the steps that draw and report the record of a study, by `figures` and `page` of its room."""
     label = config.figures.model_dump()
     figures = {"record": study.record, "figures": f"{study.room}.figures:figures"}
