@@ -72,8 +72,8 @@ class UnfoldingInputs(Simulated):
     data: Input = Field(examples=[{}], description="Data, or pseudo-data, with the reconstructed columns.")
     key: tuple[Text, ...] = Field(
         (),
-        description="Columns of `generated` and `reconstructed` that name an event, such as run and event number; left "
-        "out, both have the same events in the same order.",
+        description="Columns of `generated` and `reconstructed` that name an event, such as run and event number; "
+        "left out, both have the same events in the same order.",
     )
     unmatched: Literal["refuse", "keep", "drop"] = Field(
         "refuse",

@@ -30,6 +30,7 @@ def refolded(
     simulation: FloatArray,
     *,
     error: FloatArray | None = None,
+    unit: str = "",
     label: Label | str = "hepflow",
     right: str = "",
 ) -> Figure:
@@ -47,6 +48,8 @@ def refolded(
         Yields of the simulation with the unfolded weights, and with its own, ``(B,)``.
     error
         Of data less the weighted simulation; that of data if left out.
+    unit
+        Of the quantity.
     label, right
         Text above the left and the right corner.
 
@@ -73,7 +76,7 @@ def refolded(
         "Simulation as it was": Line2D([], [], **dashed),
     }
     upper.legend(entries.values(), entries.keys(), loc="upper right")
-    upper.set_ylabel("Events / unit")
+    upper.set_ylabel(f"Events / {unit or 'unit'}")
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio, bar = data[0] / again, (data[1] if error is None else error) / again
         before = data[0] / simulation

@@ -17,12 +17,14 @@ from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.generation.record import GenerationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.show import write_report
+from hepflow.studies.unfolding.record import UnfoldingRecord
 from hepflow.studies.windows.record import WindowScan
 
 FILES = {
     Results: "results.json",
     WindowScan: "scan.json",
     GenerationRecord: "generation.json",
+    UnfoldingRecord: "unfolding.json",
     Comparison: "comparison.json",
     RetrainedLimits: "limits.json",
 }

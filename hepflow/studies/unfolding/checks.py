@@ -46,8 +46,7 @@ def halves(job: Job) -> tuple[Beside, ...]:
                 kept.extend(histograms(settings["method"], pairs, data, observables, settings["seed"]))
             return kept[number]
 
-        factor = None if settings["factor"] is None else read.factors[settings["factor"]]
-        compared = stress(unfold, read.pairs, factor, of=one.of, seed=settings["seed"])
+        compared = stress(unfold, read.pairs, job.get("factor"), of=one.of, seed=settings["seed"])
         found.append(_beside(settings["name"], compared))
     return tuple(found)
 
@@ -117,11 +116,11 @@ def _looked(job: Job, read: Read, observable: Observed, found: Binned) -> Looked
         np.zeros((0, len(found.values))),
     )
     lines = []
-    for model, name in job.settings["models"].items():
+    for model in job.settings["models"]:
         line = bottom_line(
             histogram,
             read.pairs,
-            np.where(np.isfinite(read.factors[name]), read.factors[name], 1.0),
+            job[f"models/{model}"],
             read.data,
             edges,
             of=observable.of,

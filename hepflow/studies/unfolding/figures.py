@@ -76,6 +76,7 @@ def _of(
                 np.asarray(seen.refolded.found),
                 np.asarray(seen.simulated),
                 error=np.asarray(seen.refolded.error),
+                unit=one.quantity.unit,
                 label=label,
                 right=right,
             ),

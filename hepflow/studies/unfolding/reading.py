@@ -41,15 +41,12 @@ class Read:
         The simulation.
     data
         Reconstructed events.
-    factors
-        Of each pair, shape ``(N,)``, by the names of factors.
     cutflows
         What became of the events of each input.
     """
 
     pairs: Pairs
     data: Events
-    factors: Mapping[str, FloatArray]
     cutflows: Mapping[str, Cutflow]
 
 
@@ -86,9 +83,9 @@ def read_data(entry: Input, columns: Sequence[Quantity], passes: str | None) -> 
 
 
 def read_pairs(
-    sources: Mapping[str, Input], settings: Mapping[str, Any], factors: Mapping[str, str]
-) -> tuple[Pairs, dict[str, FloatArray], dict[str, Cutflow]]:
-    """Return the pairs of one source or two, a number for each of them of every factor, and the cutflows.
+    sources: Mapping[str, Input], settings: Mapping[str, Any], factor: str | None = None
+) -> tuple[Pairs, FloatArray, dict[str, Cutflow]]:
+    """Return the pairs of one source or two, a factor for each of them, and the cutflows.
 
     Parameters
     ----------
@@ -96,12 +93,12 @@ def read_pairs(
         ``simulation``, or ``generated`` and ``reconstructed``.
     settings
         Columns of both levels (`truth`, `reco`), flags, `key`, `unmatched` and `luminosity`.
-    factors
-        Expressions by name, of columns of the first source.
+    factor
+        An expression of columns of the first source; left out, the factors are one.
     """
     levels = {level: [Quantity(**one) for one in settings[level]] for level in ("truth", "reco")}
     keys = [Quantity(f"key {name}", expression=name) for name in settings["key"]]
-    own = [Quantity(f"factor {name}", expression=text) for name, text in factors.items()]
+    own = [] if factor is None else [Quantity("factor", expression=factor)]
     flags = {
         level: [Quantity(flag, expression=settings[flag])] if settings[flag] else []
         for level, flag in (("truth", PASS_TRUTH), ("reco", PASS_RECO))
@@ -138,12 +135,12 @@ def read_pairs(
         unmatched=settings["unmatched"],
     )
     count = len(levels["truth"])
-    found = dict(zip(factors, pairs.truth.features[:, count:].T, strict=True))
-    for name, values in found.items():
-        if (values[pairs.pass_truth] < 0).any():
+    found = np.ones(len(pairs))
+    if factor is not None:
+        found[pairs.pass_truth] = pairs.truth.features[pairs.pass_truth, count]
+        if (found < 0).any():
             raise InputError(
-                f"{name}: the factor {factors[name]!r} is negative in "
-                f"{int((values[pairs.pass_truth] < 0).sum()):,} events; expected zero or more"
+                f"the factor {factor!r} is negative in {int((found < 0).sum()):,} events; expected zero or more"
             )
     truth = Events(
         pairs.truth.features[:, :count], pairs.truth.names[:count], quantities=pairs.truth.quantities
@@ -172,16 +169,12 @@ def save_read(folder: Path, read: Read) -> None:
         for name in ("pass_truth", "pass_reco", "weight"):
             file[name] = getattr(pairs, name)
         file["truth"], file["reco"] = pairs.truth.features, pairs.reco.features
-        for number, values in enumerate(read.factors.values()):
-            file[f"factors/{number}"] = values
-    kept = {"cutflows": read.cutflows, "factors": tuple(read.factors)}
-    write_json(folder / CUTFLOWS, {**kept, "quantities": (pairs.truth.quantities, pairs.reco.quantities)})
+    write_json(folder / CUTFLOWS, _Kept(read.cutflows, (pairs.truth.quantities, pairs.reco.quantities)))
 
 
 @dataclass(frozen=True)
 class _Kept:
     cutflows: Mapping[str, tuple[tuple[str, int], ...]]
-    factors: tuple[str, ...]
     quantities: tuple[tuple[Quantity, ...], tuple[Quantity, ...]]
 
 
@@ -195,8 +188,7 @@ def load_read(_job: Job, folder: Path) -> Read:
         )
         flags = {name: file[name][:] for name in ("pass_truth", "pass_reco", "weight")}
         pairs = Pairs(truth, reco, **flags, cutflow=kept.cutflows["pairs"])
-        factors = {name: file[f"factors/{number}"][:] for number, name in enumerate(kept.factors)}
-    return Read(pairs, load_events(folder / DATA), factors, kept.cutflows)
+    return Read(pairs, load_events(folder / DATA), kept.cutflows)
 
 
 def _has(source: Source, text: str) -> bool:

@@ -60,7 +60,7 @@ class Unfold(Study[Unfolding, UnfoldingRecord]):
         method = config.method.model_dump(mode="json")
         observables = [_observable(config, one) for one in config.observables]
         common = {"seed": config.seed, "observables": observables}
-        steps = [_pairs(config), *_unfolded(config, method, common)]
+        steps = [_pairs(config), *_factors(config), *_unfolded(config, method, common)]
         weighted = {} if method["name"] in IN_BINS else by_name("unfolded")
         steps += _systematics(config, {**common, "method": method}, weighted)
         reference = _reference(config)
@@ -79,7 +79,7 @@ class Unfold(Study[Unfolding, UnfoldingRecord]):
             "stops": bool(method.get("stop", False)),
             "reference": reference,
         }
-        apart = ("folded", "replica/", "weights")
+        apart = ("folded", "replica/", "weights", "factor/")
         needs = by_name(*(step.name for step in steps if not step.name.startswith(apart)))
         steps.append(Step(self.final, self.final, f"{ROOM}.results:unfolding", told, needs))
         return Plan.of([*steps, *shown(self, config)])
@@ -117,10 +117,17 @@ def _pairs(config: Unfolding) -> Step:
         **_levels(config),
         "sources": sources,
         "data": data.model_dump(mode="json"),
-        "factors": config.factors,
     }
     files = {**files, **fingerprint(whole_files(data))}
     return Step("pairs", "pairs", f"{ROOM}.work:pairs", settings, files=files)
+
+
+def _factors(config: Unfolding) -> Iterator[Step]:
+    """Yield a step for each factor: another one is read without anything unfolded anew."""
+    sources, files = _sources(config, config.inputs)
+    for name, factor in config.factors.items():
+        settings = {**_levels(config), "sources": sources, "factor": factor}
+        yield Step(f"factor/{name}", "pairs", f"{ROOM}.work:factor", settings, files=files)
 
 
 def _unfolded(config: Unfolding, method: dict[str, Any], common: dict[str, Any]) -> Iterator[Step]:
@@ -155,35 +162,32 @@ def _systematics(config: Unfolding, common: dict[str, Any], weighted: dict[str, 
     for one in config.systematics:
         name = f"systematic/{one.name}"
         sources, files = _sources(config, one)
-        factor = None if one.factor is None else name
-        settings = {**common, "factor": factor, "sources": sources}
-        if factor is None:
-            settings |= _levels(config)
-        yield Step(
-            name,
-            "systematics",
-            f"{ROOM}.work:systematic",
-            settings,
-            {**by_name("pairs"), **weighted},
-            files=files,
-        )
+        needs = {**by_name("pairs"), **weighted}
+        settings = dict(common)
+        if one.factor is None:
+            settings |= {**_levels(config), "sources": sources}
+        else:
+            needs["factor"] = f"factor/{name}"
+        yield Step(name, "systematics", f"{ROOM}.work:systematic", settings, needs, files=files)
 
 
 def _checks(config: Unfolding, common: dict[str, Any], weighted: dict[str, str]) -> Iterator[Step]:
     made_by, needs = f"{ROOM}.checks:halves", by_name("pairs")
     if config.checks.closure:
-        yield Step("closure", "checks", made_by, {**common, "name": "closure", "factor": None}, needs)
+        yield Step("closure", "checks", made_by, {**common, "name": "closure"}, needs)
     for one in config.checks.stress:
-        settings = {**common, "name": one.name, "factor": f"stress/{one.name}"}
-        yield Step(f"stress/{one.name}", "checks", made_by, settings, needs)
+        name = f"stress/{one.name}"
+        yield Step(
+            name, "checks", made_by, {**common, "name": one.name}, {**needs, "factor": f"factor/{name}"}
+        )
     if config.method.name == "posterior":
         own = {"seed": config.seed, "method": common["method"]}
         yield Step("coverage", "checks", f"{ROOM}.checks:coverage", own, needs)
-    models = {one.name: f"models/{one.name}" for one in config.checks.models}
+    models = [one.name for one in config.checks.models]
     settings = {"observables": common["observables"], "models": models}
-    yield Step(
-        "seen", "checks", f"{ROOM}.checks:seen", settings, {**by_name("pairs", "histograms"), **weighted}
-    )
+    needs = {**by_name("pairs", "histograms"), **weighted}
+    needs |= {f"models/{name}": f"factor/models/{name}" for name in models}
+    yield Step("seen", "checks", f"{ROOM}.checks:seen", settings, needs)
 
 
 def _reference(config: Unfolding) -> str | None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from hepflow.config.inputs import Input
 from hepflow.engine.job import Job, derived, published, stored
-from hepflow.events import FloatArray
 from hepflow.quantity import Quantity
 from hepflow.records import read_record, write_json
 from hepflow.storage import write_hdf5
@@ -35,9 +34,29 @@ def pairs(job: Job) -> Read:
     settings = job.settings
     columns = [Quantity(**one) for one in settings["reco"]]
     data = read_data(Input.model_validate(settings["data"]), columns, settings["pass_reco"])
-    found, factors, cutflows = read_pairs(_inputs(settings["sources"]), settings, settings["factors"])
+    found, _, cutflows = read_pairs(_inputs(settings["sources"]), settings)
     check_unchanged(job.step.files)
-    return Read(found, data, factors, {"data": data.cutflow, **cutflows})
+    return Read(found, data, {"data": data.cutflow, **cutflows})
+
+
+def _save_array(folder: Path, values: NDArray[Any]) -> None:
+    with write_hdf5(folder / FILE) as file:
+        file["values"] = values
+
+
+def _load_array(_job: Job, folder: Path) -> NDArray[Any]:
+    with h5py.File(folder / FILE, "r") as file:
+        found: NDArray[Any] = file["values"][:]
+        return found
+
+
+@stored(_save_array, _load_array)
+def factor(job: Job) -> NDArray[Any]:
+    """Return what the weight of each pair is multiplied by in another model."""
+    settings = job.settings
+    _, found, _ = read_pairs(_inputs(settings["sources"]), settings, settings["factor"])
+    check_unchanged(job.step.files)
+    return found
 
 
 def _save_folded(folder: Path, folded: Folded) -> None:
@@ -69,19 +88,8 @@ def folded(job: Job) -> Folded:
     return omnifold(job.settings["method"]).folded(read.pairs, read.data, seed=job.settings["seed"])
 
 
-def _save_replica(folder: Path, weights: NDArray[np.float32]) -> None:
-    with write_hdf5(folder / FILE) as file:
-        file["weights"] = weights
-
-
-def _load_replica(_job: Job, folder: Path) -> NDArray[np.float32]:
-    with h5py.File(folder / FILE, "r") as file:
-        found: NDArray[np.float32] = file["weights"][:]
-        return found
-
-
-@stored(_save_replica, _load_replica)
-def replica(job: Job) -> NDArray[np.float32]:
+@stored(_save_array, _load_array)
+def replica(job: Job) -> NDArray[Any]:
     """Unfold one bootstrap by OmniFold."""
     read, settings = job["pairs"], job.settings
     method = omnifold(settings["method"])
@@ -165,10 +173,10 @@ def systematic(job: Job) -> tuple[Numbers, ...]:
     """Return the yields of each observable with the simulation varied."""
     settings, read = job.settings, job["pairs"]
     method, seed = settings["method"], settings["seed"]
-    if settings["factor"] is not None:
-        varied: Pairs = read.pairs.weighted(_ones_where_nan(read.factors[settings["factor"]]))
+    if "factor" in job:
+        varied: Pairs = read.pairs.weighted(job["factor"])
     else:
-        varied, _, _ = read_pairs(_inputs(settings["sources"]), settings, {})
+        varied, _, _ = read_pairs(_inputs(settings["sources"]), settings)
         check_unchanged(job.step.files)
     observables = _observables(job)
     if method["name"] in IN_BINS:
@@ -177,11 +185,6 @@ def systematic(job: Job) -> tuple[Numbers, ...]:
     found = by_weights({**method, "replicas": 0}, varied, read.data, seed).at(job["unfolded"].iteration)
     prior = replace(found, replicas=np.zeros((FEWEST_TOYS, *found.weights.shape), np.float32))
     return tuple(_values(prior.histogram(one.edges, one.of)) for one in observables)
-
-
-def _ones_where_nan(factor: FloatArray) -> FloatArray:
-    """Return factors of pairs; those that were not generated have none, and keep their weight."""
-    return np.where(np.isfinite(factor), factor, 1.0)
 
 
 def _values(found: UnfoldedHistogram) -> Numbers:

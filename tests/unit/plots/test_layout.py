@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 
 import numpy as np
 import pytest
-from made_up import generation
+from made_up import generation, unfolding
 from made_up.layout import faults
 
 import hepflow
@@ -23,6 +23,7 @@ from hepflow.studies.generation.figures import figures as of_generation
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search
 from hepflow.studies.show import label_of
+from hepflow.studies.unfolding.figures import figures as of_unfolding
 from hepflow.studies.windows.figures import figures as of_windows
 from hepflow.verdicts import sideband_factor
 
@@ -79,6 +80,12 @@ def test_the_layout_of_other_studies(comparison, scan, limits, render):
 @pytest.mark.parametrize("quantities", [1, 3, 7])
 def test_the_layout_of_a_generation(quantities, render):
     for _, figure in of_generation(generation.record(quantities), label=CMS):
+        render(figure)
+
+
+@pytest.mark.parametrize("observables", [1, 3])
+def test_the_layout_of_an_unfolding(observables, render):
+    for _, figure in of_unfolding(unfolding.record(observables), label=CMS):
         render(figure)
 
 

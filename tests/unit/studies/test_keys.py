@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from made_up import generation
+from made_up import generation, unfolding
 
 import hepflow
 from hepflow.catalogue import CLASSIFIERS, METHODS, STUDIES
@@ -44,7 +44,9 @@ SETTINGS = {
     "limits": ("injection=null", "limit={injections: [40, 120], seeds: 2}"),
     "tuning": (),
     "generate": ("model.bias=mixture_autoregressive", "limits.observable=score"),
+    "unfold": (),
 }
+MADE_UP = {"generate": generation, "unfold": unfolding}  # of studies with a schema of their own
 
 
 @pytest.fixture
@@ -72,13 +74,14 @@ def change(file):
 def plans(configure, inputs):
     """Return a function that plans every study, with all kinds of inputs and helpers."""
     shutil.copy(inputs / "data.h5", inputs / "keys.h5")
-    generation.write_tables(inputs)
+    for made_up in MADE_UP.values():
+        made_up.write_tables(inputs)
 
     def plans():
         found = {}
         for name in STUDIES:
-            if name == "generate":
-                config = generation.prepare(inputs, "executor=processes", *SETTINGS[name])
+            if name in MADE_UP:
+                config = MADE_UP[name].prepare(inputs, "executor=processes", *SETTINGS[name])
             else:
                 simulated = "inputs.simulation={path: keys.h5, format: hepflow}"
                 config = configure("executor=processes", simulated, *SETTINGS[name])
@@ -250,6 +253,7 @@ TUNE = (
         ),
         ("tuning", TUNE, None),
         ("generate", SETTINGS["generate"], None),
+        ("unfold", SETTINGS["unfold"], None),
     ],
 )
 def test_all_code_that_runs_while_a_step_is_made_is_in_its_key(
@@ -258,9 +262,9 @@ def test_all_code_that_runs_while_a_step_is_made_is_in_its_key(
     if name == "tuning":
         pytest.importorskip("optuna")
     made = study(name)
-    if name == "generate":
-        generation.write_tables(inputs)
-        config = generation.prepare(inputs, *overrides)
+    if name in MADE_UP:
+        MADE_UP[name].write_tables(inputs)
+        config = MADE_UP[name].prepare(inputs, *overrides)
     else:
         config = configure(*overrides, data="keys_large.h5")
     with watched() as seen:
