@@ -100,6 +100,9 @@ class Posterior(Block):
     epochs: int | None = Field(
         None, ge=1, le=100_000, description="Passes over the events; left out, the method's own number."
     )
+    batch_size: int | None = Field(
+        None, ge=1, le=10**9, description="Events in a training step; left out, the method's own number."
+    )
     members: int | None = Field(
         None, ge=1, le=1000, description="Flows that are averaged; left out, the method's own number."
     )

@@ -151,5 +151,5 @@ def record(observables=2, coverage=True):
         weights=weights,
         coverage=covered,
         cutflows={"data": (("events read", 50_000), ("events kept", 48_000))},
-        verdicts=tuple(judged(found, weights, covered, stops=True)),
+        verdicts=tuple(judged(found, weights, covered, replicas=20, stops=True)),
     )

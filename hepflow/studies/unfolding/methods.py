@@ -81,10 +81,12 @@ def posterior(settings: Settings) -> Posterior:
     """Return an untrained posterior, with what its block says of the flow."""
     density = posterior_density()
     asked = {key: settings[key] for key in ("layers", "hidden") if settings[key] is not None}
-    plan = density.plan if settings["epochs"] is None else replace(density.plan, epochs=settings["epochs"])
+    trained = {key: settings[key] for key in ("epochs", "batch_size") if settings[key] is not None}
     members = density.members if settings["members"] is None else settings["members"]
     architecture = partial(density.architecture, **asked)
-    return Posterior(replace(density, architecture=architecture, plan=plan, members=members))
+    return Posterior(
+        replace(density, architecture=architecture, plan=replace(density.plan, **trained), members=members)
+    )
 
 
 def by_weights(settings: Settings, pairs: Pairs, data: Events, seed: int) -> Unfolded:

@@ -108,11 +108,6 @@ class Line:
     after: float
     bins: tuple[int, int]
 
-    @property
-    def passed(self) -> bool:
-        """Whether unfolding tells no more than data did."""
-        return self.after <= self.before
-
 
 @dataclass(frozen=True)
 class ObservableRecord:

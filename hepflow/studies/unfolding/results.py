@@ -48,7 +48,9 @@ def unfolding(job: Job) -> list[Path]:
         weights=weights,
         coverage=coverage,
         cutflows=read.cutflows,
-        verdicts=tuple(judged(observables, weights, coverage, stops=settings["stops"])),
+        verdicts=tuple(
+            judged(observables, weights, coverage, replicas=settings["replicas"], stops=settings["stops"])
+        ),
     ).write(path)
     return [path]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 
 from hepflow.studies.unfolding.record import Beside, CoverageRecord, Line, ObservableRecord, Weights
-from hepflow.text import number
+from hepflow.text import number, with_error
 from hepflow.verdicts import ERRORS, LEAST_P, Verdict
 
 LEAST_SHARE = 0.05  # of what the simulation was worth
@@ -19,6 +19,7 @@ def judged(
     weights: Weights | None,
     coverage: CoverageRecord | None,
     *,
+    replicas: int,
     stops: bool,
 ) -> Iterator[Verdict]:
     """Yield the verdicts.
@@ -27,6 +28,8 @@ def judged(
     ----------
     observables, weights, coverage
         What was found.
+    replicas
+        Of which covariances are known.
     stops
         Whether the iteration is chosen by what changes.
     """
@@ -47,7 +50,7 @@ def judged(
                 "take more iterations, more columns, or a ratio that follows finer structures",
             )
         for line in one.lines:
-            yield bottom_line(name, line)
+            yield bottom_line(name, line, replicas)
     if weights is not None:
         yield effective_size(weights)
         yield outside(weights.outside)
@@ -77,19 +80,24 @@ def agrees(check: str, found: Beside, wrong: str, advice: str) -> Verdict:
     )
 
 
-def bottom_line(name: str, line: Line) -> Verdict:
-    """Judge whether unfolding tells a model from the simulation better than data do."""
+def bottom_line(name: str, line: Line, replicas: int) -> Verdict:
+    """Judge whether unfolding tells a model from the simulation better than data do.
+
+    A variance of few replicas has an error of its own, of which chi2 has as much.
+    """
+    error = line.after * sqrt(2 / (replicas - 1))
+    passed = line.after - line.before <= ERRORS * error
     advice = ": errors are too small; take fewer iterations, more replicas, or wider bins"
     check = f"bottom line of {name}, {line.model}"
     return Verdict(
         check,
         line.after,
-        None,
+        error,
         line.before,
         f"at most {number(line.before)}",
-        line.passed,
-        f"{check}: chi2 {number(line.after)} / {line.bins[1]} after unfolding and {number(line.before)} / "
-        f"{line.bins[0]} before; expected no more{'' if line.passed else advice}",
+        passed,
+        f"{check}: chi2 {with_error(line.after, error)} in {line.bins[1]} bins after unfolding ({replicas} "
+        f"replicas), {number(line.before)} in {line.bins[0]} bins before; expected no more{'' if passed else advice}",
     )
 
 

@@ -132,7 +132,7 @@ def test_two_sources_with_a_key(tables, tmp_path):
         IN_BINS,
         "method={name: tikhonov, toys: 20}",
         "method={name: omnifold, replicas: 3, iterations: 2, ratio: {name: bdt, ensemble: 1, max_iter: 5}}",
-        "method={name: posterior, replicas: 3, iterations: 1, layers: 1, hidden: 8, epochs: 1, members: 1}",
+        "method={name: posterior, replicas: 3, iterations: 1, layers: 1, hidden: 8, epochs: 1, batch_size: 64, members: 1}",
     ],
 )
 def test_every_method(method, prepare, tmp_path):
@@ -170,7 +170,7 @@ def test_a_systematic_variation_by_another_source(tables, prepare, tmp_path):
         ({"pass_reco": "seen == 2"}, r"pass_reco passes none|no event is left"),
         ({"pass_truth": "h > 100"}, "pass_truth passes none"),
         ({"truth": [{"name": "x", "column": "x_treu"}]}, "no column 'x_treu'; did you mean 'x_true'"),
-        ({"reco": ["y"]}, "no column 'y'"),
+        ({"reco": ["y"], "observables": [{"name": "x", "bins": 2, "range": [-1, 1]}]}, "no column 'y'"),
         ({"pass_reco": None}, "reconstructed column 'x' is NaN or infinite in"),
         ({"observables": [{"name": "x", "edges": [5, 6, 7], "seen": "x"}]}, "no event generated in bin"),
     ],
@@ -190,7 +190,7 @@ def _yaml(value):
     ("simulation", "data", "message"),
     [
         ({}, {"x": lambda x: x + 20}, r"100 % of the data lies where no event is simulated"),
-        ({"w": lambda x: np.where(x < 0, -1.0, 1.5)}, {}, r"negative weights"),
+        ({"w": lambda x: np.where(x < -1.5, -0.1, 1.0)}, {}, r"negative weights"),
         ({"w": lambda x: np.exp(20 * np.abs(x))}, {}, r"are worth .* of equal weight"),
     ],
 )
