@@ -19,10 +19,10 @@ from hepflow.cli import console
     help="The file [default: RUN/report.html].",
 )
 def report(folder: Path, out: Path | None) -> None:
-    """Write the report of a run, scan, comparison, generation or limits.
+    """Write the report of a run, scan, comparison, generation, unfolding or limits.
 
     RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, of
-    `hepflow generate`, or of `hepflow limit CONFIG --retrain`. One HTML file with its figures
+    `hepflow generate`, of `hepflow unfold`, or of `hepflow limit CONFIG --retrain`. One HTML file with its figures
     inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
     """
     from hepflow.engine.folder import refuse_links

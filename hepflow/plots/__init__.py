@@ -9,18 +9,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from hepflow.plots.bias import bias
+from hepflow.plots.bin_correlations import bin_correlations
+from hepflow.plots.bottom_line import bottom_line
 from hepflow.plots.brazil import brazil
 from hepflow.plots.bumphunter import bumphunter
 from hepflow.plots.closure import closure
 from hepflow.plots.cls_scan import cls_scan
 from hepflow.plots.correlation_differences import correlation_differences
 from hepflow.plots.correlations import correlations
+from hepflow.plots.event_weights import event_weights
 from hepflow.plots.f_test import f_test
 from hepflow.plots.figure import Figure, save_all
 from hepflow.plots.generated import Panel, generated_features
 from hepflow.plots.global_toys import global_toys
 from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
+from hepflow.plots.iterations import iterations
 from hepflow.plots.label import Label
 from hepflow.plots.likelihood_scan import likelihood_scan
 from hepflow.plots.limits import cross_sections, limits
@@ -29,8 +33,10 @@ from hepflow.plots.mjj import spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.plots.p_scan import p_scan
 from hepflow.plots.post_fit import post_fit
+from hepflow.plots.posterior_coverage import posterior_coverage
 from hepflow.plots.power import power
 from hepflow.plots.pulls import pulls
+from hepflow.plots.refolded import refolded
 from hepflow.plots.scores import scores
 from hepflow.plots.significance import significance
 from hepflow.plots.smooth_fits import smooth_fits
@@ -38,6 +44,7 @@ from hepflow.plots.subtraction import subtraction
 from hepflow.plots.training import flow_losses, losses
 from hepflow.plots.truth import improvement, rejection
 from hepflow.plots.two_sample import two_sample
+from hepflow.plots.unfolded import unfolded
 
 if TYPE_CHECKING:
     from hepflow.studies.comparison.figures.agreement import agreement
@@ -67,6 +74,8 @@ __all__ = [
     "Panel",
     "agreement",
     "bias",
+    "bin_correlations",
+    "bottom_line",
     "brazil",
     "bumphunter",
     "closure",
@@ -76,6 +85,7 @@ __all__ = [
     "correlations",
     "cross_sections",
     "efficiency_curves",
+    "event_weights",
     "f_test",
     "flow_losses",
     "generated_features",
@@ -84,14 +94,17 @@ __all__ = [
     "impacts",
     "improvement",
     "injection_scan",
+    "iterations",
     "likelihood_scan",
     "limits",
     "limits_against_events",
     "losses",
     "p_scan",
     "post_fit",
+    "posterior_coverage",
     "power",
     "pulls",
+    "refolded",
     "rejection",
     "retrained_limits",
     "save_all",
@@ -104,6 +117,7 @@ __all__ = [
     "spectrum",
     "subtraction",
     "two_sample",
+    "unfolded",
     "window_limits",
     "window_scan",
 ]

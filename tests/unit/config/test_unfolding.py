@@ -107,14 +107,14 @@ def test_the_task_may_be_left_out(tmp_path):
             "checks.stress=[{name: a, factor: w}, {name: a, factor: w}]",
             "checks.stress: 'a' stands there twice",
         ),
-        ("method=omnifolt", "method.name: expected .*did you mean 'omnifold'"),
+        ("method=omnifolt", "method: expected .*did you mean 'omnifold'"),
         ("method.iteration=3", "method.iteration: unknown key; did you mean 'iterations'"),
         ("method.replicas=2", "method.replicas: expected a number of at least 3"),
         (
             "method={name: omnifold, ratio: {name: smooth, degree: 0}}",
             "degree: expected a number of at least 1",
         ),
-        ("reference=omnifold", "reference.name: expected"),
+        ("reference=omnifold", "reference: expected"),
         ("regions.signal=[1, 2]", "regions: unknown key"),
     ],
 )
