@@ -26,10 +26,13 @@ PARTS = ("hepdata", "workspaces", "histograms", "weights")
 def export(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool) -> None:
     """Write a run for others: HEPData, pyhf, ROOT, UHI, weights.
 
-    RUN is the folder of a finished run; of a scan, a comparison or limits with retraining, scan.json, comparison.json
-    or limits.json has the numbers. The export is written whole or not at all. Of a blinded run no data behind a cut
-    leave.
+    RUN is the folder of a finished run, or of an unfolding, which has tables for HEPData; of a scan, a comparison or
+    limits with retraining, scan.json, comparison.json or limits.json has the numbers. The export is written whole or
+    not at all. Of a blinded run no data behind a cut leave.
     """
+    if (folder / "unfolding.json").is_file():
+        _export_unfolding(folder, out, only, as_json)
+        return
     from hepflow.export import export_run
 
     exported = export_run(folder, out, only or None)
@@ -39,3 +42,19 @@ def export(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool)
         console.echo("\n".join(str(exported.folder / file) for file in exported.files))
     for reason in exported.left_out:
         console.echo(f"left out: {reason}", err=True)
+
+
+def _export_unfolding(folder: Path, out: Path | None, only: tuple[str, ...], as_json: bool) -> None:
+    from hepflow.errors import ConfigError
+    from hepflow.studies.unfolding.tables import export_unfolding
+
+    others = [part for part in only if part != "hepdata"]
+    if others:
+        raise ConfigError(
+            f"--only {others[0]}: of an unfolding there is `hepdata` alone; weights and models are in {folder} already"
+        )
+    path = export_unfolding(folder, out)
+    if as_json:
+        console.print_json({"folder": str(path.parent), "files": [path.name], "left_out": []})
+    else:
+        console.echo(str(path))

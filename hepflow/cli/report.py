@@ -19,7 +19,7 @@ from hepflow.cli import console
     help="The file [default: RUN/report.html].",
 )
 def report(folder: Path, out: Path | None) -> None:
-    """Write the report of a run, scan, comparison, generation, unfolding or limits.
+    """Write the report of any finished study.
 
     RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, of
     `hepflow generate`, of `hepflow unfold`, or of `hepflow limit CONFIG --retrain`. One HTML file with its figures

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hepflow.errors import ConfigError, InputError
+from hepflow.quantity import Quantity
 from hepflow.results import CutResult, Results
 from hepflow.sample import FloatArray
 from hepflow.text import with_error
@@ -140,6 +141,63 @@ def scan_tables(scan: Scan) -> list[Table]:
     return tables
 
 
+def unfolded_tables(
+    quantity: Quantity,
+    edges: FloatArray,
+    values: FloatArray,
+    covariance: FloatArray,
+    shifts: Mapping[str, FloatArray],
+    *,
+    note: str = "",
+) -> list[Table]:
+    """Return the tables of an unfolded distribution: yields with errors by source, and their statistical covariance.
+
+    Parameters
+    ----------
+    quantity
+        What was unfolded.
+    edges, values
+        Of the bins, shape ``(B + 1,)``, and the yields in them, ``(B,)``.
+    covariance
+        Statistical, ``(B, B)``.
+    shifts
+        What each systematic variation adds, ``(B,)``, by its name; they are correlated from bin to bin in full.
+    note
+        A sentence at the end of the descriptions.
+
+    Raises
+    ------
+    ConfigError
+        If hepdata-lib is not installed.
+    """
+    errors: dict[str, Column] = {"stat": np.sqrt(np.diag(covariance))}
+    # a shift keeps its sign, which says how bins go together; the other side is its mirror image
+    errors |= {name: np.stack([-one, one], axis=1) for name, one in shifts.items()}
+    yields = _table(
+        f"Unfolded {quantity.name}",
+        f"Unfolded yields of {quantity.heading}. Errors: stat, whose covariance is a table of its own, and shifts by "
+        f"systematic variations.{note}",
+        _bins(quantity.heading, list(edges), quantity.unit),
+        _variable("Events", values, errors=errors),
+    )
+    pairs = [(row, column) for row in range(len(values)) for column in range(len(values))]
+    borders = list(pairwise(map(float, edges)))
+    both = []
+    for side, name in enumerate(("first", "second")):
+        one = _bins(f"{quantity.heading}, {name} bin", list(edges), quantity.unit)
+        one.values = [borders[pair[side]] for pair in pairs]
+        one.is_independent = True
+        both.append(one)
+    matrix = _table(
+        f"Covariance of {quantity.name}",
+        f"Statistical covariance of the unfolded yields of {quantity.heading}.{note}",
+        both[0],
+    )
+    matrix.add_variable(both[1])
+    matrix.add_variable(_variable("Covariance", [float(covariance[pair]) for pair in pairs]))
+    return [yields, matrix]
+
+
 @contextmanager
 def hepdata_library() -> Iterator[ModuleType]:
     """Give `hepdata_lib`, without what it and its validator warn of: an old part of jsonschema, files left open.
@@ -259,9 +317,9 @@ def _table(name: str, description: str, independent: Variable, *dependent: Varia
     return table
 
 
-def _bins(name: str, edges: Sequence[float]) -> Variable:
+def _bins(name: str, edges: Sequence[float], units: str = "GeV") -> Variable:
     with hepdata_library() as library:
-        variable = library.Variable(name, units="GeV", values=list(pairwise(edges)))
+        variable = library.Variable(name, units=units, values=list(pairwise(edges)))
     variable.digits = _EXACT
     return variable
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +49,8 @@ def halves(job: Job) -> tuple[Beside, ...]:
                 kept.extend(histograms(settings["method"], pairs, data, observables, settings["seed"]))
             return kept[number]
 
-        compared = stress(unfold, read.pairs, job.get("factor"), of=one.of, seed=settings["seed"])
+        with _of_halves():
+            compared = stress(unfold, read.pairs, job.get("factor"), of=one.of, seed=settings["seed"])
         found.append(_beside(settings["name"], compared))
     return tuple(found)
 
@@ -62,8 +65,7 @@ def coverage(job: Job) -> CoverageRecord:
     half = np.random.default_rng(settings["seed"]).random(len(read.pairs)) < 0.5
     made = posterior(settings["method"]).fit(read.pairs.select(half), seed=settings["seed"])
     others = read.pairs.select(~half)
-    with warnings.catch_warnings():  # one half always has some events beyond the other
-        warnings.filterwarnings("ignore", message=".*lie outside", category=UserWarning)
+    with _of_halves():
         found, control = (
             made.coverage(others, seed=settings["seed"], narrower=narrower) for narrower in (1.0, HALVED)
         )
@@ -141,6 +143,14 @@ def _beside(name: str, compared: Compared) -> Beside:
         value, bins = None, len(compared.found)
     error = np.sqrt(np.diag(compared.covariance))
     return Beside(name, _numbers(compared.found), _numbers(compared.expected), _numbers(error), value, bins)
+
+
+@contextmanager
+def _of_halves() -> Iterator[None]:
+    """Do without the warning that events lie outside of a training: one half always has some beyond the other."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*lie outside", category=UserWarning)
+        yield
 
 
 def _numbers(values: Any) -> Numbers:
