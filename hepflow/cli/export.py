@@ -51,7 +51,7 @@ def _export_unfolding(folder: Path, out: Path | None, only: tuple[str, ...], as_
     others = [part for part in only if part != "hepdata"]
     if others:
         raise ConfigError(
-            f"--only {others[0]}: of an unfolding there is `hepdata` alone; weights and models are in {folder} already"
+            f"--only {others[0]}: of an unfolding there is `hepdata` alone; weights and models are in {folder}"
         )
     path = export_unfolding(folder, out)
     if as_json:
