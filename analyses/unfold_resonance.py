@@ -213,6 +213,10 @@ def resonance(pairs: Pairs, data: Pairs, method: str, replicas: int, seed: int) 
     )
 
 
+def line(first: str, *others: str) -> str:
+    return f"{first:10}" + "".join(f"{one:>18}" for one in others)
+
+
 @click.command()
 @click.option(
     "--events", "number", default=50_000, show_default=True, help="Events of data; twice as many simulated."
@@ -228,18 +232,15 @@ def main(number: int, replicas: int, chosen: tuple[str, ...], sliced: bool, seed
     pairs = made(2 * number, seed, slices=True).weighted(0.5 * (1 - SHARE))  # to the yield of the data
     if sliced:
         posterior = Posterior().fit(pairs, seed=seed)
-        rows = slices(posterior, made(number, seed + 1), draws=50, seed=seed)
+        rows = slices(posterior, made(number // 5, seed + 1), draws=20, seed=seed)
         print("\n".join(aligned([("slice", "kept", *(f"chi2/bin of {name}" for name in COLUMNS)), *rows])))
     data = made(number, seed + 2, share=SHARE)
     bins = (f"{low:g} to {high:g} GeV" for low, high in itertools.pairwise(EDGES[PEAK.start : PEAK.stop + 1]))
     true = np.histogram(data.generated["m_zw"], EDGES)[0][PEAK]
-    table = [
-        ("method", *bins, "largest pull", "elsewhere", "seconds"),
-        ("generated", *map(str, true), "", "", ""),
-    ]
+    print(line("method", *bins, "largest pull", "elsewhere", "seconds"))
+    print(line("generated", *map(str, true), "", "", ""))
     for name in chosen or METHODS:
-        table.append(resonance(pairs, data, name, replicas, seed))
-    print("\n".join(aligned(table)))
+        print(line(*resonance(pairs, data, name, replicas, seed)), flush=True)
 
 
 if __name__ == "__main__":
