@@ -7,8 +7,9 @@ One dimension: N(0, 1) is simulated, N(0.2, 0.8) is true, smearing 0.5, 100,000 
 triangular discriminator ``500 sum (p - q)^2 / (p + q)`` over 22 bins from -2 to 2.4, against the true events; what
 exact weights reach ("floor") is their fluctuation. The second case has an efficiency from 0.25 to 0.95 and 10 %
 fakes. Six dimensions: correlated normal distributions with another mean and covariance, smearing 0.3, 100,000
-events; the exact ratio is known. Peers: omnifold (TensorFlow), where it is installed, and hepflow's own iterative
-Bayes. ``ratio`` is above 1 where hepflow is ahead.
+events; the exact ratio is known. Peers, where they are installed: omnifold (TensorFlow) and pyunfold; and hepflow's
+own iterative Bayes. ``ratio`` is above 1 where hepflow is ahead. Only if asked for, ``--case million``: time and peak
+memory of 100,000 to a million pairs in six dimensions.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from scipy.special import ndtr
 
 import hepflow as hf
 from hepflow.classifiers import BoostedTrees, NeuralNetwork, SmoothRatio
-from hepflow.unfolding import IterativeBayes, OmniFold, Pairs, Posterior
+from hepflow.unfolding import IterativeBayes, OmniFold, Pairs, Posterior, Response
 
 EVENTS = 100_000
 MEAN, WIDTH, SMEARING = 0.2, 0.8, 0.5
@@ -151,68 +154,134 @@ def others(pairs: Pairs, data: np.ndarray, wanted: np.ndarray) -> dict[str, floa
     return found
 
 
-def six_dimensions(seeds: int) -> Numbers:
-    """Return the divergence from the truth and the errors of mean and covariance, medians over seeds."""
-    columns = 6
-    plain = 0.3 + 0.7 * np.eye(columns)
-    mean = 0.15 * np.array([1.0, -1, 1, -1, 1, -1])
-    scale = np.array([0.9, 0.95, 1.0, 1.0, 0.95, 0.9])
-    other = (0.4 + 0.6 * np.eye(columns)) * np.outer(scale, scale)
-    first, second = np.linalg.inv(plain), np.linalg.inv(other)
+@dataclass(frozen=True)
+class SixDimensions:
+    """Correlated normal distributions, and others with another mean and covariance."""
 
-    def log_ratio(x: np.ndarray) -> np.ndarray:
+    plain: np.ndarray = field(default_factory=lambda: 0.3 + 0.7 * np.eye(6))
+    mean: np.ndarray = field(default_factory=lambda: 0.15 * np.array([1.0, -1, 1, -1, 1, -1]))
+
+    @property
+    def other(self) -> np.ndarray:
+        """The covariance of the truth."""
+        scale = np.array([0.9, 0.95, 1.0, 1.0, 0.95, 0.9])
+        return (0.4 + 0.6 * np.eye(6)) * np.outer(scale, scale)
+
+    def log_ratio(self, x: np.ndarray) -> np.ndarray:
+        """Return the exact log ratio of truth and simulation."""
+        first, second, away = np.linalg.inv(self.plain), np.linalg.inv(self.other), x - self.mean
         return 0.5 * (
             np.einsum("ni,ij,nj->n", x, first, x)
-            - np.einsum("ni,ij,nj->n", x - mean, second, x - mean)
-            + np.log(np.linalg.det(plain) / np.linalg.det(other))
+            - np.einsum("ni,ij,nj->n", away, second, away)
+            + np.log(np.linalg.det(self.plain) / np.linalg.det(self.other))
         )
 
-    found = []
-    for seed in range(seeds):
+    def drawn(self, seed: int, events: int) -> tuple[Pairs, np.ndarray, np.ndarray]:
+        """Return pairs, data, and as many true events that are not in these."""
         random = np.random.default_rng(seed)
-        simulated = random.multivariate_normal(np.zeros(columns), plain, EVENTS)
-        true, fresh = random.multivariate_normal(mean, other, (2, EVENTS))
-        names, seen = [f"x{i}" for i in range(columns)], [f"y{i}" for i in range(columns)]
-        table = dict(zip([*names, *seen], [*simulated.T, *random.normal(simulated, 0.3).T], strict=True))
-        pairs = Pairs.of(table, truth=names, reco=seen)
-        data = random.normal(true, 0.3)
+        simulated = random.multivariate_normal(np.zeros(6), self.plain, events)
+        true, fresh = random.multivariate_normal(self.mean, self.other, (2, events))
+        names, seen = tuple(f"x{i}" for i in range(6)), tuple(f"y{i}" for i in range(6))
+        pairs = Pairs(hf.Events(simulated, names), hf.Events(random.normal(simulated, 0.3), seen))
+        return pairs, random.normal(true, 0.3), fresh
+
+    def errors(self, pairs: Pairs, weight: np.ndarray) -> tuple[float, float]:
+        """Return the root mean square errors of the weighted mean and covariance."""
+        x, share = pairs.truth.features, weight / weight.sum()
+        center = share @ x
+        covariance = (x - center).T @ ((x - center) * share[:, None])
+        return tuple(float(np.sqrt(np.mean(off**2))) for off in (center - self.mean, covariance - self.other))
+
+
+def six_dimensions(seeds: int) -> Numbers:
+    """Return the divergence from the truth and the errors of mean and covariance, medians over seeds."""
+    found, case = [], SixDimensions()
+    for seed in range(seeds):
+        pairs, data, fresh = case.drawn(seed, EVENTS)
         start = time.perf_counter()
         result = OmniFold(SmoothRatio(6, moments=True), replicas=0).unfold(pairs, data, seed=1)
         seconds = time.perf_counter() - start
-        weight = result.weights[-1] / result.weights[-1].sum()
-        center = weight @ simulated
-        covariance = (simulated - center).T @ ((simulated - center) * weight[:, None])
         assert result.models is not None
-        learned = np.log(result.models.factor(hf.Events(fresh, tuple(names))))
-        found.append(
-            (
-                float(np.mean(log_ratio(fresh) - learned)),
-                float(np.sqrt(np.mean((center - mean) ** 2))),
-                float(np.sqrt(np.mean((covariance - other) ** 2))),
-                seconds,
-            )
-        )
-    names = ("divergence", "mean error", "covariance error", "seconds")
-    medians = dict(zip(names, np.median(found, axis=0).tolist(), strict=True))
-    print("six dimensions", {key: f"{value:.3g}" for key, value in medians.items()}, flush=True)
-    return medians
+        learned = np.log(result.models.factor(hf.Events(fresh, pairs.truth.names)))
+        divergence = float(np.mean(case.log_ratio(fresh) - learned))
+        found.append((divergence, *case.errors(pairs, result.weights[-1]), seconds))
+    return summary("six dimensions", ("divergence", "mean error", "covariance error", "seconds"), found)
+
+
+def iterated_flow(seeds: int, events: int) -> Numbers:
+    """Return the errors of mean and covariance of iterated posteriors, medians over seeds."""
+    found, case = [], SixDimensions()
+    for seed in range(seeds):
+        pairs, data, _ = case.drawn(seed, events)
+        start = time.perf_counter()
+        result = Posterior().unfold(pairs, data, replicas=0, seed=1)[1]
+        found.append((*case.errors(pairs, result.weights[-1]), time.perf_counter() - start))
+    return summary("iterated flow", ("mean error", "covariance error", "seconds"), found)
+
+
+def million(sizes: Sequence[int]) -> Numbers:
+    """Return seconds and peak memory of the default method with three replicas, as pairs become more."""
+    numbers: Numbers = {}
+    for events in sizes:  # rising: memory is the largest so far
+        pairs, data, _ = SixDimensions().drawn(0, events)
+        start = time.perf_counter()
+        OmniFold(replicas=3).unfold(pairs, data, seed=1)
+        seconds = time.perf_counter() - start
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2  # it is in KiB
+        numbers |= {f"seconds of {events}": seconds, f"GB of {events}": memory}
+        print(f"{events:,} pairs: {seconds:.0f} s, {memory:.2f} GB", flush=True)
+    return numbers
+
+
+def summary(title: str, names: Sequence[str], rows: Sequence[Sequence[float]]) -> Numbers:
+    """Return medians over seeds, and half of what lies between the largest and the smallest."""
+    medians: Numbers = dict(zip(names, np.median(rows, axis=0).tolist(), strict=True))
+    spread = dict(zip(names, (0.5 * np.ptp(rows, axis=0)).tolist(), strict=True))
+    print(title, {key: f"{medians[key]:.3g} +- {spread[key]:.2g}" for key in names}, flush=True)
+    return medians | {"spread": spread}
 
 
 def pulls(toys: int, replicas: int, events: int) -> Numbers:
     """Return the root mean square of pulls against the expectation, and how often 68 % intervals hold it."""
     edges = np.linspace(-1.5, 2.0, 8)
     expected = events * np.diff(ndtr((edges - MEAN) / WIDTH))
-    found: dict[str, list[np.ndarray]] = {"hepflow": [], "IBU": []}
+    found: dict[str, list[np.ndarray]] = {}
     for toy in range(toys):
         pairs, data, _ = one_dimension(1000 + toy, events=events)
         ours = OmniFold(replicas=replicas, stop=False).unfold(pairs, data, seed=toy + 1).histogram(edges)
         bayes = IterativeBayes().unfold(pairs, data, edges, RECO_EDGES[::2], seed=toy + 1)
-        for name, one in (("hepflow", ours), ("IBU", bayes)):
-            found[name].append((one.values - expected) / one.error)
-    rms = {name: float(np.sqrt(np.mean(np.square(every)))) for name, every in found.items()}
-    covered = {name: float(np.mean(np.abs(every) < 1)) for name, every in found.items()}
-    print("pulls", {name: f"{rms[name]:.3f}, covered {covered[name]:.3f}" for name in rms}, flush=True)
-    return {**rms, "covered": covered}
+        each = {"hepflow": (ours.values, ours.error), "IBU": (bayes.values, bayes.error)}
+        if importlib.util.find_spec("pyunfold"):
+            values, data_only, both = pyunfold(pairs, data, edges)
+            each |= {"pyunfold": (values, both), "pyunfold, data alone": (values, data_only)}
+        for name, (values, error) in each.items():
+            found.setdefault(name, []).append((values - expected) / error)
+    numbers: Numbers = {}
+    for name, rows in found.items():
+        every, inside = np.array(rows), np.mean(np.abs(rows) < 1, axis=1)
+        numbers |= {
+            name: float(np.sqrt(np.mean(every**2))),
+            f"{name} covered": float(inside.mean()),
+            f"{name} covered, error": float(
+                inside.std(ddof=1) / np.sqrt(toys)
+            ),  # bins of a toy are not independent
+        }
+    print("pulls", {key: f"{value:.3f}" for key, value in numbers.items()}, flush=True)
+    return numbers
+
+
+def pyunfold(pairs: Pairs, data: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return yields of the peer after five iterations, their errors from data, and those of the response added."""
+    from pyunfold import iterative_unfold
+
+    one = Response.of(pairs, data, edges, RECO_EDGES[::2])
+    efficiency = one.matrix.sum(axis=0)
+    result = iterative_unfold(
+        one.data, np.sqrt(one.data_squares), one.matrix, np.sqrt(one.joint_squares) / one.prior,
+        efficiency, np.sqrt(efficiency / one.prior), prior=one.prior / one.prior.sum(), ts_stopping=1e-9, max_iter=5,
+    )  # fmt: skip
+    error = np.hypot(result["stat_err"], result["sys_err"])
+    return tuple(np.asarray(each)[one.inner] for each in (result["unfolded"], result["stat_err"], error))
 
 
 def coverage(events: int) -> Numbers:
@@ -244,7 +313,7 @@ def main() -> None:
     options = parser.parse_args()
     results: Numbers = {}
     for name, make in CASES.items():
-        if not options.case or name in options.case:
+        if name in (options.case or DEFAULT):
             results |= make(options.quick)
             if options.json:
                 options.json.write_text(json.dumps(results, indent=2) + "\n")
@@ -273,9 +342,23 @@ def _six(quick: bool) -> Numbers:
     }
 
 
+def _flow(quick: bool) -> Numbers:
+    found = iterated_flow(1 if quick else 3, EVENTS)
+    return {
+        "iterated_flow_6d": against(
+            max(found["mean error"], found["covariance error"]), 0.012, None, "", **found
+        )
+    }
+
+
+def _million(quick: bool) -> Numbers:
+    found = million((100_000, 300_000, 1_000_000))
+    return {"memory_million": against(found["GB of 1000000"], 4.0, None, "GB", **found)}
+
+
 def _pulls(quick: bool) -> Numbers:
     found = pulls(20 if quick else 100, 20, 10_000)
-    return {"pull_rms": against(found["hepflow"], 1.2, found["IBU"], "RMS", covered=found["covered"])}
+    return {"pull_rms": against(found["hepflow"], 1.2, found.get("pyunfold", found["IBU"]), "RMS", **found)}
 
 
 def _coverage(quick: bool) -> Numbers:
@@ -293,7 +376,11 @@ CASES: dict[str, Callable[[bool], Numbers]] = {
     "6d": _six,
     "pulls": _pulls,
     "coverage": _coverage,
+    "flow": _flow,
+    "million": _million,
 }
+
+DEFAULT = tuple(name for name in CASES if name != "million")
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 from hepflow.classifiers.bdt import BoostedTrees
 from hepflow.classifiers.calibration import Calibration, calibrate
 from hepflow.classifiers.crossfit import CrossFit, Folds, crossfit, deal, train_fold
+from hepflow.classifiers.factor import LearnsFactors, fit_factor
 from hepflow.classifiers.mlp import NeuralNetwork
 from hepflow.classifiers.ratio import Classifier as Classifier
 from hepflow.classifiers.ratio import DensityRatio, Rows, table
@@ -17,6 +18,7 @@ __all__ = [
     "CrossFit",
     "DensityRatio",
     "Folds",
+    "LearnsFactors",
     "NeuralNetwork",
     "Reweighted",
     "Reweighter",
@@ -26,6 +28,7 @@ __all__ = [
     "calibrate",
     "crossfit",
     "deal",
+    "fit_factor",
     "stack",
     "table",
     "train_fold",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from hepflow.classifiers.factor import relative
 from hepflow.classifiers.forest import Forest
 from hepflow.classifiers.ratio import Rows, known, pair
 from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import InputError
 from hepflow.progress import progress
-from hepflow.sample import FloatArray
-from hepflow.weights import State, storable
+from hepflow.sample import FloatArray, Sample
+from hepflow.weights import Array, State, storable
 
 BINS = 255  # the most that the trees can tell apart
 
@@ -86,28 +89,52 @@ class BoostedTrees:
         """
         numerator, denominator = pair(numerator, denominator)
         x = np.concatenate([numerator.features, denominator.features])
-        # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
-        quantiles = np.linspace(0, 1, BINS + 1)[1:-1]
-        self.names = numerator.names
-        self.edges = tuple(np.unique(np.quantile(column, quantiles)) for column in x.T)
-        x = self._binned(x)
         y = np.repeat([1, 0], [len(numerator), len(denominator)])
         half = 0.5 * len(x)
         w = np.concatenate([half * each.weight / each.weight.sum() for each in (numerator, denominator)])
         leaf = self.min_samples_leaf or math.isqrt(len(numerator))
+        return self._train(
+            partial(HistGradientBoostingClassifier, min_samples_leaf=leaf), numerator.names, x, y, w, seed
+        )
+
+    def fit_factor(self, sample: Sample, factor: FloatArray, seed: int) -> BoostedTrees:
+        """Train on N events by what their weights are multiplied, as `hepflow.classifiers.fit_factor` says.
+
+        The trees are those of a regression with the deviance of Poisson, of which the logarithm of the mean factor is
+        the minimum.
+        """
+        sample, _ = pair(sample, sample)
+        leaf = self.min_samples_leaf or math.isqrt(len(sample))
+        made = partial(HistGradientBoostingRegressor, loss="poisson", min_samples_leaf=leaf)
+        w = sample.weight * (len(sample) / sample.weight.sum())
+        return self._train(made, sample.names, sample.features, relative(sample, factor), w, seed)
+
+    def _train(
+        self,
+        made: Callable[..., Any],
+        names: tuple[str, ...],
+        x: FloatArray,
+        y: Array,
+        weight: FloatArray,
+        seed: int,
+    ) -> BoostedTrees:
+        # binned once here: for weighted rows scikit-learn would take most of its time to do it anew in each member
+        quantiles = np.linspace(0, 1, BINS + 1)[1:-1]
+        self.names = names
+        self.edges = tuple(np.unique(np.quantile(column, quantiles)) for column in x.T)
+        binned = self._binned(x)
         trained = []
         for member in progress(range(self.members), "ensemble", "member"):
-            tree = HistGradientBoostingClassifier(
+            tree = made(
                 max_iter=self.max_iter,
                 max_leaf_nodes=self.max_leaf_nodes,
                 learning_rate=self.learning_rate,
                 early_stopping=True,
                 validation_fraction=self.validation_fraction,
                 n_iter_no_change=self.patience,
-                min_samples_leaf=leaf,
                 random_state=seed + member,
             )
-            trained.append(tree.fit(x, y, sample_weight=w))
+            trained.append(tree.fit(binned, y, sample_weight=weight))
         self.forest = Forest.of(trained)
         return self
 

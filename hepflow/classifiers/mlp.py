@@ -13,6 +13,7 @@ from scipy.special import ndtri
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from hepflow.classifiers.factor import relative
 from hepflow.classifiers.ratio import Rows, known, pair
 from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import ConfigError, InputError
@@ -121,7 +122,22 @@ class NeuralNetwork:
         x = np.concatenate([self._inputs(sample) for sample in samples])
         y = np.repeat([1.0, 0.0], [len(sample) for sample in samples])
         weight = np.concatenate([sample.weight / sample.weight.sum() for sample in samples])
-        self.names, self.ranks = samples[0].names, Ranks.of(x)
+        return self._train(samples[0].names, x, y, weight, seed)
+
+    def fit_factor(self, sample: Sample, factor: FloatArray, seed: int) -> NeuralNetwork:
+        """Train on N events by what their weights are multiplied, as `hepflow.classifiers.fit_factor` says.
+
+        Each event is of both classes: of one with its weight, of the other with this times the factor.
+        """
+        sample, _ = pair(sample, sample)
+        own = relative(sample, factor)
+        weight = sample.weight / sample.weight.sum()
+        return self._train(sample.names, self._inputs(sample), own / (1 + own), weight * (1 + own), seed)
+
+    def _train(
+        self, names: tuple[str, ...], x: FloatArray, y: FloatArray, weight: FloatArray, seed: int
+    ) -> NeuralNetwork:
+        self.names, self.ranks = names, Ranks.of(x)
         trainings = train(
             _Perceptrons([self._network(x.shape[1], seed + member) for member in range(self.members)]),
             (_tensor(self.ranks.apply(x)), _tensor(y)),

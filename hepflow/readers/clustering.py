@@ -77,7 +77,7 @@ def cluster(
         raise ConfigError(f"subjets needs whole numbers from 1 up, such as (1, 2, 3); got {tuple(subjets)}")
     if axes not in AXES:
         raise ConfigError(f"unknown axes {axes!r}; {did_you_mean(axes, AXES)}")
-    fastjet = _fastjet()
+    fastjet = load_fastjet()
     definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
     clustered = fastjet.ClusterSequence(_momenta(particles), definition)
     jets, constituents = clustered.inclusive_jets(min_pt), clustered.constituents(min_pt)
@@ -111,7 +111,7 @@ def cluster(
     return ak.zip(columns)
 
 
-def _fastjet() -> ModuleType:
+def load_fastjet() -> ModuleType:
     """Import FastJet and keep its banner off standard output, which is for results."""
     try:
         import fastjet

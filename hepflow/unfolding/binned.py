@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,59 @@ STRENGTHS = np.geomspace(1e-8, 1e3, 45)  # of Tikhonov's regularisation, among w
 ENDS, TINY = 3, 1e-300  # strengths at either end that are no corner; what has a logarithm
 
 
+class _Binned(ABC):
+    """What methods in bins have in common: bins are filled, and data and simulation are drawn anew for the errors."""
+
+    toys: int
+
+    def __post_init__(self) -> None:
+        if self.toys < 3:
+            raise ConfigError(
+                f"{type(self).__name__}: {self.toys} toys; expected three or more: their spread is the error"
+            )
+
+    def unfold(
+        self,
+        pairs: Pairs,
+        data: Any,
+        edges: ArrayLike,
+        reco_edges: ArrayLike | None = None,
+        *,
+        of: str | None = None,
+        seen: str | None = None,
+        seed: int,
+    ) -> UnfoldedHistogram:
+        """Unfold a histogram of data; arguments and what is raised as of `Response.of`.
+
+        `seed` is that of the toys.
+
+        Raises
+        ------
+        ConfigError
+            Also if the method needs other bins: `Tikhonov` three generated ones or more, and at least as many
+            reconstructed ones.
+        FitError
+            If the bins do not determine the yields.
+        """
+        response = Response.of(pairs, data, edges, reco_edges, of=of, seen=seen)
+        method, random, inner = self._method(response), np.random.default_rng(seed), response.inner
+        each = np.array([method(response.toy(random))[inner] for _ in range(self.toys)])
+        return UnfoldedHistogram(
+            response.quantity,
+            response.truth_edges[inner.start : inner.stop + 1],
+            method(response)[inner],
+            bootstrapped(each),
+            response.prior[inner],
+            each,
+        )
+
+    @abstractmethod
+    def _method(self, response: Response) -> Callable[[Response], FloatArray]:
+        """Return what gives the yields of every toy, with the settings that the data themselves ask for."""
+
+
 @dataclass(frozen=True)
-class IterativeBayes:
+class IterativeBayes(_Binned):
     """Iterative Bayesian unfolding: the prior is the simulation's, then the result of the iteration before.
 
     Parameters
@@ -56,28 +108,12 @@ class IterativeBayes:
     toys: int = TOYS
 
     def __post_init__(self) -> None:
-        _check(self, self.toys)
+        super().__post_init__()
         if self.iterations < 1:
             raise ConfigError(f"IterativeBayes: {self.iterations} iterations; expected one or more")
 
-    def unfold(
-        self,
-        pairs: Pairs,
-        data: Any,
-        edges: ArrayLike,
-        reco_edges: ArrayLike | None = None,
-        *,
-        of: str | None = None,
-        seen: str | None = None,
-        seed: int,
-    ) -> UnfoldedHistogram:
-        """Unfold a histogram of data; arguments and what is raised as of `Response.of`.
-
-        `seed` is that of the toys.
-        """
-        return _unfolded(
-            self._once, Response.of(pairs, data, edges, reco_edges, of=of, seen=seen), self.toys, seed
-        )
+    def _method(self, response: Response) -> Callable[[Response], FloatArray]:
+        return self._once
 
     def _once(self, response: Response) -> FloatArray:
         matrix = _matrix(response)
@@ -93,7 +129,7 @@ class IterativeBayes:
 
 
 @dataclass(frozen=True)
-class Tikhonov:
+class Tikhonov(_Binned):
     r"""Least squares with a penalty on curvature: of the unfolded yields over the simulation's, as TUnfold has it.
 
     It minimises :math:`(y - A x)^T V^{-1} (y - A x) + \tau \, |L (x / x_0)|^2`, where L takes second differences and
@@ -129,33 +165,11 @@ class Tikhonov:
     toys: int = TOYS
 
     def __post_init__(self) -> None:
-        _check(self, self.toys)
+        super().__post_init__()
         if self.strength is not None and not self.strength >= 0:
             raise ConfigError(f"Tikhonov: strength {self.strength}; expected zero or more")
 
-    def unfold(
-        self,
-        pairs: Pairs,
-        data: Any,
-        edges: ArrayLike,
-        reco_edges: ArrayLike | None = None,
-        *,
-        of: str | None = None,
-        seen: str | None = None,
-        seed: int,
-    ) -> UnfoldedHistogram:
-        """Unfold a histogram of data; arguments and what is raised as of `Response.of`.
-
-        `seed` is that of the toys.
-
-        Raises
-        ------
-        ConfigError
-            Also if there are fewer reconstructed than generated bins, or fewer than three.
-        FitError
-            If the yields are not determined.
-        """
-        response = Response.of(pairs, data, edges, reco_edges, of=of, seen=seen)
+    def _method(self, response: Response) -> Callable[[Response], FloatArray]:
         rows, bins = response.joint.shape
         if rows < bins or bins < 3:
             raise ConfigError(
@@ -163,7 +177,7 @@ class Tikhonov:
                 "and at least as many reconstructed ones"
             )
         strength = self._chosen(response) if self.strength is None else self.strength
-        return _unfolded(lambda one: _solved(one, strength)[0], response, self.toys, seed)
+        return lambda one: _solved(one, strength)[0]
 
     def _chosen(self, response: Response) -> float:
         """Return the strength at the corner of the L-curve, where its curvature in logarithms is largest."""
@@ -214,26 +228,3 @@ def _solved(response: Response, strength: float) -> tuple[FloatArray, float, flo
 def _matrix(response: Response) -> FloatArray:
     prior = response.prior
     return np.divide(response.joint, prior, out=np.zeros_like(response.joint), where=prior > 0)
-
-
-def _unfolded(
-    method: Callable[[Response], FloatArray], response: Response, toys: int, seed: int
-) -> UnfoldedHistogram:
-    random = np.random.default_rng(seed)
-    inner = response.inner
-    each = np.array([method(response.toy(random))[inner] for _ in range(toys)])
-    return UnfoldedHistogram(
-        response.quantity,
-        response.truth_edges[inner.start : inner.stop + 1],
-        method(response)[inner],
-        bootstrapped(each),
-        response.prior[inner],
-        each,
-    )
-
-
-def _check(method: object, toys: int) -> None:
-    if toys < 3:
-        raise ConfigError(
-            f"{type(method).__name__}: {toys} toys; expected three or more: their spread is the error"
-        )

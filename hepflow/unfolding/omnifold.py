@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import DensityRatio, SmoothRatio, table
+from hepflow.classifiers import DensityRatio, SmoothRatio, fit_factor, table
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
 from hepflow.progress import progress
@@ -259,7 +259,7 @@ class _Run:
             pull = (pulled * (total / pulled.sum()))[: len(seen)]
             check_worth("reconstructed", pull, weight[both], iteration)
             found.distances.append(float(np.average(step1**2, weights=np.maximum(pulled, 0.0))))
-            second.fit(_weighted(generated, pull), _weighted(generated, weight[both]), seed + iteration)
+            fit_factor(second, _weighted(generated, weight[both]), pull / weight[both], seed + iteration)
             ratio = np.exp(_bounded(second.log_ratio(every)))
             # it was learned where both pass: there, its yield is that of the pulled weights
             scale = float(pull.sum() / (weight[both] @ ratio[both[truth]]))

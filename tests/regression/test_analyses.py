@@ -236,3 +236,74 @@ def test_dimuons_of_pythia(tmp_path):
     assert len(found) == 60
     assert np.median(found.mass) == pytest.approx(250, rel=0.02)
     assert np.median(found["met"]) > 60
+
+
+def test_a_resonance_that_was_not_simulated_is_unfolded():
+    script = imported("unfold_resonance")
+    pairs = script.made(40_000, 1, slices=True).weighted(0.45)
+    data = script.made(20_000, 2, share=script.SHARE)
+    assert data.weight.sum() == 20_000
+    assert pairs.weight.sum() == pytest.approx(18_000, rel=0.02)
+    pairs_of_z = np.abs(data.truth["m_jj"] - 80.4)
+    assert np.median(pairs_of_z) < 2
+    name, *bins, largest, elsewhere, _ = script.resonance(pairs, data, "bayes", 3, seed=1)
+    assert (name, len(bins)) == ("bayes", 5)
+    assert max(float(largest), float(elsewhere)) < 3
+    peak = float(bins[2].split()[0])
+    assert peak == pytest.approx(np.histogram(data.generated["m_zw"], script.EDGES)[0][9], rel=0.1)
+
+
+def test_posteriors_are_judged_in_slices():
+    """Draws that know nothing of the event follow what was generated as a whole, and fail in a slice."""
+    script = imported("unfold_resonance")
+    pairs = script.made(4000, 1)
+    inside = pairs.select(pairs.both)
+
+    class Blind:
+        def sample(self, seen, *, draws, seed):
+            rows = np.random.default_rng(seed).integers(len(inside), size=(len(seen), draws))
+            return inside.truth.features[rows]
+
+    rows = script.slices(Blind(), pairs, draws=50, seed=1)
+    shares = [float(row[1].split()[0]) for row in rows]
+    assert shares == pytest.approx([100, 88, 38], abs=3)
+    assert max(map(float, rows[0][2:])) < 1.5
+    assert float(rows[2][2]) > 20
+
+
+def test_jets_of_pythia_at_two_levels(monkeypatch):
+    pytest.importorskip("pythia8mc")
+    script = imported("unfold_jets")
+    monkeypatch.setattr(script, "BATCH", 40)
+    true, seen = script.block("simulation", 5, 30)
+    assert true.shape == seen.shape == (30, 6)
+    for level in (true, seen):
+        inside = level[np.isfinite(level[:, 0])]
+        mass, multiplicity, width, tau21, share, rho = inside.T
+        assert len(inside) > 15
+        assert np.all((mass > 0) & (multiplicity >= 2) & (width > 0) & (width < script.RADIUS))
+        assert np.all((tau21 >= 0) & (tau21 <= 1) & (share <= 0.5) & (rho >= script.LOW_RHO) & (rho < 0))
+        assert np.all((share == 0) | (share > script.Z_CUT))
+    both = np.isfinite(true[:, 0] + seen[:, 0])
+    assert np.corrcoef(true[both, 0], seen[both, 0])[0, 1] > 0.8
+
+
+def test_jets_are_unfolded_and_drawn(tmp_path, monkeypatch):
+    script = imported("unfold_jets")
+    random = np.random.default_rng(1)
+
+    def made(shift):
+        true = np.round(random.normal(20 + shift, 4, (2000, 6)))
+        return hf.unfolding.Pairs(*(hf.Events(x, script.NAMES, quantities=script.OBSERVABLES) for x in (
+            true, true + random.normal(0, 1, true.shape))))  # fmt: skip
+
+    pairs, data = made(0.0), made(0.5)
+    drawn = []
+    monkeypatch.setattr(hf.plots.Figure, "save", lambda figure, path: drawn.append(path.name))
+    method = hf.unfolding.OmniFold(hf.classifiers.SmoothRatio(2), iterations=2, replicas=3)
+    unfolded = method.unfold(pairs, data.reconstructed, seed=1)
+    rows = script.report(unfolded, pairs, data, tmp_path, 1).splitlines()
+    assert drawn == [f"{name}.pdf" for name in script.NAMES]
+    assert len(rows) == 7
+    simulation, found = (float(one) for one in rows[1].split()[1:3])
+    assert found < simulation
