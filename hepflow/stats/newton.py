@@ -49,7 +49,7 @@ class NewtonSteps:
             softened, pulled = weight.copy(), np.zeros_like(weight)
             softened[:, bins] = np.where(there, weight[:, bins] * at.prior[:, local] / own, weight[:, bins])
             pulled[:, bins] = pull * right[:, local] / own
-            weight, wanted = softened, wanted - _times(jacobian, pulled)
+            weight, wanted = softened, (wanted - _times(jacobian, pulled)) * active
         solved = self._solve(jacobian, weight, prior, wanted, active)
         step[:, self._shared] = solved
         if len(local):
