@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepflow.sample import FloatArray
-from hepflow.stats.likelihood import Expansion, IndexArray, Likelihood
+from hepflow.stats.expansion import Expansion, IndexArray
+from hepflow.stats.likelihood import Likelihood
 
 MANY = 100  # parameters from which on it is worth it; with fewer, a dense matrix is as quick
 
@@ -26,12 +27,14 @@ class Arrow:
     ----------
     found
         -2 ln L around that point, of `N` bins and `P` parameters.
-    alone
-        The bin that a parameter moves, where it moves one alone, shape ``(P,)``; -1 for all others.
     """
 
     found: Expansion
-    alone: IndexArray
+
+    @property
+    def alone(self) -> IndexArray:
+        """The bin that a parameter moves, where it moves one alone, shape ``(P,)``; -1 for all others."""
+        return self.found.alone
 
     @property
     def diagonal(self) -> FloatArray:
@@ -48,7 +51,7 @@ class Arrow:
         """
         own, bins, slope, prior = self._own(moving)
         left = moving & ~own
-        others = self.found.jacobian[:, left]
+        others = self.found.columns(np.flatnonzero(left))
         softened, pull = self._softened(bins, slope, prior, right[own])
         matrix = (others.T * softened) @ others + np.diag(self.found.prior[left])
         return left, matrix, np.asarray(right[left] - (softened * pull) @ others)
@@ -60,7 +63,7 @@ class Arrow:
         result = np.zeros(len(moving))
         result[left] = solution
         own, bins, slope, prior = self._own(moving)
-        moved = self.found.weight * (self.found.jacobian[:, left] @ solution)
+        moved = self.found.weight * (self.found.columns(np.flatnonzero(left)) @ solution)
         rest = right[own] - moved[bins] * slope
         softened, pull = self._softened(bins, slope, prior, rest)
         result[own] = (rest - (softened * pull)[bins] * slope) / prior
@@ -70,7 +73,7 @@ class Arrow:
         """Return which moving parameters have a bin and a constraint of their own; bin, slope and prior of each."""
         own = moving & (self.alone >= 0) & (self.found.prior > 0)
         bins = self.alone[own]
-        return own, bins, self.found.jacobian[bins, np.flatnonzero(own)], self.found.prior[own]
+        return own, bins, self.found.slopes(np.flatnonzero(own)), self.found.prior[own]
 
     def _softened(
         self, bins: IndexArray, slope: FloatArray, prior: FloatArray, right: FloatArray
@@ -92,11 +95,10 @@ def objective(
     """Return -2 ln L of one data set as `minimise` wants it: value, gradient and curvature at a point (P,)."""
     if len(model.names) < MANY:
         return lambda x: model.evaluate(x, data)
-    alone = model.alone
 
     def evaluate(x: FloatArray) -> tuple[float, FloatArray, Matrix]:
         found = model.expand(x, data)
-        return float(found.value), found.gradient, Arrow(found, alone)
+        return float(found.value), found.gradient, Arrow(found)
 
     return evaluate
 

@@ -1,9 +1,7 @@
 """Fits of one likelihood to many data sets at once: what makes toys cheap.
 
-The Newton iteration of `minimise` on arrays, one row a data set. A parameter that moves a single bin (the gammas of
-`staterror` and `shapesys`) couples to nothing but what moves its bin: such parameters are eliminated bin by bin
-(Schur complement), and only the few that bins share are solved for as a matrix. Rows that do not converge go to
-`minimise`, one by one.
+The Newton iteration of `minimise` on arrays, one row a data set. Rows that do not converge go to `minimise`, one by
+one.
 """
 
 from __future__ import annotations
@@ -14,21 +12,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hepflow.progress import progress
 from hepflow.sample import FloatArray
 from hepflow.stats.arrow import objective
-from hepflow.stats.likelihood import Expansion, Likelihood
+from hepflow.stats.expansion import Expansion, Mask
+from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.minimise import minimise
-
-Mask = NDArray[np.bool_]
+from hepflow.stats.newton import NewtonSteps
 
 TOLERANCE = 1e-7  # of the estimated distance to the minimum, in -2 ln L
 SLOW = 1e-2  # taken, too, where many rounds lead no closer: no p-value of toys feels it
 _MAX_ROUNDS = 60
 _TOLERATED = 0.01  # share of fits that may fail without a word
 _FLAT = 1e-100  # curvature of a parameter that nothing holds: it stays where it is
+_SLOWLY = 0.3  # each step this fraction of the one before: from where on it is extrapolated
+_FARTHEST = 5.0  # and how many times the step that is
 _UNDETERMINED = 1e-10  # smallest eigenvalue of a curvature, each parameter in its own scale
 _CHUNK = 200_000  # array elements of a chunk: what the cache of a processor takes
 
@@ -86,7 +85,8 @@ def fit_many(
     starts = np.where(free, np.clip(start, low, high), start)
     starts = np.broadcast_to(starts, (len(data), len(model.names)))
     solver = _Solver(model, free, low, high)
-    size = max(1, _CHUNK // (len(model.names) * model.n_bins))
+    shared = int(np.sum(model.alone < 0))
+    size = max(1, _CHUNK // (shared * model.n_bins + len(model.names)))
     chunks = [slice(i, i + size) for i in range(0, len(data), size)]
     with ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1) or 1) as pool:  # numpy lets go of the GIL
         fits = pool.map(lambda chunk: solver.fit(data[chunk], starts[chunk]), chunks)
@@ -133,8 +133,7 @@ class _Solver:
 
     def __init__(self, model: Likelihood, free: Mask, low: FloatArray, high: FloatArray) -> None:
         self.model, self.free, self.low, self.high = model, free, low, high
-        self.local, self.bins = _single_bin_parameters(model, free)
-        self.shared = np.setdiff1d(np.flatnonzero(free), self.local)
+        self._newton = NewtonSteps(model, free)
 
     def fit(self, data: FloatArray, start: FloatArray) -> Minima:
         x, now = start.copy(), self.model.expand(start, data)
@@ -155,15 +154,18 @@ class _Solver:
             there = self.model.expand(trial, data[rows])
             # near the minimum rounding hides the descent
             better = there.value < value[rows] + np.where(distance < 1e-6, 1e-9 * (1 + value[rows]), 0.0)
-            scale = np.where(better, 1.0, 0.5 * scale)
+            plain = better & (scale == 1.0)
+            scale = np.where(better, 1.0, np.where(scale > 1.0, 1.0, 0.5 * scale))
             if np.any(better):
-                taken = rows[better]
+                taken, last, before = rows[better], step[better], distance[better]
                 x[taken], value[taken], gradient[taken] = (
                     trial[better],
                     there.value[better],
                     there.gradient[better],
                 )
-                step[better], distance[better] = self._step(trial[better], _rows(there, better))
+                step[better], distance[better] = self._step(trial[better], there.of(better))
+                ahead = _reach(last, step[better], before, distance[better])
+                scale[better] = np.where(plain[better], ahead, 1.0)
         valid[rows] |= distance < SLOW
         for row in np.flatnonzero(~valid):
             self._one_by_one(int(row), data, start, x, value, gradient, valid)
@@ -187,62 +189,24 @@ class _Solver:
     def _step(self, x: FloatArray, at: Expansion) -> tuple[FloatArray, FloatArray]:
         """Return the Newton steps (T, P) of the parameters that no bound holds, and the EDM of each row (T,)."""
         outward = ((x <= self.low) & (at.gradient > 0)) | ((x >= self.high) & (at.gradient < 0))
-        step = self._solve(at, ~outward)
+        step = self._newton(at, ~outward)
         blocked = ((x <= self.low) & (step < 0)) | ((x >= self.high) & (step > 0))
         again = np.flatnonzero(np.any(blocked, axis=1))
         if len(again):
             held = (outward | blocked)[again]
-            step[again] = self._solve(_rows(at, again), ~held)
+            step[again] = self._newton(at.of(again), ~held)
             np.putmask(step, ((x <= self.low) & (step < 0)) | ((x >= self.high) & (step > 0)), 0.0)
         distance = np.abs(0.5 * np.sum(at.gradient * step, axis=1))
         return step, np.where(np.isfinite(at.value), distance, np.inf)
 
-    def _solve(self, at: Expansion, moving: Mask) -> FloatArray:
-        step = np.zeros_like(at.gradient)
-        local, shared, bins = self.local, self.shared, self.bins
-        right = -at.gradient * moving
-        jacobian = at.jacobian[:, :, shared]
-        matrix = (np.swapaxes(jacobian, 1, 2) * at.weight[:, None, :]) @ jacobian
-        diagonal = np.arange(len(shared))
-        matrix[:, diagonal, diagonal] += at.prior[:, shared]
-        felt = matrix[:, diagonal, diagonal]  # by the data or a constraint
-        active = moving[:, shared] & (felt > _FLAT)
-        size = np.sqrt(np.where(active, felt, 1.0))
-        wanted = right[:, shared]
-        if len(local):
-            slope = at.jacobian[:, bins, local] * moving[:, local]
-            weighted = at.weight[:, bins] * slope
-            own = weighted * slope + at.prior[:, local]
-            own = np.where(moving[:, local] & (own > _FLAT), own, np.inf)
-            coupling = weighted[:, :, None] * jacobian[:, bins, :]
-            scaled = coupling / own[:, :, None]
-            matrix = matrix - np.swapaxes(coupling, 1, 2) @ scaled
-            wanted = wanted - (right[:, None, local] @ scaled)[:, 0]
-        matrix *= active[:, :, None] & active[:, None, :]
-        matrix /= size[:, :, None] * size[:, None, :]
-        matrix[:, diagonal, diagonal] += np.where(active, 1e-10, 1.0)
-        solved = np.linalg.solve(matrix, (wanted * active / size)[..., None])[..., 0] / size
-        step[:, shared] = solved
-        if len(local):
-            step[:, local] = (right[:, local] - (coupling @ solved[..., None])[..., 0]) / own
-        return step
 
+def _reach(last: FloatArray, step: FloatArray, before: FloatArray, distance: FloatArray) -> FloatArray:
+    """Return how many times its next step (T, P) a fit should go where a whole one has led to the next.
 
-def _single_bin_parameters(model: Likelihood, free: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the free parameters that move one bin alone, at most one for each bin, and those bins.
-
-    Rates are linear in such parameters, so two points tell which bins one moves.
+    Steps leave out second derivatives of the rates. Where these matter, each step is `q` times the one before, and
+    all that are still to come add up to ``1 / (1 - q)`` of the next (Aitken). The distances tell the size of `q`;
+    where steps turn back, it is negative.
     """
-    moves = np.zeros((model.n_bins, len(model.names)), dtype=bool)
-    for x in (model.at(0.7), model.at(1.3)):
-        moves |= model.rates(np.where(model.fixed, x, x * 1.1 + 0.1))[1] != 0.0
-    single = np.flatnonzero(free & (moves.sum(axis=0) == 1))
-    bins = np.argmax(moves[:, single], axis=0)
-    kept = np.unique(bins, return_index=True)[1]
-    return single[kept], bins[kept]
-
-
-def _rows(at: Expansion, rows: NDArray[np.generic]) -> Expansion:
-    if rows.dtype == np.bool_ and np.all(rows):
-        return at  # as in most rounds
-    return Expansion(at.value[rows], at.gradient[rows], at.jacobian[rows], at.weight[rows], at.prior[rows])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        q = np.sign(np.sum(last * step, axis=1)) * np.sqrt(distance / before)
+    return np.where(np.abs(q) > _SLOWLY, 1.0 / (1.0 - np.clip(q, -1.0, 1.0 - 1.0 / _FARTHEST)), 1.0)

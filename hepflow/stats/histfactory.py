@@ -14,8 +14,8 @@ import numpy as np
 import pyhf
 
 from hepflow.sample import FloatArray
-from hepflow.stats.interpolation import code4, code4p
-from hepflow.stats.likelihood import IndexArray
+from hepflow.stats.expansion import IndexArray
+from hepflow.stats.interpolation import code4p
 from hepflow.stats.pyhf_model import PyhfLikelihood
 from hepflow.stats.terms import compile_terms
 
@@ -27,7 +27,19 @@ class HistFactory(PyhfLikelihood):
     """
 
     def _prepare(self, model: pyhf.Model) -> None:
-        self._terms = compile_terms(model)
+        self._terms = terms = compile_terms(model)
+        alone = self.alone
+        local = alone >= 0
+        self._bins, self._columns = alone[local], np.cumsum(~local) - 1  # of those that several bins share
+        factor, bins = (
+            terms.factor.ravel(),
+            np.broadcast_to(np.arange(self.n_bins), terms.factor.shape).ravel(),
+        )
+        there = np.flatnonzero(factor < len(alone))
+        own = local[factor[there]]
+        self._own, self._shared = there[own], there[~own]
+        self._own_to = (np.cumsum(local) - 1)[factor[self._own]]
+        self._shared_to = bins[self._shared] * int(np.sum(~local)) + self._columns[factor[self._shared]]
 
     @cached_property
     def alone(self) -> IndexArray:
@@ -39,44 +51,58 @@ class HistFactory(PyhfLikelihood):
         found = np.full(size, -1)
         found[met[0]] = met[1]
         several = np.bincount(met[0], minlength=size) > 1
-        found[several], found[terms.shift], found[terms.scale] = -1, -1, -1
+        found[several], found[terms.shift], found[terms.scales.parameter] = -1, -1, -1
         return found
 
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""
+        rates, shared, own = self.derivatives(x)
+        local = self.alone >= 0
+        jacobian = np.zeros((*rates.shape, len(self.names)))
+        jacobian[..., ~local] = shared
+        jacobian[..., self._bins, np.flatnonzero(local)] = own
+        return rates, jacobian
+
+    def derivatives(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the expected events (..., N), and their derivatives as `Expansion` has them: jacobian and own."""
         terms, shape = self._terms, x.shape[:-1]
-        values = np.concatenate([x, np.ones((*shape, 1))], axis=-1)[..., terms.factor]
+        values = self._factors(x)
         others = _products_of_others(values)
         product = others[..., 0, :, :] * values[..., 0, :, :]
         shifts, slopes = code4p(x[..., terms.shift], terms.symmetric, terms.asymmetric)
-        scales, scale_slopes = code4(x[..., terms.scale], terms.up, terms.down, terms.coefficients)
-        scale = np.prod(scales, axis=-3)
+        scale, scale_slopes = terms.scales(x)
         scaled = (terms.nominal + shifts) * scale
         total = scaled * product
-        jacobian = self._by_factors(others * scaled[..., None, :, :])
+        by_factor = (others * scaled[..., None, :, :]).reshape(*shape, terms.factor.size)
+        own = _sums(by_factor[..., self._own], self._own_to, len(self._bins))
+        shared = len(self.names) - len(self._bins)
+        jacobian = _sums(by_factor[..., self._shared], self._shared_to, self.n_bins * shared)
+        jacobian = jacobian.reshape(*shape, self.n_bins, shared)
         if len(terms.shift):
-            jacobian[..., terms.shift] += np.einsum("...hsn,...sn->...nh", slopes, product * scale)
-        if len(terms.scale):
-            jacobian[..., terms.scale] += np.einsum("...hsn,...sn->...nh", scale_slopes / scales, total)
-        return np.sum(total, axis=-2), jacobian
+            moved = np.einsum("...hsn,...sn->...nh", slopes, product * scale)
+            jacobian[..., self._columns[terms.shift]] += moved
+        terms.scales.add_slopes(jacobian, self._columns, scale_slopes, total)
+        return np.sum(total, axis=-2), jacobian, own
 
     def sample_rates(self, x: FloatArray) -> FloatArray:
         """Return the expected events of each sample in each bin, shape ``(..., S, N)``, at points (..., P)."""
         terms = self._terms
         shifts, _ = code4p(x[..., terms.shift], terms.symmetric, terms.asymmetric)
-        scales, _ = code4(x[..., terms.scale], terms.up, terms.down, terms.coefficients)
-        factors = np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)[..., terms.factor]
-        events: FloatArray = (terms.nominal + shifts) * np.prod(scales, axis=-3) * np.prod(factors, axis=-3)
-        return events
+        return np.asarray((terms.nominal + shifts) * terms.scales(x)[0] * np.prod(self._factors(x), axis=-3))
 
-    def _by_factors(self, slopes: FloatArray) -> FloatArray:
-        """Add up the derivatives by each factor (..., F, S, N) to those of the rates (..., N, P)."""
-        shape, each = slopes.shape[:-3], self.n_bins * (len(self.names) + 1)
-        points = int(np.prod(shape))
-        where = (np.arange(points)[:, None] * each + self._terms.flat).ravel()
-        flat = np.bincount(where, slopes.ravel(), points * each)
-        table: FloatArray = flat.astype(np.float64, copy=False).reshape(*shape, self.n_bins, -1)
-        return table[..., :-1]
+    def _factors(self, x: FloatArray) -> FloatArray:
+        """Return what multiplies each sample in each bin, (..., F, S, N)."""
+        return np.concatenate([x, np.ones((*x.shape[:-1], 1))], axis=-1)[..., self._terms.factor]
+
+
+def _sums(values: FloatArray, to: IndexArray, size: int) -> FloatArray:
+    """Add up values (..., K) by where each of them belongs (K,), to (..., size)."""
+    shape = values.shape[:-1]
+    points = int(np.prod(shape))
+    where = (np.arange(points)[:, None] * size + to).ravel()
+    return (
+        np.bincount(where, values.ravel(), points * size).astype(np.float64, copy=False).reshape(*shape, size)
+    )
 
 
 def _products_of_others(values: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """How HistFactory interpolates between a nominal and its shifts: codes 4p (histosys) and 4 (normsys).
 
-For arrays of `H` shifts over `S` samples and `N` bins; `alpha`, shape ``(..., H)``, is in standard deviations.
+`alpha` is in standard deviations: of `H` shifts of `S` samples in `N` bins (4p), or of `E` scales (4).
 Both codes are a sixth order polynomial inside one standard deviation that joins the extrapolation with two
 continuous derivatives (CERN-OPEN-2012-016, section 4.1).
 """
@@ -28,35 +28,31 @@ def code4p(alpha: FloatArray, symmetric: FloatArray, asymmetric: FloatArray) -> 
 
 
 def code4_coefficients(up: FloatArray, down: FloatArray) -> FloatArray:
-    """Return the six coefficients (6, H, S, N) that join ``up**alpha`` and ``down**-alpha`` smoothly."""
+    """Return the six coefficients (6, E) that join ``up**alpha`` and ``down**-alpha``, both (E,), smoothly."""
     powers = np.arange(1, 7)
     at = [np.array([sign**p for p in powers], dtype=float) for sign in (1.0, -1.0)]
     first = [powers * np.array([sign ** (p - 1) for p in powers]) for sign in (1.0, -1.0)]
     second = [powers * (powers - 1) * np.array([sign**p for p in powers]) for sign in (1.0, -1.0)]
     log_up, log_down = np.log(up), np.log(down)
-    wanted = np.stack(
-        [up - 1, down - 1, up * log_up, -down * log_down, up * log_up**2, down * log_down**2]
-    ).reshape(6, -1)
-    solved = np.linalg.solve(np.array([*at, *first, *second]), wanted)
-    return np.asarray(solved.reshape(6, *up.shape))
+    wanted = np.stack([up - 1, down - 1, up * log_up, -down * log_down, up * log_up**2, down * log_down**2])
+    return np.asarray(np.linalg.solve(np.array([*at, *first, *second]), wanted))
 
 
 def code4(
     alpha: FloatArray, up: FloatArray, down: FloatArray, coefficients: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return each multiplicative scale and its derivative, both (..., H, S, N)."""
-    if not alpha.shape[-1]:
-        empty = np.empty((*alpha.shape, *up.shape[1:]))
-        return empty, empty
-    at = alpha[..., None, None]
-    polynomial, slope = coefficients[5] * at, 6.0 * coefficients[5]
+    """Return multiplicative scales and their derivatives at `alpha`, all (..., E)."""
+    polynomial, slope = coefficients[5] * alpha, np.full(alpha.shape, 6.0 * coefficients[5])
     for power in (5, 4, 3, 2, 1):  # Horner's scheme
-        polynomial = (coefficients[power - 1] + polynomial) * at
-        slope = power * coefficients[power - 1] + slope * at
-    log_base = np.log(np.where(at > 0, up, down))
-    beyond = np.abs(at) >= 1.0
-    outside = np.exp(np.where(beyond, log_base * np.abs(at), 0.0))
-    return (
-        np.where(beyond, outside, 1.0 + polynomial),
-        np.where(beyond, np.sign(at) * log_base * outside, slope),
-    )
+        polynomial += coefficients[power - 1]
+        polynomial *= alpha
+        slope *= alpha
+        slope += power * coefficients[power - 1]
+    polynomial += 1.0
+    beyond = np.abs(alpha) >= 1.0
+    if np.any(beyond):
+        at = alpha[beyond]
+        log_base = np.log(np.where(alpha > 0, up, down)[beyond])
+        polynomial[beyond] = np.exp(log_base * np.abs(at))
+        slope[beyond] = np.sign(at) * log_base * polynomial[beyond]
+    return polynomial, slope

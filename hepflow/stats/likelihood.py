@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln, xlogy
 
 from hepflow.sample import FloatArray
-
-IndexArray = NDArray[np.intp]
+from hepflow.stats.expansion import Expansion, IndexArray
 
 _FLOOR = 1e-3
 _FISHER_SHARE = 1e-2
@@ -40,42 +39,6 @@ class Constraints:
     index: IndexArray
     poisson: NDArray[np.bool_]
     width: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class Expansion:
-    """-2 ln L around a point, before its curvature is put together.
-
-    Parameters
-    ----------
-    value
-        -2 ln L above that of the saturated model, shape ``(...)``; infinite where it is undefined.
-    gradient
-        Shape ``(..., P)``.
-    jacobian, weight
-        Derivatives of the rates, ``(..., N, P)``, and what each bin contributes to the curvature, ``(..., N)``.
-    prior
-        What the constraints add to its diagonal, ``(..., P)``.
-    """
-
-    value: FloatArray
-    gradient: FloatArray
-    jacobian: FloatArray
-    weight: FloatArray
-    prior: FloatArray
-
-    @property
-    def diagonal(self) -> FloatArray:
-        """The diagonal of the curvature, shape ``(..., P)``."""
-        return np.asarray(self.prior + (self.weight[..., None, :] @ self.jacobian**2)[..., 0, :])
-
-    @property
-    def curvature(self) -> FloatArray:
-        """The curvature matrix, shape ``(..., P, P)``."""
-        matrix = (np.swapaxes(self.jacobian, -1, -2) * self.weight[..., None, :]) @ self.jacobian
-        diagonal = np.arange(matrix.shape[-1])
-        matrix[..., diagonal, diagonal] += self.prior
-        return np.asarray(matrix)
 
 
 def poisson_deviance(n: FloatArray, rate: FloatArray) -> FloatArray:
@@ -134,6 +97,11 @@ class Likelihood(ABC):
     def rates(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the expected events per bin (..., N) and their derivatives (..., N, P) at points (..., P)."""
 
+    def derivatives(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the expected events (..., N), and their derivatives as `Expansion` has them: jacobian and own."""
+        rates, jacobian = self.rates(x)
+        return rates, jacobian, np.zeros((*rates.shape[:-1], 0))
+
     @property
     def alone(self) -> IndexArray:
         """The bin that a parameter moves, where it moves one alone at any point, shape ``(P,)``; -1 for others."""
@@ -186,7 +154,9 @@ class Likelihood(ABC):
     def expand(self, x: FloatArray, data: FloatArray) -> Expansion:
         """Return value, gradient and the parts of the curvature at points (..., P) for data (..., N + A)."""
         n = data[..., : self.n_bins]
-        raw, jacobian = self.rates(x)
+        raw, jacobian, own = self.derivatives(x)
+        alone, gradient = self.alone, np.empty((*raw.shape[:-1], len(self.names)))
+        local = alone >= 0
         floor = _FLOOR * np.minimum(self.background, n + 1.0)
         below = (raw < floor) | (raw < 0.0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -203,7 +173,9 @@ class Likelihood(ABC):
                 first = np.where(below, (rate - n) / floor, first)
                 toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
                 second = np.where(below, rate / floor**2 + toward, second)
-            gradient = 2.0 * (first[..., None, :] @ jacobian)[..., 0, :]  # undefined where a rate is zero
+            # undefined where a rate is zero
+            gradient[..., ~local] = 2.0 * (first[..., None, :] @ jacobian)[..., 0, :]
+            gradient[..., local] = 2.0 * first[..., alone[local]] * own
         value = 2.0 * np.sum(deviance, axis=-1)
         weight = np.where(below | (rate > 0), 2.0 * second, 0.0)
         prior = np.zeros_like(gradient)
@@ -213,7 +185,8 @@ class Likelihood(ABC):
             value = np.where(undefined, np.inf, value)
             gradient[undefined], weight[undefined], prior[undefined] = 0.0, 0.0, 1.0
             jacobian = np.where(undefined[..., None, None], 0.0, jacobian)  # it may be infinite there
-        return Expansion(value, gradient, jacobian, weight, prior)
+            own = np.where(undefined[..., None], 0.0, own)
+        return Expansion(alone, value, gradient, jacobian, own, weight, prior)
 
     def saturated(self, data: FloatArray) -> float:
         """Return -2 ln L of the saturated model: what `evaluate` leaves out."""

@@ -11,8 +11,9 @@ import pyhf
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import FloatArray
-from hepflow.stats.interpolation import code4_coefficients
-from hepflow.stats.likelihood import Constraints, IndexArray
+from hepflow.stats.expansion import IndexArray
+from hepflow.stats.likelihood import Constraints
+from hepflow.stats.scales import Ends, Scales
 
 _SCALARS = ("normfactor", "lumi")
 _PER_BIN = ("shapesys", "shapefactor", "staterror")
@@ -32,24 +33,18 @@ class Terms:
         Events, shape ``(S, N)``; zero where a channel lacks a sample.
     factor
         Parameters that multiply, shape ``(F, S, N)``; `P` stands for a factor of one.
-    flat
-        Where the derivative of each factor goes in a flat ``(N, P + 1)`` array.
     shift, symmetric, asymmetric
         Parameters of additive shifts (histosys), shape ``(H,)``, and the arrays of `code4p`.
-    scale, up, down, coefficients
-        Parameters of multiplicative scales (normsys), shape ``(K,)``, and the arrays of `code4`.
+    scales
+        Multiplicative scales (normsys).
     """
 
     nominal: FloatArray
     factor: IndexArray
-    flat: IndexArray
     shift: IndexArray
     symmetric: FloatArray
     asymmetric: FloatArray
-    scale: IndexArray
-    up: FloatArray
-    down: FloatArray
-    coefficients: FloatArray
+    scales: Scales
 
 
 def compile_terms(model: pyhf.Model) -> Terms:
@@ -67,7 +62,8 @@ def compile_terms(model: pyhf.Model) -> Terms:
     nominal = np.zeros((n_samples, n_bins))
     factors: list[list[list[int]]] = [[[] for _ in range(n_bins)] for _ in range(n_samples)]
     shifts: dict[int, FloatArray] = {}
-    scales: dict[int, FloatArray] = {}
+    channels = list(config.channels)
+    scales: dict[tuple[int, int, int], Ends] = {}
     used: dict[str, dict[str, int]] = {}
     for channel, sample, row, bins in _samples(model):
         if not np.all(np.isfinite(sample["data"])):
@@ -83,8 +79,7 @@ def compile_terms(model: pyhf.Model) -> Terms:
                 pair[0, row, bins] = np.subtract(data["hi_data"], sample["data"])
                 pair[1, row, bins] = np.subtract(sample["data"], data["lo_data"])
             elif kind == "normsys":
-                pair = scales.setdefault(first, np.ones((2, n_samples, n_bins)))
-                pair[:, row, bins] = np.array([[data["hi"]], [data["lo"]]])
+                scales[channels.index(channel), row, first] = float(data["hi"]), float(data["lo"])
             elif kind in _SCALARS or kind in _PER_BIN:
                 if kind == "staterror":  # one parameter per bin of every channel that has it
                     seen = used.setdefault(name, {})
@@ -96,21 +91,15 @@ def compile_terms(model: pyhf.Model) -> Terms:
                     f"modifier {name!r} of channel {channel!r} has the unknown type {kind!r}"
                 )
     factor = _padded(factors, config.npars)
-    flat = (np.arange(n_bins) * (config.npars + 1) + factor).ravel()
     up_down = np.array(list(shifts.values())).reshape(-1, 2, n_samples, n_bins)
     asymmetric = (up_down[:, 0] - up_down[:, 1]) / 16.0
-    scale = np.array(list(scales.values())).reshape(-1, 2, n_samples, n_bins)
     return Terms(
         nominal,
         factor,
-        flat,
         np.array(list(shifts), dtype=np.intp),
         0.5 * (up_down[:, 0] + up_down[:, 1]),
         asymmetric if np.any(np.abs(asymmetric) > 1e-14 * np.max(nominal, initial=1.0)) else asymmetric[:0],
-        np.array(list(scales), dtype=np.intp),
-        scale[:, 0],
-        scale[:, 1],
-        code4_coefficients(scale[:, 0], scale[:, 1]),
+        Scales.of(scales, [config.channel_slices[name] for name in channels], n_samples),
     )
 
 

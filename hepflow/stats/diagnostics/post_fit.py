@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hepflow.sample import FloatArray
 from hepflow.stats.diagnostics.record import Record
-from hepflow.stats.likelihood import IndexArray, Likelihood
+from hepflow.stats.expansion import IndexArray
+from hepflow.stats.likelihood import Likelihood
 from hepflow.stats.profile import Profile
 
 
