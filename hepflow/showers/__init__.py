@@ -2,7 +2,7 @@
 
 from hepflow.showers.files import Showers, read_showers, write_showers
 from hepflow.showers.geometry import Geometry, Layer, read_geometry, write_geometry
-from hepflow.showers.judgement import PUBLISHED, Judgement, judge, seconds_per_shower
+from hepflow.showers.judgement import PUBLISHED, Judgement, Published, Told, judge, seconds_per_shower
 from hepflow.showers.model import ShowerModel
 from hepflow.showers.observables import observables
 from hepflow.showers.simulate import Detector, photon_detector, simulate, toy_detector
@@ -14,8 +14,10 @@ __all__ = [
     "Geometry",
     "Judgement",
     "Layer",
+    "Published",
     "ShowerModel",
     "Showers",
+    "Told",
     "judge",
     "observables",
     "photon_detector",
