@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hepflow.atomic import atomic_write
 from hepflow.errors import ConfigError, InputError, did_you_mean
@@ -188,7 +189,7 @@ def _dataset(path: str | Path, file: h5py.File, name: str) -> h5py.Dataset:
     return found
 
 
-def check_incident(energy: FloatArray) -> FloatArray:
+def check_incident(energy: ArrayLike) -> FloatArray:
     """Return energies of incident particles (N,) in GeV that showers can be asked for.
 
     Raises

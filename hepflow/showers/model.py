@@ -8,6 +8,7 @@ from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import FloatArray
@@ -68,7 +69,8 @@ class ShowerModel:
     >>> from hepflow.showers import ShowerModel, simulate, toy_detector
     >>> showers = simulate(toy_detector(), 1000, seed=1)
     >>> small = partial(hf.flows.spline_autoregressive, layers=1, hidden=8)
-    >>> model = ShowerModel(small, hf.flows.TrainingPlan(epochs=1)).fit(showers, seed=1)
+    >>> plan = hf.flows.TrainingPlan(epochs=1, batch_size=100)
+    >>> model = ShowerModel(small, plan).fit(showers, seed=1)
     >>> made = model.sample([10.0, 50.0], seed=2)
     >>> made.voxels.shape
     (2, 27)
@@ -129,11 +131,11 @@ class ShowerModel:
         self._density = reduce(ChainedDensity, factors)
         return self
 
-    def sample(self, energy: FloatArray, seed: int) -> Showers:
+    def sample(self, energy: ArrayLike, seed: int) -> Showers:
         """Return a shower for each incident energy (N,) in GeV; see `blocks`."""
         return Showers.concat(self.blocks(energy, seed))
 
-    def blocks(self, energy: FloatArray, seed: int) -> Iterator[Showers]:
+    def blocks(self, energy: ArrayLike, seed: int) -> Iterator[Showers]:
         """Yield a shower for each incident energy (N,) in GeV, in pieces, the same whatever becomes of them.
 
         Raises

@@ -25,7 +25,7 @@ def observables(showers: Showers) -> dict[str, FloatArray]:
     >>> from hepflow.showers import observables, simulate, toy_detector
     >>> found = observables(simulate(toy_detector(), 1000, seed=1))
     >>> round(float(found["response"].mean()), 1)
-    0.9
+    1.0
     """
     geometry = showers.geometry
     found = {"response": showers.voxels.sum(axis=1) / showers.energy}
