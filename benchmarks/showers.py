@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,18 +46,24 @@ from hepflow.showers import (
     simulate,
     toy_detector,
 )
+from hepflow.showers.model import plan_for
 
 ASKED = {"toy": {"low": 0.53, "high": 0.57}, "photons": {"low": 0.75, "high": 0.70}}
 FEATURES, LAYERS, HIDDEN, BINS, BOUND = 24, 5, 64, 8, 4.0
 BATCH = 8192
 
 
-def learned(detector: Detector, showers: int, judged: int, seed: int) -> tuple[ShowerModel, Judgement]:
+def learned(
+    name: str, detector: Detector, showers: int, judged: int, seed: int
+) -> tuple[ShowerModel, Judgement]:
     """Return a model of so many showers, and how it is judged by others; print what it took."""
     training = simulate(detector, showers, seed=100 + seed)
     real = simulate(detector, judged, seed=200 + seed)
+    plan = plan_for(showers)
+    if name == "photons":
+        plan = replace(plan, epochs=14, average=0.99)
     start, cpu = time.perf_counter(), time.process_time()
-    model = ShowerModel().fit(training, seed)
+    model = ShowerModel(plan=plan).fit(training, seed)
     spent = time.perf_counter() - start, time.process_time() - cpu
     print(
         f"  seed {seed}: {showers:,} showers learned in {spent[0]:.0f} s, {spent[1]:.0f} s of a core",
@@ -77,7 +84,7 @@ def areas(
     """Return the areas of classifiers, medians over seeds, and print them beside published ones."""
     found = []
     for seed in range(1, seeds + 1):
-        model, judgement = learned(detector, showers, judged, seed)
+        model, judgement = learned(name, detector, showers, judged, seed)
         if figure is not None:
             real = simulate(detector, judged, seed=200 + seed)
             draw(model.sample(real.energy, seed), real, figure)
@@ -175,7 +182,7 @@ def sampling() -> dict[str, dict[str, Any]]:
     mine = spline_autoregressive(FEATURES, 4, layers=LAYERS, hidden=HIDDEN, bins=BINS, bound=BOUND).eval()
     mine.load_state_dict(theirs.state_dict())
     drawing(mine, FEATURES, BATCH), drawing(theirs, FEATURES, 256)
-    pairs = [(drawing(mine, FEATURES, BATCH), drawing(theirs, FEATURES, BATCH // 4)) for _ in range(3)]
+    pairs = [(drawing(mine, FEATURES, BATCH), drawing(theirs, FEATURES, BATCH // 8)) for _ in range(3)]
     ratio = float(np.median([slow / fast for fast, slow in pairs]))
     fast, slow = (1 / float(np.median(each)) for each in zip(*pairs, strict=True))
     return {"sampling": case(fast, slow, ratio, "events/s of 24 features; peer: nflows")}
@@ -212,9 +219,11 @@ def main() -> None:
     options = parser.parse_args()
     toy, photons = (options.showers or count for count in (30_000, 50_000))
     parts: dict[str, Callable[[], dict[str, dict[str, Any]]]] = {
-        "toy": partial(areas, "toy", toy_detector(), toy, 30_000, 1 if options.quick else 3, options.figure),
+        "toy": partial(
+            areas, "toy", toy_detector(), toy, min(toy, 30_000), 1 if options.quick else 3, options.figure
+        ),
         "sampling": sampling,
-        "photons": partial(areas, "photons", photon_detector(), photons, 30_000, 1),
+        "photons": partial(areas, "photons", photon_detector(), photons, min(photons, 30_000), 1),
         "student": student,
     }
     cases: dict[str, dict[str, Any]] = {}

@@ -24,10 +24,11 @@ from hepflow.weights import State, storable
 
 LAYERS = 2
 HIDDEN = 64
-EPOCHS = 14
-BATCH_SIZE = 256
+EPOCHS = 12
+BATCHES = 100  # of an epoch, as far as a batch then has
+BATCH_SIZES = (64, 256)  # showers
 LEARNING_RATE = 3e-3
-AVERAGE = 0.99  # decay of the mean of the parameters, step by step
+LAG = 6  # the parameters are averaged over the steps divided by this
 BLOCK = 10_000  # showers drawn at a time; what they are depends on it
 GIVEN = ("incident",)
 
@@ -37,10 +38,16 @@ def default_architecture() -> Architecture:
     return partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN)
 
 
-def default_plan() -> TrainingPlan:
-    """Return how each flow is trained if nothing else is said."""
+def plan_for(showers: int) -> TrainingPlan:
+    """Return how each flow is trained on so many showers if nothing else is said."""
+    batch = int(np.clip(showers // BATCHES, *BATCH_SIZES))
+    steps = max(EPOCHS * showers // batch, LAG + 1)
     return TrainingPlan(
-        epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE, best_epochs=1, average=AVERAGE
+        epochs=EPOCHS,
+        batch_size=batch,
+        learning_rate=LEARNING_RATE,
+        best_epochs=1,
+        average=1 - LAG / steps,
     )
 
 
@@ -58,7 +65,7 @@ class ShowerModel:
     architecture
         Builds a flow from the numbers of features and contexts; of `hepflow.flows`.
     plan
-        How each is trained.
+        How each is trained; left out, as `plan_for` says for the number of showers.
     threshold
         In GeV; voxels below it are zero. Left out, the smallest energy above zero of the training showers.
 
@@ -77,7 +84,7 @@ class ShowerModel:
     """
 
     architecture: Architecture = field(default_factory=default_architecture)
-    plan: TrainingPlan = field(default_factory=default_plan)
+    plan: TrainingPlan | None = None
     threshold: float | None = None
 
     losses: dict[str, Losses] = field(default_factory=dict, init=False, repr=False)
@@ -105,7 +112,7 @@ class ShowerModel:
         ConfigError
             If the threshold is not above zero.
         """
-        threshold = self._cut(showers)
+        threshold, plan = self._cut(showers), self.plan or plan_for(len(showers))
         voxels = np.where(showers.voxels >= threshold, showers.voxels, 0.0)
         self._geometry, self.losses = showers.geometry, {}
         self._shares = tuple(
@@ -116,7 +123,7 @@ class ShowerModel:
         names: tuple[str, ...] = ()
         for own, columns in self._steps(showers.energy, voxels, np.random.default_rng([seed, 0])):
             density = ConditionalDensity(
-                self.architecture, self.plan, 1, partial(logit_preprocessing, ranks="smooth")
+                self.architecture, plan, 1, partial(logit_preprocessing, ranks="smooth")
             )
             place = (
                 None

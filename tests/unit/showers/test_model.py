@@ -8,6 +8,7 @@ import pytest
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows import TrainingPlan
 from hepflow.showers import Geometry, Layer, ShowerModel, Showers, observables
+from hepflow.showers.model import plan_for
 from hepflow.weights import load_weights, save_weights
 
 from .conftest import SMALL
@@ -113,3 +114,14 @@ def test_energies_that_no_shower_has_are_refused(model, geometry):
         model.sample(np.zeros(0), 1)
     with pytest.raises(ConfigError, match="another geometry"):
         model.log_prob(Showers(np.ones(2), np.ones((2, 11)), geometry), 1)
+
+
+def test_few_showers_are_trained_on_in_as_many_steps():
+    """Batches shrink with the number of showers, and the parameters are averaged over a share of the steps."""
+    few, many = plan_for(2_500), plan_for(30_000)
+    assert (few.batch_size, many.batch_size) == (64, 256)
+    assert many.average == pytest.approx(0.9957, abs=1e-3)
+    for plan, showers in ((few, 2_500), (many, 30_000)):
+        lag, steps = 1 / (1 - plan.average), plan.epochs * showers / plan.batch_size
+        assert lag == pytest.approx(steps / 6, rel=0.01)
+    assert 0 < plan_for(10).average < 1
