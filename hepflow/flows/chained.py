@@ -125,8 +125,7 @@ class ChainedDensity:
         """Draw features (N, A + B), a row for each context (N, C), or for as many as a number says."""
         a = self.first.sample(context, seed)
         conditions = np.hstack([a, contexts(context)])
-        # the second's members are dealt anew, and its random numbers are others: else both would go together
-        own, order = _of_second(seed, len(a))
+        own, order = self._of_second(seed, len(a))
         b = np.empty((len(a), len(self.second.names)))
         b[order] = self.second.sample(conditions[order], own)
         return np.hstack([a, b])
@@ -135,7 +134,7 @@ class ChainedDensity:
         """Draw features (N, A + B) and return their log p(a, b | c), (N,), beside them."""
         a, log_prob = self.first.sample_and_log_prob(context, seed)
         conditions = np.hstack([a, contexts(context)])
-        own, order = _of_second(seed, len(a))
+        own, order = self._of_second(seed, len(a))
         b, more = np.empty((len(a), len(self.second.names))), np.empty(len(a))
         b[order], more[order] = self.second.sample_and_log_prob(conditions[order], own)
         return np.hstack([a, b]), log_prob + more
@@ -179,8 +178,11 @@ class ChainedDensity:
         cut = len(self.first.names)
         return rows[:, :cut], rows[:, cut:], contexts(len(rows) if context is None else context)
 
+    def _of_second(self, seed: int, rows: int) -> tuple[int, NDArray[np.intp]]:
+        """Return seed and order in which the second factor is drawn.
 
-def _of_second(seed: int, rows: int) -> tuple[int, NDArray[np.intp]]:
-    """Return seed and order in which the second factor is drawn."""
-    own = int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
-    return own, np.random.default_rng(own).permutation(rows)
+        Its members are dealt anew, and its random numbers are others than those of the first: else both would go
+        together. Where the first is a chain, its factors have fewer features before them, and so other seeds.
+        """
+        own = int(np.random.SeedSequence((seed, len(self.first.names))).generate_state(1)[0])
+        return own, np.random.default_rng(own).permutation(rows)

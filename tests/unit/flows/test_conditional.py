@@ -216,6 +216,20 @@ def test_a_chain_of_chains_and_in_a_file(chained, tmp_path):
     assert np.array_equal(again.log_prob(drawn, c[:50]), three.log_prob(drawn, c[:50]))
 
 
+def test_factors_of_a_chain_of_chains_draw_random_numbers_of_their_own():
+    """Of columns that know nothing of one another, those that are drawn know nothing either."""
+    columns = np.random.default_rng(1).normal(size=(1000, 3))
+    a, b, c = (
+        ConditionalDensity(KINDS["affine"], PLAN, 1).fit(
+            columns[:, [place]], columns[:, :place], names=["abc"[place]], given=tuple("abc"[:place]), seed=1
+        )
+        for place in range(3)
+    )
+    chain = a.chain(b).chain(c)
+    for drawn in (chain.sample(4000, seed=1), chain.sample_and_log_prob(4000, seed=1)[0]):
+        assert np.abs(np.corrcoef(drawn.T) - np.eye(3)).max() < 0.5
+
+
 def test_what_cannot_be_chained(chained, pair):
     both, *_ = chained
     with pytest.raises(ConfigError, match=r"needs 2 contexts.*: a, c; got a density with c$"):
