@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         export,
         flows,
         generation,
+        integration,
         methods,
         plots,
         selection,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hepflow.events import Events
     from hepflow.features import events_of, features
     from hepflow.generation import subtract
+    from hepflow.integration import integrate
     from hepflow.quantity import Quantity
     from hepflow.readers.reading import read
     from hepflow.regions import Windows
@@ -64,6 +66,8 @@ __all__ = [
     "generation",
     "inclusive",
     "inject",
+    "integrate",
+    "integration",
     "load_events",
     "load_sample",
     "methods",
@@ -88,6 +92,7 @@ _ROOMS = (
     "export",
     "flows",
     "generation",
+    "integration",
     "methods",
     "plots",
     "selection",
@@ -114,6 +119,7 @@ _HOMES = {
     "features": "features",
     "inclusive": "selection",
     "inject": "sample",
+    "integrate": "integration",
     "load_events": "storage",
     "load_sample": "storage",
     "read": "readers",

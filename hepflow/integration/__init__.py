@@ -1,10 +1,11 @@
 """Integration: integrals and events by neural importance sampling with learned channels."""
 
 from hepflow.integration.channels import Channel
+from hepflow.integration.drell_yan import drell_yan, muon_momenta
 from hepflow.integration.integral import Integral
 from hepflow.integration.integrand import Integrand
 from hepflow.integration.integrate import integrate
-from hepflow.integration.known import KnownIntegral, camel
+from hepflow.integration.known import KnownIntegral, camel, ring, two_resonances
 from hepflow.integration.mappings import AxisMap, BreitWigner, PowerLaw, Uniform, massless
 from hepflow.integration.proposals import Flow, Grid, Proposal
 from hepflow.integration.recipe import Recipe
@@ -27,8 +28,12 @@ __all__ = [
     "Sampler",
     "Uniform",
     "camel",
+    "drell_yan",
     "integrate",
     "massless",
+    "muon_momenta",
+    "ring",
+    "two_resonances",
 ]
 
 show_briefly([globals()[name] for name in __all__])

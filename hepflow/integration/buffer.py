@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hepflow.events import FloatArray
 from hepflow.integration.proposals import log_mixture
 from hepflow.integration.weights import Point
-from hepflow.weights import State, storable
+from hepflow.weights import storable
 
 
 @storable
@@ -88,22 +88,3 @@ class Drawn:
             for name in ("channel", "u", "value", "log_given", "seen", "sizes")
         }
         return Drawn(**columns, log_density=density)
-
-    def state(self) -> State:
-        """Return all arrays; densities of zero are kept as such, not as logarithms."""
-        arrays = {one.name: getattr(self, one.name) for one in fields(self)}
-        for name in ("log_density", "log_given"):
-            arrays[name] = np.where(np.isneginf(arrays[name]), -1e300, arrays[name])
-        return State({}, arrays)
-
-    @classmethod
-    def from_state(cls, state: State) -> Drawn:
-        """Make the points again."""
-        shapes: dict[str, tuple[type[np.generic], tuple[None, ...]]] = {
-            one.name: (np.int64 if one.name in ("channel", "sizes") else np.float64, (None,) * rank)
-            for one, rank in zip(fields(cls), (1, 2, 1, 2, 2, 2, 2), strict=True)
-        }
-        arrays = {name: state.array(name, kind, shape) for name, (kind, shape) in shapes.items()}
-        for name in ("log_density", "log_given"):
-            arrays[name] = np.where(arrays[name] <= -1e300, -np.inf, arrays[name])
-        return cls(**arrays)

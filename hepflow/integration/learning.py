@@ -12,7 +12,7 @@ from torch import Tensor
 from hepflow.integration.buffer import Drawn
 from hepflow.integration.cube import CubeFlow
 from hepflow.integration.proposals import Grid
-from hepflow.integration.weights import WeightNetwork
+from hepflow.integration.weights import NOTHING, WeightNetwork, among
 from hepflow.training import Members, Training, TrainingPlan, train
 
 Loss = Literal["variance", "kl"]
@@ -107,15 +107,14 @@ def learn(
     with np.errstate(over="ignore"):
         size = drawn.value * np.exp(-log_mixture)
     counts = np.bincount(drawn.channel, minlength=len(model.groups))
-    given = drawn.log_given.copy()
-    given[:, np.setdiff1d(np.arange(given.shape[1]), model.active)] = -np.inf
-    own = np.exp(given - np.logaddexp.reduce(given, axis=1, keepdims=True))[np.arange(len(drawn)), drawn.channel]
+    given = among(drawn.log_given, model.active)
+    own = np.exp(given[np.arange(len(drawn)), drawn.channel])
     integral = float(np.sum(np.abs(size) * own / counts[drawn.channel]))
     z, log_grid = np.empty_like(drawn.u), np.empty(len(drawn))
     for group, grid in grids.items():
         rows = np.isin(drawn.channel, np.flatnonzero(np.array(model.groups) == group))
         z[rows], log_grid[rows] = grid.to_cube(drawn.u[rows])
-    columns = (z, drawn.channel, size / integral, log_mixture - log_grid, drawn.seen, np.maximum(given, -1e30))
+    columns = (z, drawn.channel, size / integral, log_mixture - log_grid, drawn.seen, np.maximum(given, NOTHING))
     rows_ = tuple(
         torch.from_numpy(column if column.dtype == np.int64 else column.astype(np.float32)) for column in columns
     )

@@ -163,18 +163,21 @@ class Run:
         self.grid_calls = _parts(grids, GRID_ROUNDS) if grid else []
         self.round_calls = [] if recipe.proposal == "vegas" else _parts(training - grids, recipe.rounds)
         self.final_calls = _parts(calls - training, recipe.iterations)
-        least = min(*self.grid_calls, *self.round_calls, *self.final_calls, calls)
-        enough = max(LEAST, 2 * self.channels)
-        if self.round_calls:
-            enough = max(enough, int(2.5 * recipe.batch_size))
-        if least < enough:
-            raise ConfigError(
-                f"integrate: {calls:,} calls leave {least:,} for a round or iteration; expected at least {enough:,}: give "
-                "more calls, or a smaller batch_size, fewer rounds or fewer iterations"
-            )
+        per_batch = int(2.5 * recipe.batch_size)  # of these some judge, and two batches are the least
+        for what, parts, enough in (
+            ("grid", self.grid_calls, LEAST * self.channels),
+            ("round of training", self.round_calls, max(LEAST * self.channels, per_batch)),
+            ("iteration", self.final_calls, LEAST * self.channels),
+        ):
+            if parts and min(parts) < enough:
+                raise ConfigError(
+                    f"integrate: {calls:,} calls leave {min(parts):,} for a {what}; expected at least {enough:,}: give more "
+                    "calls, or a recipe with a smaller batch_size, fewer rounds or fewer iterations"
+                )
         identity = {
             "recipe": recipe.plain(), "grid": grid, "calls": calls, "seed": seed, "channels": list(names),
             "bounds": sampler.integrand.box.tolist(), "mappings": [repr(one) for one in sampler.mappings],
+            "channel weights": sampler.given if isinstance(sampler.given, str) else "a function",
         }  # fmt: skip
         zeros = np.zeros(self.channels)
         self.progress = Progress(identity, [sampler.proposals], sampler.active, zeros, zeros)
@@ -182,9 +185,7 @@ class Run:
             self._resume(file, identity)
 
     def _resume(self, file: Path, identity: dict[str, Any]) -> None:
-        found = load_weights(file)
-        if not isinstance(found, Progress):
-            raise InputError(f"{file}: holds a {type(found).__name__}, no integration; name another file")
+        found = load_weights(file, Progress)
         for key, mine in identity.items():
             if found.identity.get(key) != mine:
                 raise ConfigError(
@@ -229,7 +230,7 @@ class Run:
         half = sampler.by_spread(calls // 2) if known else sampler.even(calls // 2)
         counts = np.add(half, sampler.even(calls - calls // 2))
         drawn, x, point = sampler.draw(counts.tolist(), random)
-        own = log_weights(point, now.network, now.active, x)[np.arange(len(x)), drawn.channel]
+        own = log_weights(point, now.network, now.active, x, drawn.value)[np.arange(len(x)), drawn.channel]
         weight = drawn.value * np.exp(own - drawn.log_density[0])
         now.shares, now.spreads = means_and_spreads(np.abs(weight), drawn.channel, self.channels)
         if now.drawn is None:

@@ -90,7 +90,7 @@ class Sampler:
     def weighted(self, counts: Sequence[int], random: np.random.Generator) -> Points:
         """Draw so many points of each channel, with their weights."""
         drawn, x, point = self.draw(counts, random)
-        own = log_weights(point, self.network, self.active, x)[np.arange(len(x)), drawn.channel]
+        own = log_weights(point, self.network, self.active, x, drawn.value)[np.arange(len(x)), drawn.channel]
         return Points(x, drawn.channel, drawn.value * np.exp(own - drawn.log_density[0]))
 
     def without_integrand(self, points: int, random: np.random.Generator) -> FloatArray:

@@ -16,6 +16,7 @@ from hepflow.flows.bijections import Bijection
 
 Given = Literal["densities", "equal"] | Callable[[FloatArray], FloatArray]
 FLOOR = -60.0  # of log densities as the network sees them
+NOTHING = -1e30  # the log of no weight, in single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,18 +108,27 @@ class WeightNetwork(torch.nn.Module):
         return torch.log_softmax(self.layers(seen) + log_given, dim=1)
 
 
-def log_weights(point: Point, network: WeightNetwork | None, active: Sequence[int], x: FloatArray) -> FloatArray:
+def among(log_given: FloatArray, active: Sequence[int]) -> FloatArray:
+    """Return given log weights (N, C) of active channels alone, which add up to one again; -inf where none has any."""
+    found = np.full(log_given.shape, -np.inf)
+    found[:, list(active)] = log_given[:, list(active)]
+    total = np.logaddexp.reduce(found, axis=1, keepdims=True)
+    return np.asarray(found - np.where(np.isneginf(total), 0.0, total))
+
+
+def log_weights(
+    point: Point, network: WeightNetwork | None, active: Sequence[int], x: FloatArray, value: FloatArray
+) -> FloatArray:
     """Return the log weights (N, C) of channels at points, those of channels not `active` being -inf.
 
     Raises
     ------
     InputError
-        If no active channel has a weight at a point.
+        If no active channel has a weight at a point where the integrand is not zero.
     """
-    off = np.full(point.log_given.shape[1], -np.inf)
-    off[list(active)] = 0.0
-    log_given = point.log_given + off
-    lost = np.isneginf(log_given).all(axis=1)
+    log_given = among(point.log_given, active)
+    nobody = np.isneginf(log_given).all(axis=1)
+    lost = nobody & (value != 0)
     if lost.any():
         raise InputError(
             f"channel weights: no channel has a weight at {np.array2string(x[np.argmax(lost)], precision=6)} and "
@@ -126,10 +136,10 @@ def log_weights(point: Point, network: WeightNetwork | None, active: Sequence[in
             "one among them does)"
         )
     if network is None:
-        return np.asarray(log_given - np.logaddexp.reduce(log_given, axis=1, keepdims=True))
+        return log_given
     with torch.no_grad():
-        found = network(_float(point.seen), _float(log_given))
-    return np.asarray(found.numpy(), dtype=np.float64)
+        found = network(_float(point.seen), _float(np.maximum(log_given, NOTHING))).numpy().astype(np.float64)
+    return np.where(np.isneginf(log_given), -np.inf, found)
 
 
 def _float(values: FloatArray) -> Tensor:
