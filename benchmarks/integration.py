@@ -42,7 +42,12 @@ def ours(known: KnownIntegral, calls: int, seed: int, **options: Any) -> tuple[f
     share = calls / (calls + FRESH)
     start = time.process_time()
     result = integrate(
-        known.integrand, calls=calls + FRESH, channels=known.channels, recipe=Recipe(training=share), seed=seed, **options
+        known.integrand,
+        calls=calls + FRESH,
+        channels=known.channels,
+        recipe=Recipe(training=share),
+        seed=seed,
+        **options,
     )
     return result.relative_sigma, result.efficiency(0.001), time.process_time() - start
 
@@ -135,7 +140,9 @@ def against_vegas(calls: int, seeds: range) -> Numbers:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
     parser.add_argument("--quick", action="store_true", help="fewer calls, one seed")
     parser.add_argument("--only", nargs="*", help="cases")
@@ -154,7 +161,11 @@ def main() -> None:
         if options.only and name not in options.only:
             continue
         results[name] = measure()
-        print(name, {key: round(one, 4) if isinstance(one, float) else one for key, one in results[name].items()}, flush=True)
+        print(
+            name,
+            {key: round(one, 4) if isinstance(one, float) else one for key, one in results[name].items()},
+            flush=True,
+        )
         if options.json:
             options.json.write_text(json.dumps(results, indent=1))
 

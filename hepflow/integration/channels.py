@@ -76,7 +76,9 @@ class AxisByAxis:
 
     def inverse(self, z: FloatArray) -> FloatArray:
         """Return the points (N, D) at places in the unit cube."""
-        return np.stack([one.inverse(z[:, axis], *self.box[axis]) for axis, one in enumerate(self.maps)], axis=1)
+        return np.stack(
+            [one.inverse(z[:, axis], *self.box[axis]) for axis, one in enumerate(self.maps)], axis=1
+        )
 
 
 def _probe(name: str, bijection: Any, box: FloatArray) -> None:
@@ -84,11 +86,19 @@ def _probe(name: str, bijection: Any, box: FloatArray) -> None:
     u = np.random.default_rng(0).uniform(0.01, 0.99, (64, len(box)))
     x = np.asarray(bijection.inverse(u))
     if x.shape != u.shape:
-        raise ConfigError(f"channel {name!r}: its bijection makes points of shape {x.shape}; expected {u.shape}")
+        raise ConfigError(
+            f"channel {name!r}: its bijection makes points of shape {x.shape}; expected {u.shape}"
+        )
     inside = np.all((x >= box[:, 0]) & (x <= box[:, 1]), axis=1)
     if not inside.all():
-        what = "covers nothing of the box" if not inside.any() else f"leaves the box at {np.mean(~inside):.0%} of points"
-        raise ConfigError(f"channel {name!r}: its bijection {what} {box.tolist()}; expected the unit cube onto the box")
+        what = (
+            "covers nothing of the box"
+            if not inside.any()
+            else f"leaves the box at {np.mean(~inside):.0%} of points"
+        )
+        raise ConfigError(
+            f"channel {name!r}: its bijection {what} {box.tolist()}; expected the unit cube onto the box"
+        )
     back, log_density = bijection.forward(x)
     if np.shape(log_density) != (len(u),) or not np.allclose(back, u, atol=1e-6):
         raise ConfigError(f"channel {name!r}: forward does not undo the inverse of its bijection")

@@ -172,7 +172,9 @@ class Integral:
         found, fruitless = 0, 0
         while found < events:
             # pieces before the last are whole: which events are kept does not follow from when enough are there
-            counts = self.sampler.by_share(min(PIECE, max(1000, int(1.3 * events / max(size.mean() / top, 1e-3)))))
+            counts = self.sampler.by_share(
+                min(PIECE, max(1000, int(1.3 * events / max(size.mean() / top, 1e-3))))
+            )
             drawn = self.sampler.weighted(counts, random)
             relative = drawn.weight / _means(self)[drawn.channel]
             keep = random.random(len(relative)) * top < np.abs(relative)
@@ -201,10 +203,15 @@ class Integral:
             ["calls", f"{self.calls:,} (training: {self.training_calls:,})"],
             ["relative sigma of a call", number(self.relative_sigma)],
             ["effective size", f"{self.effective_size:,.0f}"],
-            ["unweighting efficiency", f"{self.efficiency():.3f} ({self.efficiency(OVERWEIGHT):.3f} at 0.1 % overweight)"],
+            [
+                "unweighting efficiency",
+                f"{self.efficiency():.3f} ({self.efficiency(OVERWEIGHT):.3f} at 0.1 % overweight)",
+            ],
         ]
         if self.negative_share > 0:
-            rows.append(["negative share", f"{self.negative_share:.3%} of the integral of |f|: events have signs"])
+            rows.append(
+                ["negative share", f"{self.negative_share:.3%} of the integral of |f|: events have signs"]
+            )
         if self.dropped:
             rows.append(["channels left out", ", ".join(self.dropped)])
         return "\n".join([*(["how: " + self.described] if self.described else []), *aligned_left(rows)])
@@ -254,4 +261,6 @@ def estimate(points: Points, channels: int) -> tuple[float, float]:
 
 def joined(parts: Sequence[Points]) -> Points:
     """Return all points as one."""
-    return Points(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "channel", "weight")))
+    return Points(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "channel", "weight"))
+    )

@@ -79,7 +79,9 @@ class Integrand:
     def _values(self, x: FloatArray) -> FloatArray:
         given: Any = torch.from_numpy(x.copy()) if self.library == "torch" else x.copy()
         found = self.function(given)
-        values: NDArray[Any] = found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+        values: NDArray[Any] = (
+            found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+        )
         if values.shape != (len(x),):
             raise InputError(
                 f"the integrand returned values of shape {values.shape} for {len(x):,} points (N, {self.axes}); expected "
@@ -112,7 +114,9 @@ def _box(dim: int | None, bounds: ArrayLike | None) -> FloatArray:
         return np.tile([0.0, 1.0], (dim, 1))
     box = np.asarray(bounds, dtype=np.float64)
     if box.ndim != 2 or box.shape[1] != 2 or not len(box):
-        raise ConfigError(f"integrand: bounds of shape {box.shape}; expected (D, 2), low and high of each axis")
+        raise ConfigError(
+            f"integrand: bounds of shape {box.shape}; expected (D, 2), low and high of each axis"
+        )
     if dim is not None and len(box) != dim:
         raise ConfigError(f"integrand: bounds of {len(box)} axes, but dim is {dim}; expected as many of each")
     for axis, (low, high) in enumerate(box):

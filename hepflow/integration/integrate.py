@@ -101,7 +101,9 @@ def integrate(
     file = None if checkpoint is None else Path(checkpoint)
     # without a terminal nothing is shown
     with tqdm(desc="integral", unit="round", disable=None, leave=False) as bar:
-        run = Run(sampler, names, recipe, grid, calls, seed, file, _telling(bar, lambda: run.progress, len(names)))
+        run = Run(
+            sampler, names, recipe, grid, calls, seed, file, _telling(bar, lambda: run.progress, len(names))
+        )
         trained, progress = run.finish()
     value, error, chi2, dof, iterations = combined(progress.parts, len(names))
     flow = {"vegas": "a VEGAS grid"}.get(recipe.proposal, f"{recipe.proposal} spline flow")

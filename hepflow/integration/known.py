@@ -73,7 +73,9 @@ def ring(radius: float = 0.3, width: float = 0.03) -> KnownIntegral:
     return KnownIntegral(Integrand(function, 2), float(2 * np.pi * (linear + square)))
 
 
-def two_resonances(dim: int = 2, masses: tuple[float, float] = (0.5, 0.8), width: float = 0.02) -> KnownIntegral:
+def two_resonances(
+    dim: int = 2, masses: tuple[float, float] = (0.5, 0.8), width: float = 0.02
+) -> KnownIntegral:
     """Return two Breit-Wigner peaks, each in an axis of its own of the unit cube, with an integral of one.
 
     Parameters

@@ -35,7 +35,11 @@ class Model(torch.nn.Module):
     """
 
     def __init__(
-        self, flows: Sequence[CubeFlow], groups: Sequence[int], network: WeightNetwork | None, active: Sequence[int]
+        self,
+        flows: Sequence[CubeFlow],
+        groups: Sequence[int],
+        network: WeightNetwork | None,
+        active: Sequence[int],
     ) -> None:
         super().__init__()
         self.flows = torch.nn.ModuleList(flows)
@@ -100,7 +104,13 @@ LOSSES = {"variance": _variance, "kl": _divergence}
 
 
 def learn(
-    model: Model, drawn: Drawn, grids: Mapping[int, Grid], loss: Loss, plan: TrainingPlan, seed: int, title: str
+    model: Model,
+    drawn: Drawn,
+    grids: Mapping[int, Grid],
+    loss: Loss,
+    plan: TrainingPlan,
+    seed: int,
+    title: str,
 ) -> Training:
     """Train a model, in place, on all points that there are."""
     log_mixture = drawn.log_mixture()
@@ -114,9 +124,17 @@ def learn(
     for group, grid in grids.items():
         rows = np.isin(drawn.channel, np.flatnonzero(np.array(model.groups) == group))
         z[rows], log_grid[rows] = grid.to_cube(drawn.u[rows])
-    columns = (z, drawn.channel, size / integral, log_mixture - log_grid, drawn.seen, np.maximum(given, NOTHING))
+    columns = (
+        z,
+        drawn.channel,
+        size / integral,
+        log_mixture - log_grid,
+        drawn.seen,
+        np.maximum(given, NOTHING),
+    )
     rows_ = tuple(
-        torch.from_numpy(column if column.dtype == np.int64 else column.astype(np.float32)) for column in columns
+        torch.from_numpy(column if column.dtype == np.int64 else column.astype(np.float32))
+        for column in columns
     )
     members = Members([model], LOSSES[loss])
     (training,) = train(members, rows_, plan, [seed], title)

@@ -85,7 +85,9 @@ class BreitWigner:
         s, scale = np.square(x) if self.of_mass else x, self.mass * self.width
         density = scale / ((s - self.mass**2) ** 2 + scale**2) / (last - first)
         with np.errstate(divide="ignore"):  # at a mass of zero there is no density
-            return (self._angle(x) - first) / (last - first), np.log(density * (2 * x if self.of_mass else 1.0))
+            return (self._angle(x) - first) / (last - first), np.log(
+                density * (2 * x if self.of_mass else 1.0)
+            )
 
     def inverse(self, u: FloatArray, low: float, high: float) -> FloatArray:
         """Return the values (N,)."""

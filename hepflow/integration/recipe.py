@@ -36,7 +36,7 @@ class Recipe:
     layers, hidden, bins
         Of a flow. None of `layers` takes 2 for two axes, 4 for up to five, and 6 beyond.
     batch_size, learning_rate
-        Of the training.
+        Of the training; batches are smaller where there are fewer points than for two.
     drop
         Channels whose share of the integral is below are left out.
     iterations
@@ -69,7 +69,9 @@ class Recipe:
             if value not in known:
                 raise ConfigError(f"integrate: no {name} {value!r}: {did_you_mean(str(value), known)}")
         if self.proposal == "vegas" and self.grid is False:
-            raise ConfigError("integrate: the proposal 'vegas' is a grid; expected grid True, or another proposal")
+            raise ConfigError(
+                "integrate: the proposal 'vegas' is a grid; expected grid True, or another proposal"
+            )
         for name, fits, expected in (
             ("training", 0 < self.training < 1, "a share in (0, 1)"),
             ("rounds", self.rounds >= 1, "at least 1"),

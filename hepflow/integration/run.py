@@ -107,7 +107,9 @@ class Progress:
             with torch.random.fork_rng(devices=[]):
                 network = WeightNetwork(**settings["network"])
             for name, each in network.named_parameters():
-                each.data.copy_(torch.from_numpy(state.array(f"network.{name}", np.float32, tuple(each.shape))))
+                each.data.copy_(
+                    torch.from_numpy(state.array(f"network.{name}", np.float32, tuple(each.shape)))
+                )
         parts = [
             Points(
                 state.array(f"iteration.{number}.x", np.float64, (None, None)),
@@ -163,16 +165,17 @@ class Run:
         self.grid_calls = _parts(grids, GRID_ROUNDS) if grid else []
         self.round_calls = [] if recipe.proposal == "vegas" else _parts(training - grids, recipe.rounds)
         self.final_calls = _parts(calls - training, recipe.iterations)
-        per_batch = int(2.5 * recipe.batch_size)  # of these some judge, and two batches are the least
-        for what, parts, enough in (
-            ("grid", self.grid_calls, LEAST * self.channels),
-            ("round of training", self.round_calls, max(LEAST * self.channels, per_batch)),
-            ("iteration", self.final_calls, LEAST * self.channels),
-        ):
+        enough = LEAST * self.channels
+        stages = {
+            "grid": self.grid_calls,
+            "round of training": self.round_calls,
+            "iteration": self.final_calls,
+        }
+        for what, parts in stages.items():
             if parts and min(parts) < enough:
                 raise ConfigError(
-                    f"integrate: {calls:,} calls leave {min(parts):,} for a {what}; expected at least {enough:,}: give more "
-                    "calls, or a recipe with a smaller batch_size, fewer rounds or fewer iterations"
+                    f"integrate: {calls:,} calls leave {min(parts):,} for each {what}; expected at least {enough:,}: "
+                    "give more calls, or a recipe with fewer rounds or iterations"
                 )
         identity = {
             "recipe": recipe.plain(), "grid": grid, "calls": calls, "seed": seed, "channels": list(names),
@@ -282,9 +285,10 @@ class Run:
         grids = {group: _grid_of(one) for group, one in enumerate(now.history[-1])}
         last = turn == len(self.round_calls) - 1
         steps = recipe.steps * (2 if last else 1)
-        usable = int(len(drawn) * 0.95) // recipe.batch_size
+        batch_size = min(recipe.batch_size, int(len(drawn) * 0.95) // 2)  # two batches are the least
+        usable = int(len(drawn) * 0.95) // batch_size
         plan = TrainingPlan(
-            epochs=max(1, round(steps / usable)), batch_size=recipe.batch_size, learning_rate=recipe.learning_rate,
+            epochs=max(1, round(steps / usable)), batch_size=batch_size, learning_rate=recipe.learning_rate,
             best_epochs=1, validation_fraction=0.05, weight_decay=0.0,
         )  # fmt: skip
         model = self._model(turn)
@@ -323,7 +327,9 @@ class Run:
         """Leave out channels that have nearly no share of the integral."""
         now = self.progress
         total = now.shares.sum()
-        kept = tuple(one for one in now.active if now.shares[one] >= self.recipe.drop * total and now.shares[one] > 0)
+        kept = tuple(
+            one for one in now.active if now.shares[one] >= self.recipe.drop * total and now.shares[one] > 0
+        )
         if kept != now.active and kept:
             lost = [self.names[one] for one in now.active if one not in kept]
             self.tell(f"channels left out: {', '.join(lost)}")

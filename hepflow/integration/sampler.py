@@ -143,7 +143,9 @@ def dealt(points: int, by: FloatArray) -> list[int]:
     return [int(each) for each in found]
 
 
-def means_and_spreads(weight: FloatArray, channel: NDArray[np.int64], channels: int) -> tuple[FloatArray, FloatArray]:
+def means_and_spreads(
+    weight: FloatArray, channel: NDArray[np.int64], channels: int
+) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation of the weights of each channel, each ``(C,)``; zero where there are none."""
     means, spreads = np.zeros(channels), np.zeros(channels)
     for number in np.unique(channel):

@@ -58,7 +58,9 @@ def describe(x: FloatArray, box: FloatArray, mappings: Sequence[Bijection], give
     elif callable(given):
         log_given = _checked(np.asarray(given(x), dtype=np.float64), x, len(mappings))
     else:
-        raise ConfigError(f"channel weights {given!r}; expected 'densities', 'equal', or a function of points (N, D)")
+        raise ConfigError(
+            f"channel weights {given!r}; expected 'densities', 'equal', or a function of points (N, D)"
+        )
     low, high = box[:, 0], box[:, 1]
     volume = float(np.sum(np.log(high - low)))
     seen = [2 * (x - low) / (high - low) - 1]
@@ -69,7 +71,9 @@ def describe(x: FloatArray, box: FloatArray, mappings: Sequence[Bijection], give
 
 def _checked(weights: FloatArray, x: FloatArray, channels: int) -> FloatArray:
     if weights.shape != (len(x), channels):
-        raise ConfigError(f"channel weights of shape {weights.shape}; expected ({len(x)}, {channels}), one a channel")
+        raise ConfigError(
+            f"channel weights of shape {weights.shape}; expected ({len(x)}, {channels}), one a channel"
+        )
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise InputError("channel weights: some are negative or not finite; expected weights of at least 0")
     total = weights.sum(axis=1, keepdims=True)
@@ -100,7 +104,11 @@ class WeightNetwork(torch.nn.Module):
         torch.nn.init.zeros_(last.bias)
         # smooth, so that what flows have to learn stays smooth
         self.layers = torch.nn.Sequential(
-            torch.nn.Linear(seen, hidden), torch.nn.SiLU(), torch.nn.Linear(hidden, hidden), torch.nn.SiLU(), last
+            torch.nn.Linear(seen, hidden),
+            torch.nn.SiLU(),
+            torch.nn.Linear(hidden, hidden),
+            torch.nn.SiLU(),
+            last,
         )
 
     def forward(self, seen: Tensor, log_given: Tensor) -> Tensor:

@@ -61,9 +61,18 @@ def test_a_channel_maps_each_axis_by_its_own():
 
 
 BAD = {
-    "axis 3": (lambda: Channel({3: Uniform()}, "a").on(np.array([[0.0, 1.0]])), "mapping of axis 3.*axes 0 to 0"),
-    "origin inside": (lambda: Channel({0: PowerLaw(-1.0)}, "a").on(np.array([[-1.0, 1.0]])), "axis 0.*origin 0"),
-    "no integral": (lambda: Channel({0: massless(1.5)}).on(np.array([[0.0, 1.0]])), "no integral up to its origin"),
+    "axis 3": (
+        lambda: Channel({3: Uniform()}, "a").on(np.array([[0.0, 1.0]])),
+        "mapping of axis 3.*axes 0 to 0",
+    ),
+    "origin inside": (
+        lambda: Channel({0: PowerLaw(-1.0)}, "a").on(np.array([[-1.0, 1.0]])),
+        "axis 0.*origin 0",
+    ),
+    "no integral": (
+        lambda: Channel({0: massless(1.5)}).on(np.array([[0.0, 1.0]])),
+        "no integral up to its origin",
+    ),
     "width": (lambda: BreitWigner(0.5, 0.0), "width 0; expected both above zero"),
     "negative mass": (lambda: BreitWigner(1.0, 1.0, of_mass=True).check(-1, 1), "no bound below zero"),
     "covers nothing": (

@@ -46,7 +46,9 @@ def test_files_give_the_same_bits(name, tmp_path):
     save_weights(tmp_path / "proposal.safetensors", PROPOSALS[name])
     again = load_weights(tmp_path / "proposal.safetensors", type(PROPOSALS[name]))
     for first, second in zip(
-        PROPOSALS[name].sample(100, np.random.default_rng(1)), again.sample(100, np.random.default_rng(1)), strict=True
+        PROPOSALS[name].sample(100, np.random.default_rng(1)),
+        again.sample(100, np.random.default_rng(1)),
+        strict=True,
     ):
         np.testing.assert_array_equal(first, second)
 
