@@ -151,9 +151,7 @@ def main() -> None:
     calls, seeds = (300_000, range(1, 2)) if options.quick else (1_000_000, range(1, 4))
     there("madnis"), there("vegas")
     cases = {f"camel_{dim}": lambda dim=dim: against_madnis(camel(dim), calls, seeds) for dim in (2, 4, 8)}
-    cases["two_resonances"] = lambda: against_madnis(
-        two_resonances(), calls // 3, seeds, channel_weights="equal"
-    )
+    cases["two_resonances"] = lambda: against_madnis(two_resonances(), calls, seeds, channel_weights="equal")
     cases["pull_rms"] = lambda: pull_rms(50 if options.quick else 100)
     cases["drell_yan"] = lambda: against_vegas(400_000, seeds)
     results = {}

@@ -51,7 +51,8 @@ class Channel:
         for axis in self.axes:
             if not 0 <= axis < len(box):
                 raise ConfigError(
-                    f"channel {self.name!r}: a mapping of axis {axis}, but the integrand has the axes 0 to {len(box) - 1}"
+                    f"channel {self.name!r}: a mapping of axis {axis}, but the integrand has the axes 0 "
+                    f"to {len(box) - 1}"
                 )
         maps = tuple(self.axes.get(axis, Uniform()) for axis in range(len(box)))
         for axis, each in enumerate(maps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,14 +88,14 @@ def drell_yan(low: float = 10.0, high: float = 500.0, energy: float = 13_000.0) 
     Returns
     -------
     KnownIntegral
-        Axes: the mass in GeV; the rapidity over the largest that is allowed, in [-1, 1]; the cosine of the angle of the
-        mu- to the first proton, in the frame of the pair; its azimuth. The value comes from a quadrature. Channels are
-        the Z and the photon.
+        Axes: the mass in GeV; the rapidity over the largest that is allowed, in [-1, 1]; the cosine of the angle
+        of the mu- to the first proton, in the frame of the pair; its azimuth. The value comes from a quadrature.
+        Channels are the Z and the photon.
 
     Notes
     -----
-    R. K. Ellis, W. J. Stirling, B. R. Webber, QCD and Collider Physics, ch. 9. The parton densities are powers of x and
-    1 - x with the right numbers of valence quarks, and depend on no scale: they are to try integration on.
+    R. K. Ellis, W. J. Stirling, B. R. Webber, QCD and Collider Physics, ch. 9. The parton densities are powers of
+    x and 1 - x with the right numbers of valence quarks, and depend on no scale: they are to try integration on.
     """
 
     def function(x: FloatArray) -> FloatArray:
@@ -125,7 +126,7 @@ def _quadrature(low: float, high: float, energy: float) -> float:
     nodes, weights = np.polynomial.legendre.leggauss(96)
     edges = np.unique(np.clip([low, 20, 50, 80, 88, 90, 92.5, 95, 103, 130, 250, high], low, high))
     total = 0.0
-    for left, right in zip(edges[:-1], edges[1:], strict=True):
+    for left, right in pairwise(edges):
         m = (left + right) / 2 + (right - left) / 2 * nodes[:, None]
         most = np.log(energy / m)
         for quark in QUARKS:

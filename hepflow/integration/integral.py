@@ -119,8 +119,8 @@ class Integral:
         seed
             Of what is drawn.
         evaluate
-            Whether to call the integrand: the weights then add up to the integral. Otherwise all have the same weight,
-            and follow the proposals.
+            Whether to call the integrand: the weights then add up to the integral. Otherwise all have the same
+            weight, and follow the proposals.
 
         Returns
         -------
@@ -185,7 +185,8 @@ class Integral:
             fruitless = 0 if len(order) else fruitless + 1
             if fruitless == PATIENCE:
                 raise FitError(
-                    f"unweighted: none of {PATIENCE * PIECE:,} points was kept; integrate with more calls, or allow more "
+                    f"unweighted: none of {PATIENCE * PIECE:,} points was kept; integrate with more "
+                    "calls, or allow more "
                     "overweight"
                 )
         x, weight = np.concatenate(kept_x)[:events], np.concatenate(kept_weight)[:events]

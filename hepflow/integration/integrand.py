@@ -29,7 +29,8 @@ class Integrand:
     bounds
         Lowest and highest value of each axis, shape ``(D, 2)``; the unit cube where left out.
     library
-        What the function works with: ``numpy`` arrays or ``torch`` tensors, of double precision. It may return either.
+        What the function works with: ``numpy`` arrays or ``torch`` tensors, of double precision. It may return
+        either.
     batch
         The most points that it is given at once.
 
@@ -84,12 +85,14 @@ class Integrand:
         )
         if values.shape != (len(x),):
             raise InputError(
-                f"the integrand returned values of shape {values.shape} for {len(x):,} points (N, {self.axes}); expected "
+                f"the integrand returned values of shape {values.shape} for {len(x):,} points (N, "
+                f"{self.axes}); expected "
                 f"({len(x)},), one value a point"
             )
         if values.dtype.kind not in "fiu":
             raise InputError(
-                f"the integrand returned values of type {values.dtype}; expected real numbers (of an amplitude, take the "
+                f"the integrand returned values of type {values.dtype}; expected real numbers (of an "
+                "amplitude, take the "
                 "square of its size)"
             )
         values = values.astype(np.float64)
@@ -98,7 +101,8 @@ class Integrand:
             first = int(np.argmax(bad))
             raise InputError(
                 f"the integrand is {values[first]} at {np.array2string(x[first], precision=6)}, and not finite at "
-                f"{int(bad.sum()):,} of {len(x):,} points; return 0 where nothing is allowed, and keep singular points "
+                f"{int(bad.sum()):,} of {len(x):,} points; return 0 where nothing is allowed, and keep "
+                "singular points "
                 "outside the bounds"
             )
         return values
@@ -109,7 +113,8 @@ def _box(dim: int | None, bounds: ArrayLike | None) -> FloatArray:
     if bounds is None:
         if dim is None or dim < 1:
             raise ConfigError(
-                f"integrand: dim is {dim}; expected the number of axes, at least 1, or bounds (low, high) of each axis"
+                f"integrand: dim is {dim}; expected the number of axes, at least 1, or bounds (low, "
+                "high) of each axis"
             )
         return np.tile([0.0, 1.0], (dim, 1))
     box = np.asarray(bounds, dtype=np.float64)
@@ -123,7 +128,8 @@ def _box(dim: int | None, bounds: ArrayLike | None) -> FloatArray:
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
             reversed_ = "; are they reversed?" if low > high else ""
             raise ConfigError(
-                f"integrand: axis {axis} runs from {low:g} to {high:g}; expected finite bounds with low < high{reversed_}"
+                f"integrand: axis {axis} runs from {low:g} to {high:g}; expected finite bounds with low "
+                f"< high{reversed_}"
             )
     return box
 

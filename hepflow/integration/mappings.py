@@ -115,12 +115,14 @@ class PowerLaw:
         """Refuse an origin between the bounds, or on one where the power has no integral."""
         if low < self.origin < high:
             raise ConfigError(
-                f"{type(self).__name__}: the origin {self.origin:g} lies between the bounds {low:g} and {high:g}; expected "
+                f"{type(self).__name__}: the origin {self.origin:g} lies between the bounds {low:g} and "
+                f"{high:g}; expected "
                 "it on one or outside"
             )
         if self.power <= -1 and self.origin in (low, high):
             raise ConfigError(
-                f"{type(self).__name__}: the power {self.power:g} has no integral up to its origin {self.origin:g}; expected "
+                f"{type(self).__name__}: the power {self.power:g} has no integral up to its origin "
+                f"{self.origin:g}; expected "
                 "a power above -1, or a bound away from it"
             )
 

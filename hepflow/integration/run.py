@@ -192,7 +192,8 @@ class Run:
         for key, mine in identity.items():
             if found.identity.get(key) != mine:
                 raise ConfigError(
-                    f"{file}: an integration with other settings: its {key} is {found.identity.get(key)}, this one's {mine}. "
+                    f"{file}: an integration with other settings: its {key} is "
+                    f"{found.identity.get(key)}, this one's {mine}. "
                     "Remove it, or name another file"
                 )
         self.progress = found
@@ -239,7 +240,8 @@ class Run:
         if now.drawn is None:
             if not np.any(drawn.value):
                 raise InputError(
-                    f"the integrand is zero at all of the first {calls:,} points: there is nothing to learn from; check its "
+                    f"the integrand is zero at all of the first {calls:,} points: there is nothing to "
+                    "learn from; check its "
                     "bounds, map its peak by a channel, or give more calls"
                 )
             now.drawn = drawn

@@ -117,7 +117,7 @@ class WeightNetwork(torch.nn.Module):
 
 
 def among(log_given: FloatArray, active: Sequence[int]) -> FloatArray:
-    """Return given log weights (N, C) of active channels alone, which add up to one again; -inf where none has any."""
+    """Return given log weights (N, C) of active channels alone, adding up to one again, if there are any."""
     found = np.full(log_given.shape, -np.inf)
     found[:, list(active)] = log_given[:, list(active)]
     total = np.logaddexp.reduce(found, axis=1, keepdims=True)
@@ -139,8 +139,10 @@ def log_weights(
     lost = nobody & (value != 0)
     if lost.any():
         raise InputError(
-            f"channel weights: no channel has a weight at {np.array2string(x[np.argmax(lost)], precision=6)} and "
-            f"{int(lost.sum()) - 1:,} more of {len(x):,} points; expected channels that cover all of the box (a uniform "
+            f"channel weights: no channel has a weight at "
+            f"{np.array2string(x[np.argmax(lost)], precision=6)} and "
+            f"{int(lost.sum()) - 1:,} more of {len(x):,} points; expected channels that cover all of "
+            "the box (a uniform "
             "one among them does)"
         )
     if network is None:

@@ -166,7 +166,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_others():
     assert first == again != other
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -181,11 +181,11 @@ def test_a_killed_run_goes_on_with_the_same_bits(tmp_path, after):
         nonlocal seen
         seen += len(x)
         if seen > after:
-            raise Killed
+            raise KilledError
         return known.integrand(x)
 
     file = tmp_path / "state.safetensors"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         hf.integrate(Integrand(dies, 2), checkpoint=file, **options)
     assert file.exists() == (after >= 1000)
     calls = 0
