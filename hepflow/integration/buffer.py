@@ -58,7 +58,7 @@ class Drawn:
         found = np.empty(len(self))
         for channel in range(self.sizes.shape[1]):
             rows = self.channel == channel
-            sizes = self.sizes[:, channel]
+            sizes = self.sizes[:, channel].tolist()
             if rows.any():
                 found[rows] = log_mixture(self.log_density[:, rows], sizes)
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -194,6 +195,26 @@ class Integral:
 
     def _events(self, x: FloatArray, weight: FloatArray) -> Events:
         return Events(x, tuple(f"x{axis}" for axis in range(x.shape[1])), weight)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return what `text` says, as JSON has it."""
+        return {
+            "value": self.value,
+            "error": self.error,
+            "chi2": self.chi2,
+            "dof": self.dof,
+            "iterations": self.iterations.tolist(),
+            "calls": self.calls,
+            "training_calls": self.training_calls,
+            "relative_sigma": self.relative_sigma if self.value else None,
+            "effective_size": self.effective_size,
+            "efficiency": self.efficiency(),
+            "efficiency_at_0.1_percent_overweight": self.efficiency(OVERWEIGHT),
+            "negative_share": self.negative_share,
+            "channels": list(self.names),
+            "dropped": list(self.dropped),
+            "how": self.described,
+        }
 
     def text(self) -> str:
         """Return the result as lines of text."""

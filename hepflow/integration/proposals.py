@@ -56,7 +56,7 @@ class Grid:
     @property
     def increments(self) -> int:
         """The number of increments of an axis."""
-        return self.edges.shape[1] - 1
+        return int(self.edges.shape[1]) - 1
 
     def sample(self, points: int, random: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Return points (N, D) and their log densities (N,)."""
