@@ -95,7 +95,10 @@ def integrate(
     if calls < 1:
         raise ConfigError(f"integrate: {calls} calls; expected at least 1")
     made = named(channels)
-    grid = recipe.proposal == "vegas" or (has_vegas() if recipe.grid is None else recipe.grid)
+    # before channel weights are learned, a grid would follow what other channels take over later
+    learns = recipe.learn_weights and len(made) > 1
+    wanted = has_vegas() and not learns if recipe.grid is None else recipe.grid
+    grid = recipe.proposal == "vegas" or wanted
     sampler = _flat(what, made, channel_weights, grid)
     names = tuple(one.name for one in made)
     file = None if checkpoint is None else Path(checkpoint)

@@ -23,7 +23,8 @@ class Recipe:
         ``variance`` of the integral, or ``kl``, the divergence from the integrand. The first round learns by the
         divergence in any case, since far from the integrand a variance has no slope.
     grid
-        Whether a VEGAS grid comes before the flow; None where the package vegas is installed.
+        Whether a VEGAS grid comes before the flow; None where the package vegas is installed
+        and no channel weights are learned: a grid would follow what other channels take over later.
     learn_weights
         Whether channel weights are learned on top of those given, where there are several channels.
     training
