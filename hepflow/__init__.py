@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         export,
         flows,
         generation,
+        integration,
         methods,
         plots,
         selection,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from hepflow.events import Events
     from hepflow.features import events_of, features
     from hepflow.generation import subtract
+    from hepflow.integration import integrate
     from hepflow.quantity import Quantity
     from hepflow.readers.reading import read
     from hepflow.regions import Windows
@@ -65,6 +67,8 @@ __all__ = [
     "generation",
     "inclusive",
     "inject",
+    "integrate",
+    "integration",
     "load_events",
     "load_sample",
     "methods",
@@ -90,6 +94,7 @@ _ROOMS = (
     "export",
     "flows",
     "generation",
+    "integration",
     "methods",
     "plots",
     "selection",
@@ -117,6 +122,7 @@ _HOMES = {
     "features": "features",
     "inclusive": "selection",
     "inject": "sample",
+    "integrate": "integration",
     "load_events": "storage",
     "load_sample": "storage",
     "read": "readers",

@@ -20,6 +20,7 @@ from hepflow.cli.export import export
 from hepflow.cli.features import features
 from hepflow.cli.fit import fit
 from hepflow.cli.generate import generate
+from hepflow.cli.integrate import integrate
 from hepflow.cli.limit import limit
 from hepflow.cli.report import report
 from hepflow.cli.run import demo, plot, run
@@ -74,7 +75,7 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
 
 
 for command in (
-    *(demo, init, check, features, run, status, reproduce, compare, tune, generate, unfold),
+    *(demo, init, check, features, run, status, reproduce, compare, tune, generate, integrate, unfold),
     *(fit, limit, scan, plot, report, export, environment, completion),
 ):
     cli.add_command(command)

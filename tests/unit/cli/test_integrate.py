@@ -1,0 +1,50 @@
+"""`hepflow integrate`: a function of one's own, its integral, its events, and what is wrong with it."""
+
+import json
+import sys
+
+import pytest
+
+from hepflow.cli import main
+from hepflow.storage import load_events
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "made_up_integrand.py").write_text("def square(x):\n    return 3 * x[:, 0] ** 2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["integrate", *arguments])
+    return end.value.code
+
+
+def test_value_record_and_events(folder, capsys):
+    arguments = ("made_up_integrand:square", "--dim", "2", "--calls", "4000", "--proposal", "autoregressive")
+    assert run(*arguments, "--channel", "0 power 1", "--out", "out", "--unweighted", "50", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record == json.loads((folder / "out" / "integration.json").read_text())
+    assert abs(record["value"] - 1) < 5 * record["error"]
+    assert load_events(folder / "out" / "events.parquet").weight.sum() == pytest.approx(record["value"])
+    assert len(load_events(folder / "out" / "unweighted.parquet")) == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("square",), 2, "expected MODULE:FUNCTION"),
+        (("made_up_nowhere:square",), 1, "cannot be imported"),
+        (("made_up_integrand:sqare",), 1, "did you mean 'square'"),
+        (("made_up_integrand:square", "--channel", "0 powr 1"), 2, "did you mean 'power'"),
+        (("made_up_integrand:square", "--channel", "0 power x"), 2, "wrong numbers"),
+        (("made_up_integrand:square",), 2, "dim is None"),
+        (("made_up_integrand:square", "--bounds", "1", "0"), 2, "are they reversed"),
+    ],
+)
+def test_what_is_wrong_is_told(folder, capsys, arguments, code, message):
+    assert run(*arguments, "--out", "out") == code
+    assert message in capsys.readouterr().err
