@@ -149,7 +149,7 @@ def test_errors_are_those_of_the_covariance(several):
 def careful_pyhf():
     """Let pyhf fit as well as it can."""
     before = pyhf.get_backend()
-    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-3, strategy=2))
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-5, strategy=2))
     yield
     pyhf.set_backend(*before)
 
