@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hepflow import outliers
+from hepflow import strays
 from hepflow.engine.job import Job, published
 from hepflow.engine.unblinding import Unblinding
 from hepflow.parts import ClosureRecord, OrderRecord, SmoothRecord, TrialsRecord
@@ -120,7 +120,7 @@ def summarise(
         ),
         timing=dict(timing),
         warnings=(
-            *(f"data, {one}" for one in outliers.sentences(data)),
+            *(f"data, {one}" for one in strays.sentences(data)),
             *_warnings(settings["tries_simulation"], selections),
             *_problems(hunts, selections),
         ),
