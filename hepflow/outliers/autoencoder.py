@@ -24,7 +24,8 @@ from hepflow.training import Losses, Members, TrainingPlan, train
 from hepflow.weights import State, storable
 
 CHUNK = 16384  # events at a time
-PLAN = TrainingPlan(epochs=20, batch_size=1024, learning_rate=1e-2, best_epochs=1, patience=5)
+EPOCHS = 20
+PLAN = TrainingPlan(epochs=EPOCHS, batch_size=1024, learning_rate=1e-2, best_epochs=1, patience=5)
 
 
 @storable
@@ -75,8 +76,8 @@ class Autoencoder:
     def __post_init__(self) -> None:
         if self.members < 1 or not self.hidden or min(self.hidden) < 1:
             raise ConfigError(
-                f"{self.what}: members {self.members} and hidden layers {self.hidden}; expected at least one of each, "
-                "no layer empty"
+                f"{self.what}: members {self.members} and hidden layers {self.hidden}; expected at least one of "
+                "each, no layer empty"
             )
         if self.bottleneck is not None and self.bottleneck < 1:
             raise ConfigError(f"{self.what}: a bottleneck of {self.bottleneck}; expected at least 1")
@@ -189,7 +190,8 @@ class Autoencoder:
 
     def _energy(self, network: Coder, x: Tensor) -> Tensor:
         """Return the score (B,) of standardised features (B, D)."""
-        return (network.decoder(network.encoder(x)) - x).square().mean(-1)
+        missed: Tensor = network.decoder(network.encoder(x)) - x
+        return missed.square().mean(-1)
 
 
 @storable
@@ -227,12 +229,10 @@ class VariationalAutoencoder(Autoencoder):
         mean, log_variance = network.encoder(x).chunk(2, -1)
         return self._bound(network, x, mean, mean, log_variance)
 
-    def _bound(
-        self, network: Coder, x: Tensor, latent: Tensor, mean: Tensor, log_variance: Tensor
-    ) -> Tensor:
+    def _bound(self, network: Coder, x: Tensor, latent: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
         noise = network.log_noise
-        missed = 0.5 * ((network.decoder(latent) - x).square() * (-2 * noise).exp()).sum(-1)
-        apart = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+        missed: Tensor = 0.5 * ((network.decoder(latent) - x).square() * (-2 * noise).exp()).sum(-1)
+        apart: Tensor = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
         return missed + x.shape[-1] * noise + self.beta * apart
 
 
@@ -242,7 +242,8 @@ class _Coders(Members):
     def losses(self, *rows: Tensor) -> Tensor:
         """Return the loss (E, B) of each member on its own rows (E, B, D)."""
         weights = {f"module.{name}": each for name, each in self.weights().items()}
-        return torch.vmap(partial(functional_call, self.loss), randomness="different")(weights, rows)
+        found: Tensor = torch.vmap(partial(functional_call, self.loss), randomness="different")(weights, rows)
+        return found
 
 
 class Coder(torch.nn.Module):

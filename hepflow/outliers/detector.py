@@ -55,7 +55,9 @@ def learned(rows: Rows, what: str) -> Sample:
     _check_finite(sample, what)
     for name, column in zip(sample.names, sample.features.T, strict=True):
         if np.ptp(column) == 0:
-            raise InputError(f"{what}: feature {name!r} is {column[0]:g} in every training event; leave it out")
+            raise InputError(
+                f"{what}: feature {name!r} is {column[0]:g} in every training event; leave it out"
+            )
     weight = sample.weight
     if not (np.isfinite(weight).all() and weight.min() >= 0 and weight.sum() > 0):
         raise InputError(

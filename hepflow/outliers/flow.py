@@ -19,8 +19,11 @@ from hepflow.weights import State, storable
 Coordinates = Literal["features", "normal", "uniform"]
 
 
+MEMBERS = 2
+
+
 def _small() -> ConditionalDensity:
-    return ConditionalDensity(members=2, slowness=SLOWNESS)
+    return ConditionalDensity(members=MEMBERS, slowness=SLOWNESS)
 
 
 @dataclass
@@ -98,9 +101,7 @@ class _OfFlows:
         density = state.part("density", ConditionalDensity)
         made = cls(density=density, **state.settings)
         made.names = density.names
-        made._low, made._high = (
-            state.array(end, np.float64, (len(made.names),)) for end in ("low", "high")
-        )
+        made._low, made._high = (state.array(end, np.float64, (len(made.names),)) for end in ("low", "high"))
         if not np.all(made._low < made._high):
             raise InputError("flows: values whose upper end lies below the lower one")
         return made
@@ -112,8 +113,8 @@ class FlowDensity(_OfFlows):
     r"""Minus the log-density of a flow, in coordinates that are named.
 
     A density is no property of an event: in other coordinates :math:`y(x)` it is
-    :math:`p(y) = p(x) / |\partial y / \partial x|`, and other events are rare. Which ones are to count is a choice, and
-    part of the result.
+    :math:`p(y) = p(x) / |\partial y / \partial x|`, and other events are rare. Which ones are to count is a
+    choice, and part of the result.
 
     Parameters
     ----------

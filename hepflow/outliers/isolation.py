@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.ensemble import IsolationForest as Trained
@@ -56,7 +56,8 @@ class IsolationForest:
     def __post_init__(self) -> None:
         if self.trees < 1 or self.sampled < 2:
             raise ConfigError(
-                f"{WHAT}: {self.trees} trees of {self.sampled} events; expected at least one tree, of two events or more"
+                f"{WHAT}: {self.trees} trees of {self.sampled} events; expected at least one, of two events "
+                "or more"
             )
 
     def fit(self, sample: Rows, seed: int) -> Self:
@@ -194,7 +195,7 @@ class Isolation:
         return total
 
 
-def _levels(tree: Array) -> Array:
+def _levels(tree: Any) -> Array:
     """Return the level of each node of a tree, the root's being 1."""
     level = np.ones(tree.node_count, dtype=np.int64)
     for node in range(tree.node_count):
