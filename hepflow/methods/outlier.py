@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from hepflow.classifiers import DensityRatio
 from hepflow.methods.background import Background
 from hepflow.methods.cwola import Cwola
@@ -26,8 +28,9 @@ class Outlier:
     what a signal leaves there, and no event of the signal region has a part in what is usual. Its score knows of no
     signal region: no template is needed to make it, and behind a cut the background is to be a smooth function.
 
-    The template turns scores into efficiencies, and is that of CWoLa: events next to the signal region as they are
-    (`Cwola`). As the background of a fit it holds only if the score is independent of m_jj.
+    The template turns scores into efficiencies. In the signal region it is that of CWoLa: events next to it, as they
+    are (`Cwola`). In the sidebands it is the data there, since nothing was learned of their m_jj that could be wrong.
+    As the background of a fit it holds only if the score is independent of m_jj.
 
     Parameters
     ----------
@@ -75,11 +78,19 @@ class Outlier:
         inside = windows.in_sidebands(data.mass)
         beside = at_bin_centres(data.select(inside), windows.edges(self.bin_width))
         fold_of = background.folds.data[inside]
+        total = sum(background.smooth.yield_in(*band)[0] for band in windows.sidebands)
+        weight = np.full(len(beside), total / len(beside))
 
         def scoring(_: DensityRatio, fold: int) -> DensityRatio:
             return OutlierScore(self.detector, beside.select(fold_of != fold))
 
-        return replace(background, scoring=scoring)
+        return replace(
+            background,
+            validation=beside.alike(data.mass[inside], beside.features, weight),
+            validation_replica=np.zeros(len(beside), dtype=np.intp),
+            folds=replace(background.folds, validation=fold_of),
+            scoring=scoring,
+        )
 
 
 @storable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from hepflow.classifiers.settings import untrained
 from hepflow.errors import ConfigError, InputError
 from hepflow.flows.conditional import ConditionalDensity, default_plan
 from hepflow.flows.density import MASS, SLOWNESS
+from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.outliers.detector import asked, learned
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
@@ -23,7 +25,8 @@ MEMBERS = 2
 
 
 def _small() -> ConditionalDensity:
-    return ConditionalDensity(members=MEMBERS, slowness=SLOWNESS)
+    smooth = partial(logit_preprocessing, ranks="smooth")  # a step in its slope would be one in the score
+    return ConditionalDensity(members=MEMBERS, preprocessing=smooth, slowness=SLOWNESS)
 
 
 @dataclass

@@ -13,6 +13,7 @@ SETTINGS = (
 METHODS = {
     "lacathode": f"method={{name: lacathode, {SETTINGS}, spaces: 1}}",
     "anode": f"method={{name: anode, {SETTINGS}}}",
+    "outlier": "method={name: outlier, width: 400, detector: {name: autoencoder, ensemble: 1, epochs: 1}}",
 }
 
 
