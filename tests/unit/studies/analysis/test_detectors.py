@@ -42,10 +42,10 @@ def test_variants_stand_side_by_side(configure):
     ("overrides", "message"),
     [
         (["method={name: outlier, detector: lof}"], "method.detector"),
-        (["method={name: outlier, detector: {name: autoencoder, bottleneck: 3}}"], "bottleneck.*3 for 3 features"),
+        (["method={name: outlier, detector: {name: autoencoder, bottleneck: 3}}"], "bottleneck.*3 for 2 features"),
         (["method={name: outlier, detector: vae}", "features=[m_J1]"], "'vae' has one feature to look at"),
         (["method={name: outlier, detector: {name: flow, coordinates: ranks}}"], "coordinates"),
-        (["compare.methods=[cwola, {name: outlier, detector: {name: vae, bottleneck: 5}}]"], "5 for 3 features"),
+        (["compare.methods=[cwola, {name: outlier, detector: {name: vae, bottleneck: 5}}]"], "5 for 2 features"),
     ],
 )
 def test_bad_settings(overrides, message, configure):
