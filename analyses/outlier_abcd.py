@@ -23,7 +23,11 @@ from scipy.special import ndtr
 import hepflow as hf
 from hepflow.text import aligned, with_error
 
-LEAST, TAIL, QUANTILE = 500.0, 900.0, 0.98  # GeV, from which on momenta are generated and in the tail; of the score
+LEAST, TAIL, QUANTILE = (
+    500.0,
+    900.0,
+    0.98,
+)  # GeV, from which on momenta are generated and in the tail; of the score
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,14 @@ def signal(events: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the same of a signal: hard, without a peak, and unlike the background."""
     random = np.random.default_rng(seed)
     pt = TAIL + random.exponential(300.0, events)
-    return pt, np.stack([random.normal(4.0, 0.6, events), random.normal(-4.0, 0.6, events), np.ones(events)], axis=1)
+    return pt, np.stack(
+        [random.normal(4.0, 0.6, events), random.normal(-4.0, 0.6, events), np.ones(events)], axis=1
+    )
 
 
-def quantiles(score: np.ndarray, pt: np.ndarray, asked: tuple[np.ndarray, np.ndarray], seed: int) -> np.ndarray:
+def quantiles(
+    score: np.ndarray, pt: np.ndarray, asked: tuple[np.ndarray, np.ndarray], seed: int
+) -> np.ndarray:
     """Return which share of the scores at its momentum lies below each event's, learned by a conditional flow."""
     small = partial(hf.flows.spline_autoregressive, layers=2, hidden=32)
     plan = hf.flows.TrainingPlan(epochs=12, batch_size=512, learning_rate=5e-3)
@@ -91,8 +99,12 @@ def search(events: int, injected: int, seed: int) -> dict[str, Region]:
 
 
 @click.command()
-@click.option("--events", default=60_000, show_default=True, help="Background events, of data and of simulation.")
-@click.option("--signal", "injected", default=100, show_default=True, help="Signal events to hide among them.")
+@click.option(
+    "--events", default=60_000, show_default=True, help="Background events, of data and of simulation."
+)
+@click.option(
+    "--signal", "injected", default=100, show_default=True, help="Signal events to hide among them."
+)
 @click.option("--seed", default=1, show_default=True, help="Of events and trainings.")
 def main(events: int, injected: int, seed: int) -> None:
     """Search outliers in a tail, without signal and with it."""

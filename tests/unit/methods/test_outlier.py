@@ -95,10 +95,17 @@ def test_how_a_score_moves_with_the_mass(toy, data):
 
 def test_bad_input(toy, data):
     one = replace(data, features=data.features[:, :1], names=data.names[:1])
-    with pytest.raises(ConfigError, match="isolation forest: got the features .* at least two"):
+    with pytest.raises(ConfigError, match=r"isolation forest: got the features .* at least two"):
         score(BoostedTrees(), one, Outlier(SMALL).fit(one, toy.windows, folds=2, seed=1), seed=1)
-    constant = replace(data, features=np.column_stack([data.features[:, 0], np.ones(len(data))]), names=("a", "b"))
+    constant = replace(
+        data, features=np.column_stack([data.features[:, 0], np.ones(len(data))]), names=("a", "b")
+    )
     with pytest.raises(InputError, match="latent radius: feature 'b' is 1 in every training event"):
-        score(BoostedTrees(), constant, Outlier(LatentRadius()).fit(constant, toy.windows, folds=2, seed=1), seed=1)
+        score(
+            BoostedTrees(),
+            constant,
+            Outlier(LatentRadius()).fit(constant, toy.windows, folds=2, seed=1),
+            seed=1,
+        )
     with pytest.raises(ConfigError, match="a neighbourhood of -1 GeV"):
         Outlier(width=-1).fit(data, toy.windows, seed=1)

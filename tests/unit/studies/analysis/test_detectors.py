@@ -14,11 +14,16 @@ def test_each_is_built(name, configure):
         config = configure(f"method={{name: outlier, detector: {given}}}")
         detector = build_method(config).detector
         assert f"{type(detector).__module__}:{type(detector).__name__}" == DETECTORS[name].where
-        assert method_class(config.method) == {"method": METHODS["outlier"].where, "detector": DETECTORS[name].where}
+        assert method_class(config.method) == {
+            "method": METHODS["outlier"].where,
+            "detector": DETECTORS[name].where,
+        }
 
 
 def test_settings_reach_the_detector(configure):
-    config = configure("method={name: outlier, detector: {name: vae, bottleneck: 1, hidden: [7], epochs: 3, beta: 2}}")
+    config = configure(
+        "method={name: outlier, detector: {name: vae, bottleneck: 1, hidden: [7], epochs: 3, beta: 2}}"
+    )
     detector = build_method(config).detector
     assert (detector.bottleneck, detector.hidden, detector.plan.epochs, detector.beta) == (1, (7,), 3, 2)
     config = configure("method={name: outlier, detector: {name: flow, coordinates: uniform, ensemble: 3}}")
@@ -27,7 +32,9 @@ def test_settings_reach_the_detector(configure):
 
 
 def test_variants_stand_side_by_side(configure):
-    config = configure("compare.methods=[outlier, {name: outlier, detector: vae}, {name: outlier, detector: flow}]")
+    config = configure(
+        "compare.methods=[outlier, {name: outlier, detector: vae}, {name: outlier, detector: flow}]"
+    )
     names = [method.variant_name for method in config.compare.methods]
     assert names == ["outlier", "outlier-vae", "outlier-flow"]
     assert [method_title(name) for name in names] == [
@@ -42,10 +49,16 @@ def test_variants_stand_side_by_side(configure):
     ("overrides", "message"),
     [
         (["method={name: outlier, detector: lof}"], "method.detector"),
-        (["method={name: outlier, detector: {name: autoencoder, bottleneck: 3}}"], "bottleneck.*3 for 2 features"),
+        (
+            ["method={name: outlier, detector: {name: autoencoder, bottleneck: 3}}"],
+            "bottleneck.*3 for 2 features",
+        ),
         (["method={name: outlier, detector: vae}", "features=[m_J1]"], "'vae' has one feature to look at"),
         (["method={name: outlier, detector: {name: flow, coordinates: ranks}}"], "coordinates"),
-        (["compare.methods=[cwola, {name: outlier, detector: {name: vae, bottleneck: 5}}]"], "5 for 2 features"),
+        (
+            ["compare.methods=[cwola, {name: outlier, detector: {name: vae, bottleneck: 5}}]"],
+            "5 for 2 features",
+        ),
     ],
 )
 def test_bad_settings(overrides, message, configure):

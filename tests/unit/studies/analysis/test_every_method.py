@@ -31,7 +31,12 @@ TINY = {
 }
 
 
-OF_OTHER_FOLDS = ("cwola", "feta", "outlier", "salad")  # whose classifiers learn from the template of the other folds
+OF_OTHER_FOLDS = (
+    "cwola",
+    "feta",
+    "outlier",
+    "salad",
+)  # whose classifiers learn from the template of the other folds
 
 
 @pytest.fixture(scope="module")
