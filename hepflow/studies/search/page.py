@@ -157,9 +157,9 @@ def _score(results: Results) -> Text | None:
     if score is None or score.mass_correlation is None:
         return None
     told = numbers.measured(score.mass_correlation, score.mass_correlation_error)
-    where = f" of outliers in {score.coordinates}" if score.coordinates else ""
+    where = f": outliers in {score.coordinates}" if score.coordinates else ""
     return Text(
-        f"The score, {score.what}{where}, has a rank correlation of {told} with {results.resonance.name} in the data "
+        f"The score ({score.what}{where}) has a rank correlation of {told} with {results.resonance.name} in the data "
         "of the sidebands."
     )
 

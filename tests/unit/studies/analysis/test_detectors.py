@@ -4,8 +4,12 @@ import pytest
 
 from hepflow.catalogue import DETECTORS, METHODS, method_title, papers_of
 from hepflow.errors import ConfigError
+from hepflow.results import Results
+from hepflow.storage import save_sample
 from hepflow.studies.analysis.build import build_method
 from hepflow.studies.analysis.steps import method_class
+from hepflow.studies.search.study import STUDY
+from hepflow.studies.search.text import text
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -64,3 +68,28 @@ def test_variants_stand_side_by_side(configure):
 def test_bad_settings(overrides, message, configure):
     with pytest.raises(ConfigError, match=message):
         configure(*overrides)
+
+
+FOREST = "method={name: outlier, width: 400, detector: {name: isolation-forest, trees: 10}}"
+
+
+@pytest.fixture(scope="module")
+def medium(inputs, toy):
+    save_sample(toy.background(14_000, seed=8), inputs / "medium_outliers.h5")
+    return "medium_outliers.h5"
+
+
+@pytest.mark.usefixtures("_quick_closure")
+@pytest.mark.parametrize("background", ["dijet", "template"])
+def test_a_search_names_its_coordinates(background, configure, medium, tmp_path):
+    """And the correlation with the mass; where the template is the background, it says what that supposes."""
+    more = ("regions.validation=0", "selection.background_efficiency=[0.1]", f"fit.background={background}")
+    STUDY.run(configure(FOREST, *more, data=medium), tmp_path, until="fit")
+    found = Results.from_json(tmp_path / "results.json")
+    assert found.score.what == "isolation forest"
+    assert found.score.coordinates == "the features as they are, in their units (m_J1, tau21)"
+    assert -0.3 < found.score.mass_correlation < 0.3
+    assert 0.005 < found.score.mass_correlation_error < 0.02
+    assert "outliers by isolation forest in the features" in text(found)
+    warned = [one for one in found.warnings if one.startswith("fit.background: template, but the score of")]
+    assert len(warned) == (background == "template")
