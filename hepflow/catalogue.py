@@ -30,6 +30,9 @@ class MethodRow:
         Whether the classifier of the configuration has a part in that score.
     learns_density
         Whether it learns a density of the features, which then have to be continuous.
+    scores_ratio
+        Whether its score is a log density ratio of data to background: else it is not calibrated as one, and has no
+        part in the combination, which is a sum of such.
     variants
         Titles of its variants that are not the usual one, by the name of the variant.
     """
@@ -42,12 +45,22 @@ class MethodRow:
     own_score: bool = False
     takes_classifier: bool = True
     learns_density: bool = True
+    scores_ratio: bool = True
     variants: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ClassifierRow:
     """A classifier: what papers call it, its class, ``module:name``, and keys of its papers."""
+
+    title: str
+    where: str
+    papers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DetectorRow:
+    """An outlier detector: what it is called, its class, ``module:name``, and keys of its papers."""
 
     title: str
     where: str
@@ -64,6 +77,21 @@ class StudyRow:
     papers: tuple[str, ...] = ()
 
 
+DETECTORS: Mapping[str, DetectorRow] = {
+    "isolation-forest": DetectorRow("isolation forest", "hepflow.outliers.isolation:IsolationForest"),
+    "autoencoder": DetectorRow(
+        "autoencoder", "hepflow.outliers.autoencoder:Autoencoder", ("qcd_or_what", "deep_autoencoders")
+    ),
+    "vae": DetectorRow(
+        "variational autoencoder",
+        "hepflow.outliers.autoencoder:VariationalAutoencoder",
+        ("variational_autoencoder",),
+    ),
+    "flow": DetectorRow("flow density", "hepflow.outliers.flow:FlowDensity", ("neural_spline_flows",)),
+    "latent-radius": DetectorRow(
+        "latent radius", "hepflow.outliers.flow:LatentRadius", ("neural_spline_flows",)
+    ),
+}
 METHODS: Mapping[str, MethodRow] = {
     "cathode": MethodRow("CATHODE", "hepflow.methods.cathode:Cathode", ("cathode", "neural_spline_flows")),
     "lacathode": MethodRow(
@@ -109,6 +137,16 @@ METHODS: Mapping[str, MethodRow] = {
     ),
     "salad": MethodRow(
         "SALAD", "hepflow.methods.salad:Salad", ("salad",), needs_simulation=True, learns_density=False
+    ),
+    "outlier": MethodRow(
+        "outliers, isolation forest",
+        "hepflow.methods.outlier:Outlier",
+        ("atlas_unsupervised",),
+        own_score=True,
+        takes_classifier=False,
+        learns_density=False,
+        scores_ratio=False,
+        variants={name: f"outliers, {row.title}" for name, row in DETECTORS.items()},
     ),
     "idealized": MethodRow(
         "idealized", "hepflow.methods.reference:Idealized", needs_truth=True, learns_density=False
@@ -165,7 +203,9 @@ def method_title(name: str) -> str:
 
 def papers_of(*names: str) -> list[str]:
     """Return keys of the papers behind methods, classifiers and studies, each once; variants have their method's."""
-    rows: dict[str, MethodRow | ClassifierRow | StudyRow] = {**METHODS, **CLASSIFIERS, **STUDIES}
+    detectors = {f"outlier-{name}": row for name, row in DETECTORS.items()}
+    rows: dict[str, MethodRow | DetectorRow | ClassifierRow | StudyRow]
+    rows = {**METHODS, **detectors, **CLASSIFIERS, **STUDIES}
     found = (row for name in names for one, row in rows.items() if name == one or name.startswith(f"{one}-"))
     return list(dict.fromkeys(paper for row in found for paper in row.papers))
 
@@ -236,6 +276,35 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Raine, John Andrew and Sengupta, Debajyoti and Shih, David and Sommerhalder, Manuel",
         "The Interplay of Machine Learning-based Resonant Anomaly Detection Methods",
         "2307.11157",
+    ),
+    (
+        "Outliers in dijets, a search",
+        "atlas_unsupervised",
+        "{ATLAS Collaboration}",
+        "Search for new phenomena in two-body invariant mass distributions using unsupervised machine learning for "
+        r"anomaly detection at $\sqrt{s}$ = 13 TeV with the ATLAS detector",
+        "2307.01612",
+    ),
+    (
+        "Autoencoders as detectors of outliers",
+        "qcd_or_what",
+        "Heimel, Theo and Kasieczka, Gregor and Plehn, Tilman and Thompson, Jennifer M.",
+        "QCD or What?",
+        "1808.08979",
+    ),
+    (
+        "Autoencoders as detectors of outliers",
+        "deep_autoencoders",
+        "Farina, Marco and Nakai, Yuichiro and Shih, David",
+        "Searching for New Physics with Deep Autoencoders",
+        "1808.08992",
+    ),
+    (
+        "Variational autoencoders",
+        "variational_autoencoder",
+        "Kingma, Diederik P. and Welling, Max",
+        "Auto-Encoding Variational Bayes",
+        "1312.6114",
     ),
     (
         "Neural spline flows, the densities",

@@ -41,6 +41,26 @@ class SmoothRecord:
 
 
 @dataclass(frozen=True)
+class ScoreRecord:
+    """What the score of a search is.
+
+    Parameters
+    ----------
+    what
+        What it is called: of data over template a ``log density ratio``, or the detector of outliers.
+    coordinates
+        In which a detector looks for outliers, in words; empty for a ratio, which is the same in all.
+    mass_correlation, mass_correlation_error
+        Rank correlation with the resonant variable in the data of the sidebands; None where all scores are equal.
+    """
+
+    what: str
+    coordinates: str = ""
+    mass_correlation: float | None = None
+    mass_correlation_error: float | None = None
+
+
+@dataclass(frozen=True)
 class ClosureRecord:
     """Whether a classifier tells the template from what it stands for: areas under its ROC curve; 0.5 is perfect.
 

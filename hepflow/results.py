@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from hepflow.answers import OtherAnswer, SmoothAnswer
 from hepflow.engine.unblinding import Unblinding
-from hepflow.parts import ClosureRecord, CrossSection, SmoothRecord, TrialsRecord
+from hepflow.parts import ClosureRecord, CrossSection, ScoreRecord, SmoothRecord, TrialsRecord
 from hepflow.quantity import M_JJ, Quantity
 from hepflow.records import Record
 from hepflow.sample import SkippedFile
@@ -279,6 +279,8 @@ class Results(Record):
         Whether what the numbers rest on can be trusted; none in records of before.
     resonance
         What the resonant variable is called: name, label, unit; m_jj in records of before.
+    score
+        What the score is, and how it moves with the resonant variable; None in records of before.
     """
 
     schema: ClassVar[str] = "hepflow-results-1"
@@ -309,6 +311,7 @@ class Results(Record):
     verdicts: tuple[Verdict, ...] = ()
     cross_section: CrossSection | None = None
     resonance: Quantity = M_JJ
+    score: ScoreRecord | None = None
 
     @property
     def blind(self) -> bool:

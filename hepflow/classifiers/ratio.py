@@ -115,8 +115,8 @@ def pair(numerator: Rows, denominator: Rows) -> tuple[Sample, Sample]:
     return samples
 
 
-def known(names: tuple[str, ...], rows: Rows) -> Sample:
-    """Return a table as a sample of the features that a training knew.
+def known(names: tuple[str, ...], rows: Rows, what: str = "the classifier") -> Sample:
+    """Return a table as a sample of the features that a training knew; `what` names in an error who learned them.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def known(names: tuple[str, ...], rows: Rows) -> Sample:
     """
     sample = _ordered(rows, names)
     if sample.names != names:
-        raise ConfigError(f"the classifier was trained on features {names}; got a sample with {sample.names}")
+        raise ConfigError(f"{what} was trained on features {names}; got a sample with {sample.names}")
     return sample
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -11,6 +11,7 @@ from hepflow.catalogue import METHODS
 from hepflow.config.blocks import GEV, Block, problem
 from hepflow.config.choice import OR_ITS_NAME, named
 from hepflow.config.defaults import default
+from hepflow.config.detectors import Detector, Isolation
 
 CATHODE = "hepflow.methods.cathode:Cathode"
 LAYERS = "hepflow.flows.architectures:spline_autoregressive"
@@ -23,13 +24,16 @@ class MethodBlock(Block):
     """The settings of a method of background estimation."""
 
     name: str
+    made_as: ClassVar[str] = "variant"  # the key that tells its variants apart
 
     @property
     def variant_name(self) -> str:
         """Its name in a table of methods: variants other than the usual one may stand side by side."""
-        own = type(self).model_fields.get("variant")
-        variant = getattr(self, "variant", None)
-        return self.name if own is None or variant == own.default else f"{self.name}-{variant}"
+        own = type(self).model_fields.get(self.made_as)
+        if own is None:
+            return self.name
+        chosen, usual = (getattr(one, "name", one) for one in (getattr(self, self.made_as), own.default))
+        return self.name if chosen == usual else f"{self.name}-{chosen}"
 
 
 class Sampled(MethodBlock):
@@ -99,7 +103,8 @@ class Cathode(Splines):
     name: Literal["cathode"] = Field(
         "cathode",
         examples=["cathode"],
-        description="The method: cathode, lacathode, anode, r-anode, cwola, curtains, flow-matching, feta or salad.",
+        description="The method: cathode, lacathode, anode, r-anode, cwola, curtains, flow-matching, feta, salad or "
+        "outlier.",
     )
 
 
@@ -204,6 +209,23 @@ class Salad(MethodBlock):
     """SALAD (arXiv:2001.05001): simulation reweighted to data; needs `inputs.simulation`."""
 
     name: Literal["salad"] = Field("salad", description="The method.")
+
+
+class Outlier(MethodBlock):
+    """Outliers (arXiv:2307.01612): what is unlike the sidebands; meant for `fit.background: dijet`."""
+
+    made_as: ClassVar[str] = "detector"
+
+    name: Literal["outlier"] = Field("outlier", description="The method.")
+    detector: Detector = Field(
+        Isolation(), description="What scores events, or its name; it learns from the sidebands alone."
+    )
+    width: float | None = Field(
+        default("hepflow.methods.outlier:Outlier.width"),
+        gt=0,
+        json_schema_extra=GEV,
+        description="As of `cwola`, whose template it takes.",
+    )
 
 
 class Idealized(MethodBlock):

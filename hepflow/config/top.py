@@ -27,7 +27,7 @@ from hepflow.config.compare import Compare
 from hepflow.config.executor import Executor, Local, runs_on
 from hepflow.config.inputs import Inputs
 from hepflow.config.limit import Limit
-from hepflow.config.methods import Cathode, Method
+from hepflow.config.methods import Cathode, Method, Outlier
 from hepflow.config.scan import Scan
 from hepflow.config.task import TaskBlock
 from hepflow.config.tune import Tune
@@ -168,6 +168,16 @@ class Config(TaskBlock):
             raise problem("method", f"{self.method.name!r} is a reference, for `hepflow compare` alone")
         if needs.needs_simulation and self.inputs.simulation is None:
             raise problem("method", f"{self.method.name!r} starts from simulation; give `inputs.simulation`")
+        return self
+
+    @model_validator(mode="after")
+    def _detectors_fit_the_features(self) -> Config:
+        chosen = {"method": self.method} | {
+            f"compare.methods.{place}": method for place, method in enumerate(self.compare.methods or ())
+        }
+        for where, method in chosen.items():
+            if isinstance(method, Outlier) and (found := method.detector.misfit(len(self.features))):
+                raise problem(f"{where}.detector.{found[0]}", found[1])
         return self
 
     @model_validator(mode="after")

@@ -138,8 +138,8 @@ class ConditionalDensity:
         -----
         Unequal weights weigh the likelihood. Negative ones, as of generators, do so with their sign: the expected
         loss is right, but a region where they prevail has no density to be learned. The preprocessing takes all rows
-        alike, since any bijection will do. Outliers, few rows five times as far out as any other
-        (`hepflow.outliers`), are left out: one would stretch the bounds of all.
+        alike, since any bijection will do. Strays, few rows five times as far out as any other
+        (`hepflow.strays`), are left out: one would stretch the bounds of all.
 
         Raises
         ------
@@ -384,7 +384,7 @@ def learn_apart(
     each density warns of contexts beyond those of all.
     """
     recipe = densities[0]
-    tables = [table.without_outliers() for table in tables]
+    tables = [table.without_strays() for table in tables]
     prepared = [density._prepare(table) for density, table in zip(densities, tables, strict=True)]
     ensembles = train_apart(
         recipe.architecture,

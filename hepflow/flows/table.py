@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hepflow.errors import ConfigError, InputError
-from hepflow.outliers import outlying
 from hepflow.sample import FloatArray
+from hepflow.strays import stray
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +74,11 @@ class Table:
                 raise InputError(f"context {name!r} is {column[0]:g} in every training event; leave it out")
         return made
 
-    def without_outliers(self) -> Table:
-        """Return the rows without those that are outliers in a feature or a context: one would stretch all bounds."""
+    def without_strays(self) -> Table:
+        """Return the rows without those that are strays in a feature or a context: one would stretch all bounds."""
         far = np.zeros(len(self.x), dtype=bool)
         for column in (*self.x.T, *self.context.T):
-            far |= outlying(column)
+            far |= stray(column)
         return Table(self.x[~far], self.context[~far], self.weight[~far], self.names, self.given)
 
 

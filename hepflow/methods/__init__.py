@@ -10,6 +10,7 @@ from hepflow.methods.feta import Feta
 from hepflow.methods.flow_matching import FlowMatchingTemplate
 from hepflow.methods.folds import EventFolds, Examples, deal_data
 from hepflow.methods.lacathode import LaCathode
+from hepflow.methods.outlier import Outlier
 from hepflow.methods.ranode import RAnode
 from hepflow.methods.reference import Idealized
 from hepflow.methods.salad import Salad
@@ -30,6 +31,7 @@ __all__ = [
     "Idealized",
     "LaCathode",
     "Method",
+    "Outlier",
     "RAnode",
     "Salad",
     "deal_data",

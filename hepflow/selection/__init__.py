@@ -1,7 +1,7 @@
 """Selections: scores, cuts, the spectra behind them, and how well the template closes."""
 
 from hepflow.classifiers.area import Closure
-from hepflow.selection.agreement import Agreement, score_correlation, selection_overlap
+from hepflow.selection.agreement import Agreement, mass_correlation, score_correlation, selection_overlap
 from hepflow.selection.closure import closure, closure_by_band
 from hepflow.selection.combination import combine, score_together
 from hepflow.selection.cuts import Cut, cuts, inclusive
@@ -54,6 +54,7 @@ __all__ = [
     "inclusive",
     "load_classifiers",
     "load_weights",
+    "mass_correlation",
     "non_closure",
     "save_classifiers",
     "save_weights",

@@ -85,10 +85,26 @@ def score_correlation(scores: Mapping[str, Scores]) -> Agreement:
     result = _nothing(scores)
     for i, j in combinations(range(len(values)), 2):
         if min(np.ptp(values[i]), np.ptp(values[j])) > 0:
-            rho = float(stats.spearmanr(values[i], values[j]).statistic)
-            error = np.sqrt((1 + rho**2 / 2) / (len(values[i]) - 3)) * (1 - rho**2)
-            _set(result, i, j, rho, float(error))
+            _set(result, i, j, *rank_correlation(values[i], values[j]))
     return result
+
+
+def mass_correlation(scores: Scores) -> tuple[float, float] | None:
+    """Return the rank correlation of score and resonant variable in the data of the sidebands, with its error.
+
+    Both sidebands lie far apart, so that it sees a slow drift that a cut would make a shape of. None where all scores
+    are equal, or there are fewer than four events.
+    """
+    score, mass = scores.sidebands.score, scores.sidebands.sample.mass
+    if len(score) < 4 or np.ptp(score) == 0:
+        return None
+    return rank_correlation(score, mass)
+
+
+def rank_correlation(one: FloatArray, other: FloatArray) -> tuple[float, float]:
+    """Return Spearman's correlation of two columns (N,) that are not constant, N at least four, and its error."""
+    rho = float(stats.spearmanr(one, other).statistic)
+    return rho, float(np.sqrt((1 + rho**2 / 2) / (len(one) - 3)) * (1 - rho**2))
 
 
 def _check(scores: Mapping[str, Scores]) -> Scores:

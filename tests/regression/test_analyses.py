@@ -307,3 +307,20 @@ def test_jets_are_unfolded_and_drawn(tmp_path, monkeypatch):
     assert len(rows) == 7
     simulation, found = (float(one) for one in rows[1].split()[1:3])
     assert found < simulation
+
+
+def test_outliers_in_a_tail():
+    """Closure without signal by the quantile alone, and a signal seen."""
+    script = imported("outlier_abcd")
+    still = script.search(20_000, 0, 1)
+    assert still["score"].pull > 5  # it moves with the momentum
+    assert abs(still["quantile"].pull) < 2.5
+    assert script.search(20_000, 100, 1)["quantile"].pull > 4
+
+
+def test_outliers_in_a_tail_as_a_command(monkeypatch):
+    script = imported("outlier_abcd")
+    region = script.Region(120, 100.0, 5.0)
+    monkeypatch.setattr(script, "search", lambda events, hidden, seed: {"quantile": region})
+    result = CliRunner().invoke(script.main, ["--signal", "7"], catch_exceptions=False)
+    assert "7       quantile       120  100.0 +- 5.0  +1.8" in result.output

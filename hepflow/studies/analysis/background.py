@@ -17,7 +17,7 @@ from hepflow.records import read_record, write_json
 from hepflow.regions import Windows
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample, write_hdf5
-from hepflow.studies.analysis.objects import built
+from hepflow.studies.analysis.objects import built_method
 from hepflow.training import Losses
 from hepflow.weights import save_weights
 
@@ -41,7 +41,7 @@ def windows_of(settings: Mapping[str, Any]) -> Windows:
 
 def method_of(job: Job, **more: Any) -> Method:
     """Return the method in the settings of a step, untrained."""
-    method: Method = built(job.chosen("method"), job.settings["method"], **job.settings["spectrum"], **more)
+    method: Method = built_method(job.chosen, job.settings["method"], **job.settings["spectrum"], **more)
     return method
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
 from hepflow.classifiers import DensityRatio
@@ -12,15 +12,17 @@ from hepflow.flows import Density
 from hepflow.flows.density import spline_density
 from hepflow.methods import Method
 from hepflow.sample import Sample
-from hepflow.studies.analysis.objects import built
+from hepflow.studies.analysis.objects import built, built_method
+from hepflow.studies.analysis.steps import method_class
 
 
 def build_method(config: Config, reference: Sample | None = None) -> Method:
     """Return the method of background estimation, untrained; `reference` is true background, for references alone."""
-    row, fit = METHODS[config.method.name], config.fit
-    more = {"reference": reference} if row.needs_truth else {}
+    chosen, fit = method_class(config.method), config.fit
+    more: dict[str, Any] = {"reference": reference} if METHODS[config.method.name].needs_truth else {}
+    more |= {"bin_width": fit.bin_width, "sqrt_s": fit.sqrt_s}
     settings = config.method.model_dump()
-    return cast(Method, built(find(row.where), settings, bin_width=fit.bin_width, sqrt_s=fit.sqrt_s, **more))
+    return cast(Method, built_method(lambda role: find(chosen[role]), settings, **more))
 
 
 def build_classifier(config: Config) -> DensityRatio:

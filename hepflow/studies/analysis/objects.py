@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 APART = ("name", "folds")  # which object it is, and what the cross-fit does with it
+
+
+def built_method(chosen: Callable[[str], Any], settings: Mapping[str, Any], **more: Any) -> Any:
+    """Return a method, and before it the detector that it is made with, where it is.
+
+    Parameters
+    ----------
+    chosen
+        Returns the class of a role: ``method``, ``detector``.
+    settings
+        The block of the method.
+    **more
+        What else the method takes.
+    """
+    if "detector" in settings:
+        more["detector"] = built(chosen("detector"), settings["detector"])
+    return built(chosen("method"), settings, **more)
 
 
 def built(kind: Any, settings: Mapping[str, Any], **more: Any) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from hepflow.catalogue import CLASSIFIERS, METHODS
+from hepflow.catalogue import CLASSIFIERS, DETECTORS, METHODS
 from hepflow.config import AnyTask, Config
-from hepflow.config.methods import MethodBlock
+from hepflow.config.methods import MethodBlock, Outlier
 from hepflow.engine.plan import HELPERS, Failing, Step, by_name
 from hepflow.engine.study import Study
 from hepflow.results import cut_name
@@ -22,8 +22,9 @@ Chosen = dict[str, str]
 
 
 def method_class(method: MethodBlock) -> Chosen:
-    """Return the class of a method, for a step whose settings have it."""
-    return {"method": METHODS[method.name].where}
+    """Return the class of a method, and of its detector, for a step whose settings have it."""
+    detector = {"detector": DETECTORS[method.detector.name].where} if isinstance(method, Outlier) else {}
+    return {"method": METHODS[method.name].where, **detector}
 
 
 def classifier_class(config: Config) -> Chosen:

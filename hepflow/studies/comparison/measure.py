@@ -12,7 +12,17 @@ from hepflow.errors import FitError, InputError
 from hepflow.regions import Window, Windows
 from hepflow.results import cut_name
 from hepflow.sample import Sample
-from hepflow.selection import Cut, Scores, Truth, Validation, closure_by_band, cuts, inclusive, metrics
+from hepflow.selection import (
+    Cut,
+    Scores,
+    Truth,
+    Validation,
+    closure_by_band,
+    cuts,
+    inclusive,
+    mass_correlation,
+    metrics,
+)
 from hepflow.stats import BumpHunt
 from hepflow.studies.analysis.fits import Fitted, hunt
 from hepflow.studies.analysis.verdicts import of_fit
@@ -28,6 +38,7 @@ def measure(
     *,
     fit: Fit,
     cuts_at: Sequence[float],
+    scores_ratio: bool = True,
     uses_truth: bool,
     injected: int,
     seed: int,
@@ -44,6 +55,8 @@ def measure(
         Of the data, and of each trial in the validation bands.
     fit, cuts_at
         How spectra are fitted, and the background efficiencies of the cuts before that.
+    scores_ratio
+        Whether the scores are log density ratios, which can be calibrated as such.
     uses_truth, injected, seed, seconds
         See `MethodResult`.
     problems
@@ -77,7 +90,8 @@ def measure(
         max_sic=None if truth is None else Estimate.of(metrics.max_sic(truth)),
         rejection_20=None if truth is None else Estimate.of(metrics.rejection(truth, 0.2)),
         rejection_40=None if truth is None else Estimate.of(metrics.rejection(truth, 0.4)),
-        calibration=None if uses_truth else _calibration(scores),
+        calibration=_calibration(scores) if scores_ratio and not uses_truth else None,
+        mass_correlation=Estimate.of(mass_correlation(scores)),
         cuts=tuple(made),
         closure=_closure(scores, seed),
         background_efficiency=() if curve is None else tuple(curve[0].tolist()),

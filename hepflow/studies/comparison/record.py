@@ -92,6 +92,9 @@ class MethodResult:
         background rejection at signal efficiencies of 20 and 40 percent.
     calibration
         Slope of the calibration of the scores: 1 for log density ratios, less for a method too sure of itself.
+    mass_correlation
+        Rank correlation of the score with the resonant variable in the data of the sidebands; None in records of
+        before.
     cuts
         From loose to tight.
     closure
@@ -118,6 +121,7 @@ class MethodResult:
     rejection_20: Estimate | None = None
     rejection_40: Estimate | None = None
     calibration: Estimate | None = None
+    mass_correlation: Estimate | None = None
     cuts: tuple[MethodCut, ...] = ()
     closure: Mapping[str, Estimate] = field(default_factory=dict)
     background_efficiency: Numbers = ()
@@ -146,6 +150,7 @@ class MethodResult:
             "rejection_20": self.rejection_20,
             "rejection_40": self.rejection_40,
             "calibration": self.calibration,
+            "mass_correlation": self.mass_correlation,
         }
         for cut in self.cuts:
             where = f"at {cut.background_efficiency:.12g}"

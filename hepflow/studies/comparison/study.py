@@ -177,6 +177,7 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
     settings = config.model_dump(mode="json")
     at, shared = draw.folder, shared_densities(chosen)
     searches = [name for name, method in chosen.items() if not METHODS[method.name].needs_truth]
+    combined = [name for name in searches if METHODS[chosen[name].name].scores_ratio]
     here = {"features": f"{at}/features"}
     yield Step(here["features"], "injection", f"{ROOM}.work:events", vars(draw), by_name(SAMPLES))
     common = {
@@ -224,24 +225,25 @@ def _of_a_data_set(config: Config, chosen: dict[str, Method], draw: Draw) -> Ite
                 chosen={**method_class(method), **classifier_class(config)},
                 failing=Failing.KEPT,
             )
-        if len(searches) > 1:
+        if len(combined) > 1:
             yield Step(
                 f"{at}/{COMBINATION}/{part}",
                 stage,
                 f"{ROOM}.work:combination",
                 {**task, "oversampling": config.compare.oversampling},
-                {**here, **{name: f"{at}/{name}/{part}" for name in searches}},
+                {**here, **{name: f"{at}/{name}/{part}" for name in combined}},
                 failing=Failing.KEPT,
             )
     fit = settings["fit"]
     if fit["calculator"] == "auto":  # toys for every cut of every method would take most of the time
         fit = {**fit, "calculator": "asymptotic"}
-    names = [*chosen, COMBINATION] if len(searches) > 1 else list(chosen)
+    names = [*chosen, COMBINATION] if len(combined) > 1 else list(chosen)
     for name in names:
         tried = [part for part, trial in parts.items() if name != "supervised" or trial is None]
         measured = {
             "method": name,
             "uses_truth": name in chosen and METHODS[chosen[name].name].needs_truth,
+            "scores_ratio": name not in chosen or METHODS[chosen[name].name].scores_ratio,
             "injected": draw.injected,
             "seed": draw.seed,
             "fit": fit,

@@ -170,6 +170,7 @@ def result(job: Job) -> MethodResult:
         tried,
         fit=Fit(**settings["fit"]),
         cuts_at=settings["cuts"],
+        scores_ratio=settings["scores_ratio"],
         seconds=sum(job.seconds(part) for part in job),
         problems=tuple(problems),
         **about,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hepflow import outliers
+from hepflow import strays
 from hepflow.catalogue import METHODS
 from hepflow.columns import STEPS, steps
 from hepflow.config import Config
@@ -56,7 +56,7 @@ def check(config: Config) -> Checked:
         lines.append(f"  reads {', '.join(columns)}")
         sample = samples[name] = features(source, wanted, resonance=resonance)
         lines += [f"  {cause}: {events:,}" for cause, events in sample.cutflow]
-        lines += [f"  warning: {one}" for one in outliers.sentences(sample)]
+        lines += [f"  warning: {one}" for one in strays.sentences(sample)]
         if (sample.weight != 1).any():
             lines.append(f"  weights add up to {sample.weight.sum():,.6g} events")
         windows = config.regions.windows

@@ -66,6 +66,7 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
                 "closure",
                 "Closure and validation",
                 _closure(results),
+                _score(results),
                 tables.validation(results),
                 tables.sideband_fit(results),
                 tables.verdicts(results),
@@ -148,6 +149,19 @@ def _closure(results: Results) -> Text:
         told = numbers.measured(results.closure.auc_signal_region, results.closure.auc_signal_region_error)
         sentences += f"; in the signal region, from true background, {told}"
     return Text(f"{sentences}.")
+
+
+def _score(results: Results) -> Text | None:
+    """Return what the score is, and how it moves with the resonant variable."""
+    score = results.score
+    if score is None or score.mass_correlation is None:
+        return None
+    told = numbers.measured(score.mass_correlation, score.mass_correlation_error)
+    where = f": outliers in {score.coordinates}" if score.coordinates else ""
+    return Text(
+        f"The score ({score.what}{where}) has a rank correlation of {told} with {results.resonance.name} in the data "
+        "of the sidebands."
+    )
 
 
 def _blinding(results: Results) -> list[Block]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from hepflow import outliers
+from hepflow import strays
 from hepflow.engine.job import Job, published
 from hepflow.engine.unblinding import Unblinding
-from hepflow.parts import ClosureRecord, OrderRecord, SmoothRecord, TrialsRecord
+from hepflow.parts import ClosureRecord, OrderRecord, ScoreRecord, SmoothRecord, TrialsRecord
 from hepflow.records import write_json
 from hepflow.results import (
     CutResult,
@@ -32,12 +32,13 @@ from hepflow.selection import (
     Truth,
     closure,
     feature_closure,
+    mass_correlation,
     significance_improvement,
 )
 from hepflow.spectrum import Spectrum
 from hepflow.stats import BumpHunt, SignalTemplate, trials_of_cuts
 from hepflow.stats.trials import TOYS
-from hepflow.studies.analysis.both import DIJET
+from hepflow.studies.analysis.both import DIJET, TEMPLATE
 from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.signal import peak
 from hepflow.studies.analysis.verdicts import judged
@@ -107,7 +108,7 @@ def summarise(
         inclusive=records[0],
         cuts=tuple(records[1:]),
         features=tuple(_feature_histograms(scores)),
-        scores=_score_histogram(scores, "sidebands" if blind else "signal region"),
+        scores=_score_histogram(scores, settings["score"]["what"], "sidebands" if blind else "signal region"),
         losses=tuple({"training": one.training, "validation": one.validation} for one in background.losses),
         truth=None if truth is None else _curve(truth),
         signal_unit=_signal_unit(settings["resonance"], scores, injected),
@@ -120,15 +121,33 @@ def summarise(
         ),
         timing=dict(timing),
         warnings=(
-            *(f"data, {one}" for one in outliers.sentences(data)),
+            *(f"data, {one}" for one in strays.sentences(data)),
             *_warnings(settings["tries_simulation"], selections),
+            *_of_outliers(settings["score"], data),
             *_problems(hunts, selections),
         ),
         unblinded=tuple(Unblinding(**one) for one in settings["unblinded"]),
         skipped_files=(*data.skipped, *(() if scores.signal is None else scores.signal.sample.skipped)),
         verdicts=tuple(judged(scores, sidebands, fitted)),
         resonance=data.resonance,
+        score=_score(settings["score"], scores),
     )
+
+
+def _score(settings: Mapping[str, Any], scores: Scores) -> ScoreRecord:
+    found = mass_correlation(scores) or (None, None)
+    return ScoreRecord(settings["what"], settings.get("coordinates", ""), *found)
+
+
+def _of_outliers(settings: Mapping[str, Any], data: Sample) -> list[str]:
+    """Return what speaks against a template behind a cut on outliers."""
+    if settings.get("fitted") != TEMPLATE:
+        return []
+    return [
+        f"fit.background: template, but the score of {settings['what']} learned nothing of {data.resonance.name}: "
+        "events beside the signal region stand for those in it only if the score does not move with it. Take "
+        "`fit.background: dijet`"
+    ]
 
 
 def _trials(settings: Mapping[str, Any], found: Results, fitted: Sequence[Fitted]) -> TrialsRecord:
@@ -240,7 +259,7 @@ def _feature_histograms(scores: Scores) -> list[Histogram]:
     return histograms
 
 
-def _score_histogram(scores: Scores, where: str) -> Histogram:
+def _score_histogram(scores: Scores, label: str, where: str) -> Histogram:
     windows = scores.background.windows
     data, drawn, inside = {
         "signal region": (scores.data, scores.template, windows.in_signal),
@@ -254,7 +273,7 @@ def _score_histogram(scores: Scores, where: str) -> Histogram:
         here = inside(scores.signal.sample.mass)
         score, weight = scores.signal.score[here], scores.signal.sample.weight[here]
         series["signal"] = _numbers(np.histogram(score, edges, weights=weight)[0])
-    return Histogram(_numbers(edges), series, "log density ratio, data to template", where)
+    return Histogram(_numbers(edges), series, label, where)
 
 
 def _true_counts(scores: Scores) -> dict[str, float]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from hepflow.catalogue import DETECTORS
 from hepflow.config import Config
+from hepflow.config.methods import Outlier
 from hepflow.engine.plan import Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.results import Results
@@ -44,7 +46,8 @@ class Search(Study[Config, Results]):
         validations = [step.name for step in steps if step.stage == "validation"]
         told = {
             "name": config.name,
-            "method": config.method.name,
+            "method": config.method.variant_name,
+            "score": _score(config),
             "config_hash": config.hash(),
             "seed": config.seed,
             "injected": config.injection.events if config.injection else 0,
@@ -64,6 +67,19 @@ class Search(Study[Config, Results]):
     def failed(self, record: Results) -> list[str]:
         """Return the names of the verdicts that did not pass."""
         return [verdict.name for verdict in record.failed]
+
+
+def _score(config: Config) -> dict[str, Any]:
+    """Return what the score is, in what coordinates, and whether the template is the background of its fits."""
+    method = config.method
+    if not isinstance(method, Outlier):
+        return {"what": "log density ratio, data to template"}
+    features = ", ".join(one if isinstance(one, str) else one.name for one in config.features)
+    return {
+        "what": DETECTORS[method.detector.name].title,
+        "coordinates": f"{method.detector.seen_in} ({features})",
+        "fitted": config.fit.background,
+    }
 
 
 def _cross_section(config: Config) -> dict[str, Any] | None:

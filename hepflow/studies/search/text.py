@@ -62,6 +62,7 @@ def _found(results: Results) -> list[str]:
         told = with_error(closure.auc, closure.auc_error)
         mark = FAILED * any(verdict.check == CLOSURE for verdict in results.failed)
         lines.append(f"closure of the template: AUC {told}{mark}")
+    lines += _score(results)
     lines += _validation(results)
     cuts = (results.inclusive, *results.cuts)
     truth = any(cut.sic is not None for cut in cuts)
@@ -114,6 +115,19 @@ def _cross_sections(results: Results) -> list[str]:
     if told.theory is not None:
         lines.append(f"theory: {number(told.theory)} fb at {told.theory_mass:g} GeV ({told.theory_file})")
     return lines
+
+
+def _score(results: Results) -> list[str]:
+    """Return in which coordinates outliers were looked for, and how the score moves with the resonant variable."""
+    score = results.score
+    if score is None or not score.coordinates:
+        return []
+    told = "-"
+    if score.mass_correlation is not None:
+        told = with_error(score.mass_correlation, score.mass_correlation_error)
+    sentence = f"outliers by {score.what} in {score.coordinates}; "
+    sentence += f"rank correlation with {results.resonance.plain} {told}"
+    return wrap(sentence, WIDTH, subsequent_indent="  ")
 
 
 def _validation(results: Results) -> list[str]:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from hepflow.catalogue import CLASSIFIERS, METHODS
-from hepflow.config import Config, classifiers, methods
+from hepflow.config import Config, classifiers, detectors, methods
 from hepflow.config.defaults import default
 from hepflow.engine.job import find
 from hepflow.studies.analysis.build import build_classifier, build_method
@@ -74,6 +74,8 @@ def test_every_difference_is_seen(config):
             other = value + 1 if isinstance(value, int | float) else 3 if value is None else "cosine"
             if key == "spaces":
                 other = 1  # of as many as there are flows
+            if key == "detector":
+                other = detectors.Autoencoder()
             if key == "variant":
                 other = {"curtains": "latents", "feta": "two-bases"}[name]
             changed = block.model_copy(update={key: other})

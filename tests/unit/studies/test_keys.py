@@ -243,6 +243,7 @@ TUNE = (
         ("search", (SIMULATION,), None),
         ("search", ("method={name: feta, ensemble: 1}", SIMULATION), "fit"),
         ("search", (f"method={{name: anode, {SPLINES}}}", NETWORKS), "fit"),
+        ("search", ("method={name: outlier, detector: {name: vae, ensemble: 1, epochs: 1}}",), "fit"),
         ("search", ("fit.background=dijet", "fit.resonance=0.25", "fit.calculator=toys"), "fit"),
         ("windows", TWO_WINDOWS, None),
         ("comparison", (METHODS_COMPARED, "compare.scan=injection", "compare.injections=[0, 60]"), None),

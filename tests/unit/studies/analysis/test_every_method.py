@@ -27,10 +27,16 @@ TINY = {
     "cwola": "width: 200",
     "feta": "ensemble: 1",
     "salad": "",
+    "outlier": "detector: {name: isolation-forest, trees: 10}",
 }
 
 
-OF_OTHER_FOLDS = ("cwola", "feta", "salad")  # whose classifiers learn from the template of the other folds
+OF_OTHER_FOLDS = (
+    "cwola",
+    "feta",
+    "outlier",
+    "salad",
+)  # whose classifiers learn from the template of the other folds
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from hepflow.engine.study import Blinding
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 from hepflow.storage import load_sample, save_sample
@@ -177,11 +178,26 @@ def test_data_among_the_reference_are_refused(configure, inputs, tmp_path):
 
 
 def test_without_a_list_all_that_the_inputs_allow(configure):
-    searches = {"cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode"}
+    searches = {"cathode", "lacathode", "flow-matching", "curtains", "cwola", "anode", "r-anode", "outlier"}
     assert set(methods_of(configure(), truth=False)) == searches
     assert set(methods_of(configure(without=("signal", "injection")), truth=True)) == searches
     everything = searches | {"feta", "salad", "idealized", "supervised"}
     assert set(methods_of(configure(SIMULATION), truth=True)) == everything
+
+
+def test_outliers_have_no_part_in_the_combination(configure):
+    """Whose scores are log density ratios."""
+    config = configure(
+        "compare.methods=[cwola, outlier, {name: outlier, detector: vae}]", "regions.validation=0"
+    )
+    plan = STUDY.plan(config, Blinding())
+    assert not [step.name for step in plan if "combination" in step.name]
+    ratios = {
+        step.settings["method"]: step.settings["scores_ratio"] for step in plan if step.stage == "result"
+    }
+    assert ratios == {"cwola": True, "outlier": False, "outlier-vae": False}
+    (agreement,) = {frozenset(step.needs) for step in plan if step.stage == "agreement"}
+    assert agreement == {"cwola", "outlier", "outlier-vae"}
 
 
 def test_variants_of_feta_stand_side_by_side(configure):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepflow.flows import Density, TrainingPlan
-from hepflow.outliers import outliers, outlying, sentences
 from hepflow.sample import Sample
+from hepflow.strays import sentences, stray, strays
 
 TAILS = {
     "exponential": lambda random, n: random.exponential(100.0, n),
@@ -25,7 +25,7 @@ TAILS = {
 @pytest.mark.parametrize("events", [3, 50, 5000, 200_000])
 def test_no_tail_of_a_distribution_is_an_outlier(tail, events):
     for seed in range(5):
-        assert not outlying(TAILS[tail](np.random.default_rng(seed), events)).any()
+        assert not stray(TAILS[tail](np.random.default_rng(seed), events)).any()
 
 
 @settings(max_examples=50, deadline=None)
@@ -35,7 +35,7 @@ def test_what_lies_far_away_is(number, where, seed):
     values = random.exponential(100.0, 10_000)
     far = random.choice(10_000, number, replace=False)
     values[far] = where * (1 + random.random(number))
-    assert set(np.flatnonzero(outlying(values))) == set(far)
+    assert set(np.flatnonzero(stray(values))) == set(far)
 
 
 def test_a_signal_is_none():
@@ -43,7 +43,7 @@ def test_a_signal_is_none():
     values = np.concatenate(
         [np.random.default_rng(1).exponential(1.0, 10_000), np.full(20, 1e4) + np.arange(20)]
     )
-    assert not outlying(values).any()
+    assert not stray(values).any()
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def wild(toy):
 
 def test_they_are_counted_and_told(wild):
     sample, clean = wild
-    assert np.flatnonzero(outliers(sample)).tolist() == [7]
+    assert np.flatnonzero(strays(sample)).tolist() == [7]
     (told,) = sentences(sample)
     assert told.startswith("m_J1: 1 of 2,000 events at 100000 to 100000, far from all others (")
     assert "`selection`" in told
@@ -67,7 +67,7 @@ def test_they_are_counted_and_told(wild):
 def test_no_density_is_trained_on_them(wild):
     sample, clean = wild
     plan = TrainingPlan(epochs=1, batch_size=256)
-    kept = Density(plan=plan, members=1).fit(sample.select(~outliers(sample)), seed=1)
+    kept = Density(plan=plan, members=1).fit(sample.select(~strays(sample)), seed=1)
     found = Density(plan=plan, members=1).fit(sample, seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Outliers: events so far from all others in a feature that no density of these reaches them."""
+"""Strays: events so far from all others in a feature that no density of these reaches them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FAR = 5.0  # times as far from the median as any other event
 RARE = 1e-3  # of all events, at most; more of them are a part of the distribution
 
 
-def outlying(values: FloatArray) -> NDArray[np.bool_]:
-    """Return which values are outliers: on either side of the median, few, with nothing near them.
+def stray(values: FloatArray) -> NDArray[np.bool_]:
+    """Return which values are strays: on either side of the median, few, with nothing near them.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ def outlying(values: FloatArray) -> NDArray[np.bool_]:
     return found
 
 
-def outliers(sample: Sample) -> NDArray[np.bool_]:
-    """Return which events of a sample are outliers in any feature, shape ``(N,)``."""
+def strays(sample: Sample) -> NDArray[np.bool_]:
+    """Return which events of a sample are strays in any feature, shape ``(N,)``."""
     found = np.zeros(len(sample), dtype=bool)
     for column in sample.features.T:
-        found |= outlying(column)
+        found |= stray(column)
     return found
 
 
 def sentences(sample: Sample) -> Iterator[str]:
     """Yield, for each feature with outliers, how many there are, where, and what to do."""
     for name, column in zip(sample.names, sample.features.T, strict=True):
-        far = outlying(column)
+        far = stray(column)
         if far.any():
             there, others = column[far], column[~far]
             yield (
