@@ -51,7 +51,7 @@ HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
 # Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
 """
-CHOICES = ("method", "method.detector", "classifier", "ratio", "reference")
+CHOICES = ("method", "detector", "classifier", "ratio", "reference")
 WORDS: dict[Any, str] = {int: "integer", float: "number", str: "text", bool: "true or false"}
 EXAMPLES = {
     "methods": "[cathode, curtains, cwola]",
