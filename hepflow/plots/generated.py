@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from hepflow.errors import ConfigError
 from hepflow.plots import artists
-from hepflow.plots.figure import TOP, WIDE, Figure, canvas, footnotes, header, stacked
+from hepflow.plots.figure import Figure, footnotes
 from hepflow.plots.label import Label
+from hepflow.plots.panels import panels as grid
 from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, styled
 from hepflow.sample import FloatArray
 
-ACROSS = 4  # panels in a row
-PANEL = (3.6, 2.6, 2.1)  # inches across: of one panel, of two, and of more in a row
-HEIGHT, BELOW, BESIDE = 1.85, 0.5, 0.42  # inches: of a panel, and between panels
-BOTTOM = 0.56  # inches, for the axis of the lowest panels
 NOTE = (
     "Points: real events that were held out. Line and band: generated events, with the error of their training. "
     "Below: real over generated."
@@ -69,26 +64,9 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
     ConfigError
         If there is no panel.
     """
-    if not panels:
-        raise ConfigError("there are no quantities to draw")
-    columns = min(ACROSS, len(panels))
-    rows = ceil(len(panels) / columns)
-    panel = PANEL[min(columns, len(PANEL)) - 1]
-    width = WIDE + columns * panel + (columns - 1) * BESIDE + 0.22
-    height = TOP + rows * HEIGHT + (rows - 1) * BELOW + BOTTOM
-    figure = canvas(width, height, left=WIDE, bottom=BOTTOM)
-    grid = figure.add_gridspec(rows, columns, hspace=BELOW / HEIGHT, wspace=BESIDE / panel)
-    first, last = None, None
-    for number, one in enumerate(panels):
-        upper, lower = stacked(figure, (2.2, 1.0), grid[number // columns, number % columns])
+    figure, pairs = grid(len(panels), "Events", label, right)
+    for (upper, lower), one in zip(pairs, panels, strict=True):
         _draw(upper, lower, one)
-        if number % columns == 0:
-            upper.set_ylabel("Events", size=9.5)
-            lower.set_ylabel("Ratio", size=9.5, loc="center")
-        first = upper if first is None else first
-        last = upper if number < columns else last
-    assert first is not None
-    header(first, label, right, last=last)
     footnotes(figure, NOTE)
     return Figure(figure)
 
@@ -115,5 +93,3 @@ def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(panel.axis, size=9.5, labelpad=2)
     lower.xaxis.set_major_locator(MaxNLocator(nbins=4))
-    for ax in (upper, lower):
-        ax.tick_params(labelsize=8)
