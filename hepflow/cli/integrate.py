@@ -62,16 +62,20 @@ def integrate(
 ) -> None:
     """Integrate a Python function of points (N, D).
 
-    MODULE is imported from the current folder or the environment. The folder gets integration.json, the weighted
-    events as events.parquet, and unweighted ones if they are asked for. After an interrupt, the same command goes on
-    from there.
+    MODULE is imported from the current folder or the environment. The folder gets integration.json, report.html,
+    figures, the weighted events as events.parquet, and unweighted ones if they are asked for. After an interrupt,
+    the same command goes on from there.
     """
     import json
 
     from hepflow.integration import Recipe
     from hepflow.integration import integrate as run
+    from hepflow.plots import save_all
     from hepflow.records import write_json
+    from hepflow.report.page import write_page
     from hepflow.storage import save_sample
+    from hepflow.studies.integration.figures import figures
+    from hepflow.studies.integration.page import doubts, page
 
     function = _function(target)
     out.mkdir(parents=True, exist_ok=True)
@@ -90,7 +94,11 @@ def integrate(
     save_sample(result.events(), out / "events.parquet")
     if unweighted:
         save_sample(result.unweighted(unweighted), out / "unweighted.parquet")
+    save_all(figures(result, right=target), out / "figures")
+    write_page(page(result, target, seed), out / "report.html")
     click.echo(json.dumps(record, indent=1) if as_json else result.text())
+    for sentence in doubts(result):
+        console.echo(f"warning: {sentence}", err=True)
 
 
 def _function(target: str) -> Any:

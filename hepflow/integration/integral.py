@@ -96,10 +96,29 @@ class Integral:
         overweight
             Share of the integral that may lie above the weight that is always kept; 0 takes the largest weight.
         """
-        return unweighting_efficiency(self._by_share(), overweight)
+        return unweighting_efficiency(self.weight_by_share(), overweight)
 
-    def _by_share(self) -> FloatArray:
-        """Return weights of as many points of each channel as its share asks for, so that channels have one mean."""
+    def always_kept(self, overweight: float = OVERWEIGHT) -> float:
+        """Return the weight, over the mean size of all, from which events are always kept if all are to have one.
+
+        Parameters
+        ----------
+        overweight
+            As in `efficiency`.
+
+        Raises
+        ------
+        InputError
+            If all weights are zero.
+        """
+        size = np.sort(np.abs(self.weight_by_share()))
+        return _top(size, overweight) / float(size.mean())
+
+    def weight_by_share(self) -> FloatArray:
+        """Return weights, shape ``(M,)``, of as many points of each channel as its share of the integral asks for.
+
+        They are relative to their channel's mean, so that channels have one.
+        """
         shares = np.abs(means_and_spreads(self.points.weight, self.points.channel, len(self.names))[0])
         counts = np.bincount(self.points.channel, minlength=len(self.names))
         some = shares > 0
@@ -166,7 +185,7 @@ class Integral:
         """
         _at_least_one(events)
         random = np.random.default_rng([seed, 2])
-        size = np.sort(np.abs(self._by_share()))
+        size = np.sort(np.abs(self.weight_by_share()))
         top = _top(size, overweight)
         kept_x: list[FloatArray] = []
         kept_weight: list[FloatArray] = []

@@ -24,6 +24,9 @@ from hepflow.plots.generated import Panel, generated_features
 from hepflow.plots.global_toys import global_toys
 from hepflow.plots.goodness import goodness
 from hepflow.plots.impacts import impacts
+from hepflow.plots.integral_iterations import integral_iterations
+from hepflow.plots.integral_marginals import Marginal, integral_marginals
+from hepflow.plots.integral_weights import WeightSpectrum, integral_weights
 from hepflow.plots.iterations import iterations
 from hepflow.plots.label import Label
 from hepflow.plots.likelihood_scan import likelihood_scan
@@ -71,7 +74,9 @@ __all__ = [
     "EventLimit",
     "Figure",
     "Label",
+    "Marginal",
     "Panel",
+    "WeightSpectrum",
     "agreement",
     "bias",
     "bin_correlations",
@@ -94,6 +99,9 @@ __all__ = [
     "impacts",
     "improvement",
     "injection_scan",
+    "integral_iterations",
+    "integral_marginals",
+    "integral_weights",
     "iterations",
     "likelihood_scan",
     "limits",

@@ -1,0 +1,1 @@
+"""Integration: the figures and the report of an integral."""
