@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
-from hepflow.plots.figure import Figure, canvas, finished, footnotes, header
+from hepflow.plots.figure import WIDE, Figure, canvas, finished, footnotes, header
 from hepflow.plots.label import Label
 from hepflow.plots.style import DATA, EXPECTED, WIDTH, styled
 from hepflow.sample import FloatArray
@@ -51,7 +53,7 @@ def integral_iterations(
         raise ConfigError(
             f"iterations of shape {iterations.shape}; expected (K, 2), a value and an error each"
         )
-    figure = canvas(WIDTH, 3.4, left=0.9)
+    figure = canvas(WIDTH, 3.4, left=WIDE)
     ax = figure.subplots()
     at = np.arange(1, len(iterations) + 1)
     each, bar = iterations.T
@@ -59,7 +61,7 @@ def integral_iterations(
     mean[-1], spread[-1] = value, error
     ax.fill_between(at, mean - spread, mean + spread, color=EXPECTED, alpha=0.35, linewidth=0)
     ax.plot(at, mean, color=EXPECTED, label=f"All: {artists.with_error(value, error)}")
-    look = {"color": DATA, "marker": "o", "markersize": 4, "elinewidth": 0.9}
+    look: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 4, "elinewidth": 0.9}
     ax.errorbar(
         at, each, bar, linestyle="none", label=rf"Iterations: $\chi^2$/dof = {chi2:.1f}/{dof}", **look
     )

@@ -90,7 +90,7 @@ def _draw(upper: Axes, lower: Axes, one: Marginal) -> None:
     lower.axhline(1, color=NEUTRAL, linewidth=0.7, zorder=1)
     span = min(1.15 * float(np.max(np.abs(ratio - 1), initial=0.1)), FARTHEST)
     lower.set_ylim(1 - span, 1 + span)
-    lower.yaxis.set_major_locator(MaxNLocator(nbins=3))
+    lower.yaxis.set_major_locator(MaxNLocator(nbins=4, prune="upper"))
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(one.axis, size=9.5, labelpad=2)
     lower.xaxis.set_major_locator(MaxNLocator(nbins=4))

@@ -49,7 +49,8 @@ class WeightSpectrum:
     def __post_init__(self) -> None:
         if self.shares.shape != (len(self.edges) - 1,) or not np.all(self.edges > 0):
             raise ConfigError(
-                f"weights of {self.name!r}: {self.shares.shape} shares for {len(self.edges) - 1} bins of positive edges"
+                f"weights of {self.name!r}: {self.shares.shape} shares for {len(self.edges) - 1} bins; expected one "
+                "a bin, and positive edges"
             )
 
 
@@ -91,13 +92,13 @@ def integral_weights(
     ax.legend(loc="upper left", title="Unweighting efficiency at no and 0.1% overweight", alignment="left")
     header(ax, label, right)
     below = [
-        f"{artists.percent(one.below)} of {one.name} lie further left or have no weight."
+        f"{one.name}: {100 * one.below:.2g}% of the points lie further left or have no weight."
         for one in spectra
         if one.below > 0
     ]
     footnotes(
         figure,
-        "Lines: weights from which events are always kept; full: the largest, dashed: 0.1% overweight.",
+        "Lines: weights from which events are always kept; full: the largest, dashed: at 0.1% overweight.",
         *below,
     )
     return finished(figure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepflow.integration import Integral
 from hepflow.integration.integral import OVERWEIGHT
@@ -14,9 +15,10 @@ from hepflow.plots.integral_iterations import integral_iterations
 from hepflow.plots.integral_marginals import Marginal, integral_marginals
 from hepflow.plots.integral_weights import WeightSpectrum, integral_weights
 from hepflow.plots.label import Label
+from hepflow.sample import FloatArray
 
 AXES = 12  # that are drawn at most
-BINS = 50  # of an axis
+BINS = 30  # of an axis
 PER_BIN = 40  # points at least, on the average, where there are few
 WEIGHT_BINS = 60
 LOWEST = 1e-4  # weight over the mean, of those that are drawn
@@ -73,8 +75,12 @@ def marginals(found: Integral) -> list[Marginal]:
     for axis, (low, high) in enumerate(found.sampler.integrand.box[:AXES]):
         edges = np.linspace(low, high, bins + 1)
         place = np.clip(np.searchsorted(edges, x[:, axis], side="right") - 1, 0, bins - 1)
-        integrand, proposal = (np.bincount(place, each, bins) for each in (size, expected))
+        integrand, proposal = (_sums(place, each, bins) for each in (size, expected))
         ratio = np.divide(integrand, proposal, out=np.zeros(bins), where=proposal > 0)
-        error = np.sqrt(np.bincount(place, (size - ratio[place] * expected) ** 2, bins))
+        error = np.sqrt(_sums(place, (size - ratio[place] * expected) ** 2, bins))
         drawn.append(Marginal(f"x{axis}", edges, integrand, proposal, error))
     return drawn
+
+
+def _sums(place: NDArray[np.int64], weight: FloatArray, bins: int) -> FloatArray:
+    return np.asarray(np.bincount(place, weight, bins), dtype=np.float64)

@@ -59,14 +59,14 @@ def doubts(found: Integral) -> tuple[str, ...]:
     notes = []
     if found.dof and found.chi2 > CHI2 * found.dof:
         notes.append(
-            f"The iterations do not agree: chi2 is {found.chi2:.1f} for {found.dof} degrees of freedom. Rare points of "
-            "large weight make the value and its error; map the peaks by channels, or give more calls."
+            f"The iterations do not agree: chi2 is {found.chi2:.1f} for {found.dof} degrees of freedom. Rare points "
+            "of large weight make the value and its error; map the peaks by channels, or give more calls."
         )
     efficiency = found.efficiency(OVERWEIGHT)
     if efficiency < LEAST:
         notes.append(
-            f"Of 1,000 points {1000 * efficiency:.2g} stay as events of equal weight at 0.1 % overweight: the proposals "
-            "have not learned the integrand. Give more calls, or channels that map its peaks."
+            f"Of 1,000 points {1000 * efficiency:.2g} stay as events of equal weight at 0.1 % overweight: the "
+            "proposals have not learned the integrand. Give more calls, or channels that map its peaks."
         )
     return tuple(notes)
 

@@ -24,13 +24,17 @@ def run(*arguments):
 
 
 def test_value_record_and_events(folder, capsys):
-    arguments = ("made_up_integrand:square", "--dim", "2", "--calls", "4000", "--proposal", "autoregressive")
+    arguments = ("made_up_integrand:square", "--dim", "2", "--calls", "8000", "--proposal", "autoregressive")
     assert run(*arguments, "--channel", "0 power 1", "--out", "out", "--unweighted", "50", "--json") == 0
     record = json.loads(capsys.readouterr().out)
     assert record == json.loads((folder / "out" / "integration.json").read_text())
     assert abs(record["value"] - 1) < 5 * record["error"]
     assert load_events(folder / "out" / "events.parquet").weight.sum() == pytest.approx(record["value"])
     assert len(load_events(folder / "out" / "unweighted.parquet")) == 50
+    drawn = {file.name for file in (folder / "out" / "figures").iterdir()}
+    names = ("iterations", "weights", "marginals")
+    assert drawn == {f"{name}.{kind}" for name in names for kind in ("pdf", "png")}
+    assert "made_up_integrand:square" in (folder / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
