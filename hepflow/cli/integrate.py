@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ def integrate(
     write_page(page(result, target, seed), out / "report.html")
     click.echo(json.dumps(record, indent=1) if as_json else result.text())
     for sentence in doubts(result):
-        console.echo(f"warning: {sentence}", err=True)
+        logging.getLogger("hepflow.cli").warning(sentence)
 
 
 def _function(target: str) -> Any:

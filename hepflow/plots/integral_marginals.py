@@ -85,6 +85,8 @@ def _draw(upper: Axes, lower: Axes, one: Marginal) -> None:
     upper.stairs(one.proposal, edges, color=EXPECTED, linewidth=1.2, baseline=None)
     upper.errorbar(centres[there], one.integrand[there], one.error[there], linestyle="none", **look)
     artists.set_range(upper, np.concatenate([one.integrand, one.proposal]), 0.92)
+    if upper.get_yscale() == "linear":  # its zero would stand on the ratio's largest number
+        upper.yaxis.set_major_locator(MaxNLocator(nbins=4, prune="lower"))
     ratio, bar = one.integrand[there] / one.proposal[there], one.error[there] / one.proposal[there]
     lower.errorbar(centres[there], ratio, bar, linestyle="none", **look)
     lower.axhline(1, color=NEUTRAL, linewidth=0.7, zorder=1)
