@@ -29,7 +29,7 @@ def integral_iterations(
     label: Label | str = "hepflow",
     right: str = "",
 ) -> Figure:
-    """Draw value and error of each iteration, and how their mean settles.
+    """Draw each iteration's distance from the value, in units of its error, and how the mean of all settles.
 
     Parameters
     ----------
@@ -56,9 +56,10 @@ def integral_iterations(
     figure = canvas(WIDTH, 3.4, left=WIDE)
     ax = figure.subplots()
     at = np.arange(1, len(iterations) + 1)
-    each, bar = iterations.T
+    unit = error if error > 0 else 1.0
+    each, bar = (iterations[:, 0] - value) / unit, iterations[:, 1] / unit
     mean, spread = np.cumsum(each) / at, np.sqrt(np.cumsum(bar**2)) / at
-    mean[-1], spread[-1] = value, error
+    mean[-1], spread[-1] = 0.0, error / unit
     ax.fill_between(at, mean - spread, mean + spread, color=EXPECTED, alpha=0.35, linewidth=0)
     ax.plot(at, mean, color=EXPECTED, label=f"All: {artists.with_error(value, error)}")
     look: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 4, "elinewidth": 0.9}
@@ -67,17 +68,18 @@ def integral_iterations(
     )
     ends = [each - bar, each + bar]
     if exact is not None:
-        ax.axhline(exact, color="black", linestyle="--", linewidth=0.9, label="Exact")
-        ends.append(np.array([exact]))
+        pull = (exact - value) / unit
+        ax.axhline(pull, color="black", linestyle="--", linewidth=0.9, label=f"Exact: {exact:.6g}")
+        ends.append(np.array([pull]))
     low, high = float(np.min(np.concatenate(ends))), float(np.max(np.concatenate(ends)))
-    span = high - low if high > low else abs(value) or 1.0
+    span = high - low if high > low else 1.0
     ax.set_ylim(low - 0.08 * span, high + 0.55 * span)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5))
     ax.set_xlim(0.5, len(at) + 0.5)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xlabel("Iteration")
-    ax.set_ylabel("Integral")
+    ax.set_ylabel("(Iteration - value) / error of the value", size=9.5)
     ax.legend(loc="upper right")
     header(ax, label, right)
     footnotes(figure, NOTE)

@@ -19,7 +19,7 @@ from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, styled
 from hepflow.sample import FloatArray
 
 NOTE = (
-    "Points: the size of the integrand, from the weights. Line: points as the proposals draw them, scaled to it. "
+    "Points: the size of the integrand, from the weights. Line: points as the proposals draw them. "
     "Below: points over line."
 )
 FARTHEST = 1.0  # from one, of ratios that are shown
@@ -36,7 +36,7 @@ class Marginal:
     edges
         Of the bins, shape ``(B + 1,)``.
     integrand, proposal
-        The integral over each bin, and that of the proposals with the same sum, ``(B,)``.
+        Shares of the integral in each bin, and of the proposals' points, ``(B,)``.
     error
         Of the integrand, where the proposal's points are as they are, ``(B,)``.
     """
@@ -57,7 +57,7 @@ class Marginal:
 def integral_marginals(
     marginals: Sequence[Marginal], *, label: Label | str = "hepflow", right: str = ""
 ) -> Figure:
-    """Draw integrand and proposals, a panel for each axis, and below each that over these.
+    """Draw integrand and proposals, a panel for each axis, and below each the former over the latter.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def integral_marginals(
     ConfigError
         If there is none.
     """
-    figure, pairs = panels(len(marginals), "Integral / bin", label, right)
+    figure, pairs = panels(len(marginals), "Share / bin", label, right)
     for (upper, lower), one in zip(pairs, marginals, strict=True):
         _draw(upper, lower, one)
     footnotes(figure, NOTE)

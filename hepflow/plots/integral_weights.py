@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from hepflow.errors import ConfigError
 from hepflow.plots import artists
@@ -17,6 +17,7 @@ from hepflow.sample import FloatArray
 
 COLOURS = SEQUENCE[1:]  # the neutral one marks the mean
 FILLED = 0.7
+NARROW = 100.0  # a ratio of largest to smallest weight up to which numbers stand between decades
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,13 @@ def integral_weights(
     ax.set_xscale("log")
     ends = [(one.edges[0], 1.3 * max(one.edges[-1], one.tops[0])) for one in spectra]
     ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
-    ax.xaxis.set_major_locator(LogLocator(numticks=8))
+    low, high = ax.get_xlim()
+    if high / low < NARROW:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_major_locator(LogLocator(numticks=8))
     artists.set_range(ax, np.concatenate([one.shares for one in spectra]), FILLED)
     ax.set_xlabel("Size of the weight over its mean")
     ax.set_ylabel("Share of points")

@@ -61,15 +61,17 @@ def weight_spectrum(found: Integral, name: str) -> WeightSpectrum:
 
 
 def marginals(found: Integral) -> list[Marginal]:
-    """Return integrand and proposals in bins of each of the first axes.
+    """Return shares of the integral and of the proposals' points in bins of each of the first axes.
 
     The proposals count by their channels' shares of the integral, as in events without a call of the integrand.
     """
     x, channel = found.points.x, found.points.channel
     size = np.abs(found.weight)
+    size = size / size.sum()
     means, _ = means_and_spreads(np.abs(found.points.weight), channel, len(found.names))
     counts = np.bincount(channel, minlength=len(found.names))
     expected = means[channel] / counts[channel]  # of a point: its channel's mean
+    expected = expected / expected.sum()
     bins = int(np.clip(len(x) // PER_BIN, 5, BINS))
     drawn = []
     for axis, (low, high) in enumerate(found.sampler.integrand.box[:AXES]):

@@ -23,10 +23,13 @@ def test_iterations_say_their_chi2(texts):
     found = texts(figure)
     assert "All: 1.050 ± 0.070" in found
     assert "= 0.5/1" in found
-    assert "Exact" in found
-    low, high = figure.canvas.axes[0].get_ylim()
-    assert low < 0.9
-    assert high > 1.2
+    assert "Exact: 1.02" in found
+    (ax,) = figure.canvas.axes
+    low, high = ax.get_ylim()
+    assert low < -0.15 / 0.07
+    assert high > 0.15 / 0.07
+    line = ax.get_lines()[0].get_ydata()  # the first alone, then all
+    assert line == pytest.approx([-0.05 / 0.07, 0])
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,11 @@ def with_weight(found, weight):
 
 
 @pytest.mark.parametrize("which", ["found", "channels"])
-def test_marginals_add_up_to_the_size_of_the_integrand(which, request):
+def test_marginals_are_shares(which, request):
     one = request.getfixturevalue(which)
-    total = np.abs(one.weight).sum()
     for marginal in marginals(one):
-        assert marginal.integrand.sum() == pytest.approx(total)
-        assert marginal.proposal.sum() == pytest.approx(total)
+        assert marginal.integrand.sum() == pytest.approx(1)
+        assert marginal.proposal.sum() == pytest.approx(1)
 
 
 def test_the_marginal_of_the_integrand_is_its_integral_in_bins(found):
@@ -69,12 +68,20 @@ def test_the_spectrum_of_weights_by_hand(found):
     assert weights.efficiencies[1] == pytest.approx((0.375 + kept / 4) / kept)
 
 
-@pytest.mark.parametrize("which", ["found", "channels"])
-def test_the_layout(which, request):
-    drawn = dict(figures(request.getfixturevalue(which), right="square"))
+@pytest.mark.parametrize(("which", "scale"), [("found", 1e-12), ("channels", 1e9)])
+def test_the_layout_at_any_scale(which, scale, request):
+    one = request.getfixturevalue(which)
+    one = replace(
+        with_weight(one, scale * one.points.weight),
+        value=scale * one.value,
+        error=scale * one.error,
+        iterations=scale * one.iterations,
+    )
+    drawn = dict(figures(one, right="square"))
     assert list(drawn) == ["iterations", "weights", "marginals"]
     for figure in drawn.values():
         assert not faults(figure)
+        assert {ax.yaxis.get_offset_text().get_text() for ax in figure.canvas.axes} == {""}
 
 
 def test_an_integral_that_is_zero_has_iterations_alone(found):
