@@ -54,7 +54,14 @@ class Panel:
 
 
 @styled
-def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow", right: str = "") -> Figure:
+def generated_features(
+    panels: Sequence[Panel],
+    *,
+    label: Label | str = "hepflow",
+    right: str = "",
+    vertical: str = "Events",
+    note: str = NOTE,
+) -> Figure:
     """Draw generated and held-out events, a panel for each quantity, and below each what these are over those.
 
     Parameters
@@ -63,6 +70,10 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
         The quantities.
     label, right
         Text above the left and the right corner.
+    vertical
+        What is counted or averaged in bins.
+    note
+        Stands below the figure.
 
     Raises
     ------
@@ -83,13 +94,13 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
         upper, lower = stacked(figure, (2.2, 1.0), grid[number // columns, number % columns])
         _draw(upper, lower, one)
         if number % columns == 0:
-            upper.set_ylabel("Events", size=9.5)
+            upper.set_ylabel(vertical, size=9.5)
             lower.set_ylabel("Ratio", size=9.5, loc="center")
         first = upper if first is None else first
         last = upper if number < columns else last
     assert first is not None
     header(first, label, right, last=last)
-    footnotes(figure, NOTE)
+    footnotes(figure, note)
     return Figure(figure)
 
 
