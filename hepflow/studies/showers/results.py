@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import hypot, sqrt
+from pathlib import Path
 
 import numpy as np
 
-from hepflow.engine.job import Job, stored
+from hepflow.engine.job import Job, published, stored
 from hepflow.events import FloatArray
 from hepflow.quantity import Quantity
-from hepflow.records import read_json, read_record, write_json
+from hepflow.records import read_record, write_json
 from hepflow.showers import Showers, judge, observables
 from hepflow.studies.showers.record import (
     Compared,
@@ -109,19 +110,17 @@ def _numbers(values: FloatArray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-@stored(
-    lambda folder, record: record.to_json(folder / "showers.json"),
-    lambda _, folder: ShowerRecord.of(read_json(folder / "showers.json")),
-)
-def shower(job: Job) -> ShowerRecord:
-    """Put together the record of a study."""
+@published
+def shower(job: Job) -> list[Path]:
+    """Write ``showers.json``."""
+    path = job.out / "showers.json"
     settings, read, made = job.settings, job["showers"], job["again"]
     real, simulated = read.held_out, settings["inputs"]["simulate"]
     ours, known = observables(made), observables(real)
     each = {name: compared(name, ours[name], known[name]) for name in known}
     visible = [name for name in each if name == "response" or name.startswith("energy_")]
     energies = means(made, real)
-    return ShowerRecord(
+    ShowerRecord(
         name=settings["name"],
         seed=settings["seed"],
         config_hash=settings["config_hash"],
@@ -143,4 +142,5 @@ def shower(job: Job) -> ShowerRecord:
         energies=tuple(each[name] for name in visible),
         shapes=tuple(one for name, one in each.items() if name not in visible),
         verdicts=tuple(judged(job["judgement"], energies)),
-    )
+    ).write(path)
+    return [path]
