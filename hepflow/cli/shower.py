@@ -35,8 +35,8 @@ def shower(
 
     Showers are those of files in the layout of the CaloChallenge, or of the package's own generator
     (`inputs.simulate`). The generated ones stand in showers.h5, in the same layout. Networks say how well they are
-    told from showers that were held out. The folder keeps what is done: after an interrupt, the same command goes on from
-    there. Exit code 4 means that all is there, but checks failed.
+    told from showers that were held out. The folder keeps what is done: after an interrupt, the same command goes on
+    from there. Exit code 4 means that all is there, but checks failed.
     """
     from hepflow.config import load_showers
 

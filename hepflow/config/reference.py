@@ -52,8 +52,8 @@ SHOWERS = """\
 
 ## Showers: `task: shower`
 
-A file with `task: shower` is one of showers in a calorimeter, for `hepflow shower` ([Showers](showers.md)). `figures` and
-`executor` are described above.
+A file with `task: shower` is one of showers in a calorimeter, for `hepflow shower` ([Showers](showers.md)).
+`figures` and `executor` are described above.
 """
 HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.

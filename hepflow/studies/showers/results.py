@@ -6,6 +6,7 @@ from math import hypot, sqrt
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hepflow.engine.job import Job, published, stored
 from hepflow.events import FloatArray
@@ -106,8 +107,8 @@ def means(made: Showers, real: Showers) -> tuple[MeanEnergy, ...]:
     return tuple(found)
 
 
-def _numbers(values: FloatArray) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _numbers(values: ArrayLike) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.asarray(values))
 
 
 @published

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hepflow.studies.showers.record import ShowerRecord
 
 FAILED = "FAILED CHECKS; the showers cannot stand for real ones as they are:"
-OTHERS = "rows but the first are of other showers (data set 1 of the CaloChallenge), for the scale only"
+OTHERS = "the rows below hepflow's are of other showers (data set 1 of the CaloChallenge), for the scale only"
 SHOWN = 5  # observables
 
 

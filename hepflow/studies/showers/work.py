@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,7 @@ def showers(job: Job) -> Read:
     return Read(**found)
 
 
-def _of_files(settings: dict[str, Any]) -> dict[str, Showers]:
+def _of_files(settings: Mapping[str, Any]) -> dict[str, Showers]:
     files, inputs = settings["files"], settings["inputs"]
     geometry = read_geometry(files["geometry"][0], inputs["geometry"]["particle"])
     return {
