@@ -21,7 +21,7 @@ SETTINGS = {
     "name": "toy",
     "seed": 1,
     "inputs": {"training": {"path": "showers.hdf5"}, "geometry": {"path": "binning.xml"}},
-    "model": {"layers": 1, "hidden": 4, "epochs": 1, "batch_size": 500},
+    "model": {"layers": 1, "hidden": 4, "epochs": 1, "batch_size": 250},
     "output": {"showers": 300},
     "judgement": {"levels": ["high"], "repeats": 1},
 }

@@ -54,5 +54,5 @@ def test_another_task_is_refused(tmp_path):
     path.write_text(
         "task: generate\ninputs: {training: {path: a.csv, format: table}}\ncolumns: [x]\n", encoding="utf-8"
     )
-    with pytest.raises(ConfigError, match="`hepflow generate .*` runs it"):
+    with pytest.raises(ConfigError, match=r"`hepflow generate .*` runs it"):
         load_showers(path, command="hepflow shower")
