@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -90,9 +90,13 @@ class Judgement:
         return next(one for one in self.told if one.level == level)
 
 
-def challenge_network() -> NeuralNetwork:
-    """Return the classifier of the protocol: two hidden layers of 512."""
-    return NeuralNetwork(members=1, hidden=HIDDEN, plan=PLAN)
+def challenge_network(showers: int) -> NeuralNetwork:
+    """Return the classifier of the protocol for so many showers of both kinds: two hidden layers of 512.
+
+    Few are taken in smaller batches than the protocol's, such that an epoch has some.
+    """
+    batch = min(PLAN.batch_size, int((1 - TRIED) * (1 - VALIDATION) * showers / 3))
+    return NeuralNetwork(members=1, hidden=HIDDEN, plan=replace(PLAN, batch_size=batch))
 
 
 def judge(
@@ -133,7 +137,7 @@ def judge(
     for what, showers in (("generated", generated), ("real", real)):
         if len(showers) < LEAST:
             raise InputError(f"judgement: {len(showers):,} {what} showers; expected {LEAST:,} or more")
-    untrained = challenge_network() if classifier is None else classifier
+    untrained = challenge_network(len(generated) + len(real)) if classifier is None else classifier
     return Judgement(
         tuple(_told(level, generated, real, untrained, repeats, seed) for level in levels),
         separations(generated, real),
