@@ -31,7 +31,7 @@ def shower(
     executor: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Learn showers in a calorimeter with flows, generate others, and judge them.
+    """Learn showers in a calorimeter, generate others, judge them.
 
     Showers are those of files in the layout of the CaloChallenge, or of the package's own generator
     (`inputs.simulate`). The generated ones stand in showers.h5, in the same layout. Networks say how well they are
