@@ -188,6 +188,12 @@ STUDIES: Mapping[str, StudyRow] = {
         "unfolding.json",
         ("omnifold", "posterior_unfolding", "iterated_unfolding", "bottom_line"),
     ),
+    "shower": StudyRow(
+        "showers in a calorimeter",
+        "hepflow.studies.showers.study:STUDY",
+        "showers.json",
+        ("caloflow", "calochallenge"),
+    ),
 }
 
 
@@ -372,6 +378,20 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Backes, Mathias and Butter, Anja and Dunford, Monica and Malaescu, Bogdan",
         "An unfolding method based on conditional Invertible Neural Networks (cINN) using iterative training",
         "2212.08674",
+    ),
+    (
+        "Showers from chained flows",
+        "caloflow",
+        "Krause, Claudius and Shih, David",
+        "CaloFlow: Fast and Accurate Generation of Calorimeter Showers with Normalizing Flows",
+        "2106.05285",
+    ),
+    (
+        "Files of showers, and their judgement",
+        "calochallenge",
+        "Krause, Claudius and others",
+        "CaloChallenge 2022: A Community Challenge for Fast Calorimeter Simulation",
+        "2410.21611",
     ),
     (
         "The bottom line of unfolding",

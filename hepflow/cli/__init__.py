@@ -25,6 +25,7 @@ from hepflow.cli.limit import limit
 from hepflow.cli.report import report
 from hepflow.cli.run import demo, plot, run
 from hepflow.cli.scan import scan
+from hepflow.cli.shower import shower
 from hepflow.cli.start import check, init
 from hepflow.cli.status import reproduce, status
 from hepflow.cli.tune import tune
@@ -75,7 +76,21 @@ def cli(context: click.Context, verbose: bool, quiet: bool, debug: bool) -> None
 
 
 for command in (
-    *(demo, init, check, features, run, status, reproduce, compare, tune, generate, integrate, unfold),
+    *(
+        demo,
+        init,
+        check,
+        features,
+        run,
+        status,
+        reproduce,
+        compare,
+        tune,
+        generate,
+        integrate,
+        unfold,
+        shower,
+    ),
     *(fit, limit, scan, plot, report, export, environment, completion),
 ):
     cli.add_command(command)

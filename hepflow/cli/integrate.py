@@ -67,8 +67,6 @@ def integrate(
     figures, the weighted events as events.parquet, and unweighted ones if they are asked for. After an interrupt,
     the same command goes on from there.
     """
-    import json
-
     from hepflow.integration import Recipe
     from hepflow.integration import integrate as run
     from hepflow.plots import save_all
@@ -97,7 +95,10 @@ def integrate(
         save_sample(result.unweighted(unweighted), out / "unweighted.parquet")
     save_all(figures(result, right=target), out / "figures")
     write_page(page(result, target, seed), out / "report.html")
-    click.echo(json.dumps(record, indent=1) if as_json else result.text())
+    if as_json:
+        console.print_json(record)
+    else:
+        console.echo(result.text())
     for sentence in doubts(result):
         logging.getLogger("hepflow.cli").warning(sentence)
 

@@ -12,11 +12,13 @@ from hepflow.config.load import (
     load_config,
     load_generation,
     load_search,
+    load_showers,
     load_unfolding,
 )
 from hepflow.config.methods import Method
 from hepflow.config.reference import config_reference, example_yaml
 from hepflow.config.scan import Scan
+from hepflow.config.showers import ShowerStudy
 from hepflow.config.top import Config
 from hepflow.config.unfolding import Unfolding
 
@@ -35,6 +37,7 @@ __all__ = [
     "Regions",
     "Scan",
     "Selection",
+    "ShowerStudy",
     "Trees",
     "Unfolding",
     "Varied",
@@ -44,6 +47,7 @@ __all__ = [
     "load_config",
     "load_generation",
     "load_search",
+    "load_showers",
     "load_unfolding",
     "methods",
 ]

@@ -1,4 +1,4 @@
-"""A configuration file to a `Config`, `Generation` or `Unfolding`, or to the list of everything wrong with it."""
+"""A configuration file to a `Config` or what its `task` says, or to the list of everything wrong with it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,19 @@ from pydantic import BaseModel, ValidationError
 from hepflow.config.choice import models_of
 from hepflow.config.document import Document, Location, parse
 from hepflow.config.generation import Generation
+from hepflow.config.showers import ShowerStudy
 from hepflow.config.top import Config
 from hepflow.config.unfolding import Unfolding
 from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.regular import read_stream
 
 MOST_BYTES = 4 * 2**20  # of a configuration, whose longest lists are those of files
-AnyTask = Config | Generation | Unfolding
-OTHERS: dict[str, type[Generation] | type[Unfolding]] = {"generate": Generation, "unfold": Unfolding}
+AnyTask = Config | Generation | Unfolding | ShowerStudy
+OTHERS: dict[str, type[Generation] | type[Unfolding] | type[ShowerStudy]] = {
+    "generate": Generation,
+    "unfold": Unfolding,
+    "shower": ShowerStudy,
+}
 EXPECTED = {
     "int": "an integer",
     "float": "a number",
@@ -117,6 +122,14 @@ def load_unfolding(path: str | Path, overrides: Iterable[str] = (), *, command: 
     return config
 
 
+def load_showers(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> ShowerStudy:
+    """Read and check the configuration of a study of showers, for a command that knows no other; errors as above."""
+    config = load_config(path, overrides)
+    if not isinstance(config, ShowerStudy):
+        raise _other(config, path, command, "shower")
+    return config
+
+
 def _other(config: AnyTask, path: str | Path, command: str, task: str) -> ConfigError:
     what, runs = (
         ("a search", "run") if isinstance(config, Config) else (f"`task: {config.task}`", config.task)
@@ -128,9 +141,11 @@ def _other(config: AnyTask, path: str | Path, command: str, task: str) -> Config
 
 
 def _schema(values: dict[str, Any]) -> type[AnyTask]:
-    """Return what a file is of: what its `task` says, and without one what only a generation or unfolding has."""
+    """Return what a file is of: what its `task` says, and without one what no search has."""
     inputs, guess = values.get("inputs"), "search"
-    if isinstance(inputs, dict) and "training" in inputs:
+    if isinstance(inputs, dict) and {"geometry", "simulate"} & inputs.keys():
+        guess = "shower"
+    elif isinstance(inputs, dict) and "training" in inputs:
         guess = "generate"
     elif {"truth", "reco"} <= values.keys():
         guess = "unfold"

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from hepflow.config.blocks import BESIDE
 from hepflow.config.choice import models_of
 from hepflow.config.generation import Generation
+from hepflow.config.showers import ShowerStudy
 from hepflow.config.top import Config
 from hepflow.config.unfolding import Unfolding
 from hepflow.demo import BUNDLED
@@ -47,6 +48,13 @@ A file with `task: unfold` is one of an unfolding, for `hepflow unfold` ([Unfold
 search has as well are described above: those of `inputs` as `inputs.data`, those of `truth` and `reco` as `features`,
 `figures` and `executor`.
 """
+SHOWERS = """\
+
+## Showers: `task: shower`
+
+A file with `task: shower` is one of showers in a calorimeter, for `hepflow shower` ([Showers](showers.md)).
+`figures` and `executor` are described above.
+"""
 HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
 # Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
@@ -73,7 +81,7 @@ def config_reference() -> str:
     search = list(_blocks("", Config))
     described = frozenset(model for _, model in search)
     parts = [INTRODUCTION, *_tables(search)]
-    for text, schema in ((GENERATION, Generation), (UNFOLDING, Unfolding)):
+    for text, schema in ((GENERATION, Generation), (UNFOLDING, Unfolding), (SHOWERS, ShowerStudy)):
         parts += [text, *_tables(_blocks("", schema, described), "###")]
     return "\n".join(parts) + "\n"
 

@@ -47,11 +47,11 @@ class TaskBlock(Block):
 
     def opened(self, sample: Input) -> Input:
         """Return a sample with paths as they can be opened: relative ones from `folder`, ``demo:`` from hepflow."""
+        return Input.model_validate(with_paths(sample.model_dump(), self.openable))
 
-        def opened(path: str) -> str:
-            return bundled(path) if _stands_alone(path) else str(self._folder.absolute() / path)
-
-        return Input.model_validate(with_paths(sample.model_dump(), opened))
+    def openable(self, path: str) -> str:
+        """Return a path as it can be opened, as `opened` has it."""
+        return bundled(path) if _stands_alone(path) else str(self._folder.absolute() / path)
 
     def hash(self) -> str:
         """Return 16 hexadecimal digits of all settings that results depend on, defaults too; paths as written."""

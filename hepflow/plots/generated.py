@@ -49,7 +49,14 @@ class Panel:
 
 
 @styled
-def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow", right: str = "") -> Figure:
+def generated_features(
+    panels: Sequence[Panel],
+    *,
+    label: Label | str = "hepflow",
+    right: str = "",
+    vertical: str = "Events",
+    note: str = NOTE,
+) -> Figure:
     """Draw generated and held-out events, a panel for each quantity, and below each what these are over those.
 
     Parameters
@@ -58,16 +65,20 @@ def generated_features(panels: Sequence[Panel], *, label: Label | str = "hepflow
         The quantities.
     label, right
         Text above the left and the right corner.
+    vertical
+        What is counted or averaged in bins.
+    note
+        Stands below the figure.
 
     Raises
     ------
     ConfigError
         If there is no panel.
     """
-    figure, pairs = grid(len(panels), "Events", label, right)
+    figure, pairs = grid(len(panels), vertical, label, right)
     for (upper, lower), one in zip(pairs, panels, strict=True):
         _draw(upper, lower, one)
-    footnotes(figure, NOTE)
+    footnotes(figure, note)
     return Figure(figure)
 
 

@@ -2,9 +2,10 @@
 
 from hepflow.showers.files import Showers, read_showers, write_showers
 from hepflow.showers.geometry import Geometry, Layer, read_geometry, write_geometry
-from hepflow.showers.judgement import PUBLISHED, Judgement, Published, Told, judge, seconds_per_shower
+from hepflow.showers.judgement import Judgement, Told, judge, seconds_per_shower
 from hepflow.showers.model import ShowerModel
 from hepflow.showers.observables import observables
+from hepflow.showers.published import PUBLISHED, Published
 from hepflow.showers.simulate import Detector, photon_detector, simulate, toy_detector
 from hepflow.shown import show_briefly
 

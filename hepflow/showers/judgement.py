@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -43,39 +43,6 @@ BATCHES = (1, 100, 10_000)
 
 Level = Literal["low", "high"]
 LEVELS = {"low": low_level, "high": high_level}
-
-
-@dataclass(frozen=True)
-class Published:
-    """What a paper found of another model, of other showers.
-
-    Parameters
-    ----------
-    model, showers
-        Its name, and what it learned from.
-    low, high
-        Areas under the ROC curve of classifiers on voxels and on layers.
-    paper
-        arXiv number.
-    """
-
-    model: str
-    showers: str
-    low: float
-    high: float
-    paper: str
-
-
-PHOTONS, PIONS = "photons, data set 1", "charged pions, data set 1"
-PUBLISHED = (
-    Published("CaloFlow teacher", PHOTONS, 0.733, 0.636, "2210.14245"),
-    Published("CaloFlow student", PHOTONS, 0.761, 0.667, "2210.14245"),
-    Published("CaloFlow teacher", PIONS, 0.845, 0.797, "2210.14245"),
-    Published("CaloFlow student", PIONS, 0.884, 0.827, "2210.14245"),
-    Published("CaloDiffusion", PHOTONS, 0.635, 0.536, "2308.03876"),
-    Published("CaloINN", PHOTONS, 0.626, 0.638, "2312.09290"),
-)
-"""What papers found of showers of data set 1 of the CaloChallenge, to set beside `Judgement.told`."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +90,13 @@ class Judgement:
         return next(one for one in self.told if one.level == level)
 
 
-def challenge_network() -> NeuralNetwork:
-    """Return the classifier of the protocol: two hidden layers of 512."""
-    return NeuralNetwork(members=1, hidden=HIDDEN, plan=PLAN)
+def challenge_network(showers: int) -> NeuralNetwork:
+    """Return the classifier of the protocol for so many showers of both kinds: two hidden layers of 512.
+
+    Few are taken in smaller batches than the protocol's, such that an epoch has some.
+    """
+    batch = min(PLAN.batch_size, int((1 - TRIED) * (1 - VALIDATION) * showers / 3))
+    return NeuralNetwork(members=1, hidden=HIDDEN, plan=replace(PLAN, batch_size=batch))
 
 
 def judge(
@@ -166,7 +137,7 @@ def judge(
     for what, showers in (("generated", generated), ("real", real)):
         if len(showers) < LEAST:
             raise InputError(f"judgement: {len(showers):,} {what} showers; expected {LEAST:,} or more")
-    untrained = challenge_network() if classifier is None else classifier
+    untrained = challenge_network(len(generated) + len(real)) if classifier is None else classifier
     return Judgement(
         tuple(_told(level, generated, real, untrained, repeats, seed) for level in levels),
         separations(generated, real),

@@ -38,12 +38,12 @@ def default_architecture() -> Architecture:
     return partial(spline_autoregressive, layers=LAYERS, hidden=HIDDEN)
 
 
-def plan_for(showers: int) -> TrainingPlan:
+def plan_for(showers: int, epochs: int = EPOCHS, batch_size: int | None = None) -> TrainingPlan:
     """Return how each flow is trained on so many showers if nothing else is said."""
-    batch = int(np.clip(showers // BATCHES, *BATCH_SIZES))
-    steps = max(EPOCHS * showers // batch, LAG + 1)
+    batch = batch_size or int(np.clip(showers // BATCHES, *BATCH_SIZES))
+    steps = max(epochs * showers // batch, LAG + 1)
     return TrainingPlan(
-        epochs=EPOCHS,
+        epochs=epochs,
         batch_size=batch,
         learning_rate=LEARNING_RATE,
         best_epochs=1,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
     from hepflow.studies.show import draw, write_report
+    from hepflow.studies.showers.record import ShowerRecord
     from hepflow.studies.tuning.record import Tuning
     from hepflow.studies.unfolding.record import UnfoldingRecord
     from hepflow.studies.windows.figures import window_limits, window_scan
@@ -29,6 +30,7 @@ __all__ = [
     "Excess",
     "GenerationRecord",
     "RetrainedLimits",
+    "ShowerRecord",
     "Study",
     "Tuning",
     "UnfoldingRecord",
@@ -52,6 +54,7 @@ _HOMES = {
     "Excess": "hepflow.studies.windows.record",
     "GenerationRecord": "hepflow.studies.generation.record",
     "RetrainedLimits": "hepflow.studies.limits.record",
+    "ShowerRecord": "hepflow.studies.showers.record",
     "Study": "hepflow.engine.study",
     "Tuning": "hepflow.studies.tuning.record",
     "UnfoldingRecord": "hepflow.studies.unfolding.record",

@@ -17,6 +17,7 @@ from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.generation.record import GenerationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.show import write_report
+from hepflow.studies.showers.record import ShowerRecord
 from hepflow.studies.unfolding.record import UnfoldingRecord
 from hepflow.studies.windows.record import WindowScan
 
@@ -25,6 +26,7 @@ FILES = {
     WindowScan: "scan.json",
     GenerationRecord: "generation.json",
     UnfoldingRecord: "unfolding.json",
+    ShowerRecord: "showers.json",
     Comparison: "comparison.json",
     RetrainedLimits: "limits.json",
 }

@@ -32,7 +32,7 @@ BLOCKS = blocks()
 RUN = [one for one in BLOCKS if one.why is None]
 FIRST = next(one for one in RUN if one.text.startswith("git clone"))
 PAGES = sorted({one.page for one in RUN})
-NOT_RUN = 17  # blocks: those that install, submit to a farm, or need files or packages that are not here
+NOT_RUN = 18  # blocks: those that install, submit to a farm, or need files or packages that are not here
 EVERY = 8  # of the bundled events, one is read
 
 

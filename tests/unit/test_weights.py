@@ -251,7 +251,7 @@ def test_what_cannot_be_kept(tmp_path):
         with pytest.raises(ConfigError, match="has not been trained; call fit first"):
             save_weights(tmp_path / "w", untrained)
     with pytest.raises(
-        ConfigError, match="object cannot be kept in a file; expected an object of BoostedTrees"
+        ConfigError, match=r"object cannot be kept in a file; expected an object of .*BoostedTrees"
     ):
         save_weights(tmp_path / "w", object())
     assert list(tmp_path.iterdir()) == []

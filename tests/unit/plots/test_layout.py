@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 
 import numpy as np
 import pytest
-from made_up import generation, unfolding
+from made_up import generation, showers, unfolding
 from made_up.layout import faults
 
 import hepflow
@@ -23,6 +23,7 @@ from hepflow.studies.generation.figures import figures as of_generation
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search
 from hepflow.studies.show import label_of
+from hepflow.studies.showers.figures import figures as of_showers
 from hepflow.studies.unfolding.figures import figures as of_unfolding
 from hepflow.studies.windows.figures import figures as of_windows
 from hepflow.verdicts import sideband_factor
@@ -86,6 +87,11 @@ def test_the_layout_of_a_generation(quantities, render):
 @pytest.mark.parametrize("observables", [1, 3])
 def test_the_layout_of_an_unfolding(observables, render):
     for _, figure in of_unfolding(unfolding.record(observables), label=CMS):
+        render(figure)
+
+
+def test_the_layout_of_showers(render):
+    for _, figure in of_showers(showers.record(3), label=CMS):
         render(figure)
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from made_up import generation, unfolding
+from made_up import generation, showers, unfolding
 
 import hepflow
 from hepflow.catalogue import CLASSIFIERS, METHODS, STUDIES
@@ -45,8 +45,13 @@ SETTINGS = {
     "tuning": (),
     "generate": ("model.bias=mixture_autoregressive", "limits.observable=score"),
     "unfold": (),
+    "shower": (),
 }
-MADE_UP = {"generate": generation, "unfold": unfolding}  # of studies with a schema of their own
+MADE_UP = {
+    "generate": generation,
+    "unfold": unfolding,
+    "shower": showers,
+}  # of studies with a schema of their own
 
 
 @pytest.fixture
@@ -255,6 +260,7 @@ TUNE = (
         ("tuning", TUNE, None),
         ("generate", SETTINGS["generate"], None),
         ("unfold", SETTINGS["unfold"], None),
+        ("shower", SETTINGS["shower"], None),
     ],
 )
 def test_all_code_that_runs_while_a_step_is_made_is_in_its_key(

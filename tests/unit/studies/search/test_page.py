@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from made_up.page import Read
 
+from hepflow.catalogue import STUDIES
 from hepflow.cli import main
 from hepflow.errors import InputError
 from hepflow.sample import SkippedFile
@@ -221,7 +222,7 @@ def test_a_long_file_is_cut(page_of, results):
 
 
 def test_a_folder_without_results(tmp_path):
-    known = "results.json, scan.json, comparison.json, limits.json, tuning.json, generation.json"
+    known = ", ".join(row.file for row in STUDIES.values())
     with pytest.raises(InputError, match=f"none of {known} there"):
         write_report(tmp_path)
     (tmp_path / "results.json").write_text('{"schema": "other"}')

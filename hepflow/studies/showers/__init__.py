@@ -1,0 +1,1 @@
+"""Showers learned by flows, generated, and told from others (`hepflow shower`)."""

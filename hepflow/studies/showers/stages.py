@@ -1,0 +1,3 @@
+"""The stages of a study of showers, known without loading it."""
+
+STAGES = ("showers", "model", "generated", "judgement", "shower", "figures")
