@@ -138,6 +138,8 @@ def _observable(one: ObservableRecord, found: UnfoldingRecord) -> list[Block]:
     heads += [] if one.reference is None else [f"reference, {found.reference}"]
     table = Table("Yields", tuple(heads), tuple(rows), "Errors of yields are total.", folded=True)
     alone = [] if one.seen is not None else [Text(f"{one.quantity.name} {NO_COUNTERPART}.")]
+    if one.no_reference:
+        alone.append(Text(f"{one.quantity.name} has no reference: {one.no_reference}"))
     return [*alone, table]
 
 

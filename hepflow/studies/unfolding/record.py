@@ -44,6 +44,22 @@ class Binned:
 
 
 @dataclass(frozen=True)
+class Reference:
+    """What a method in bins finds, or why it could not.
+
+    Parameters
+    ----------
+    binned
+        Its yields; None without a counterpart at detector level, and where it could not.
+    why
+        What stopped it.
+    """
+
+    binned: Binned | None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Shift:
     """What a systematic variation, by one standard deviation, adds to the yields."""
 
@@ -129,6 +145,8 @@ class ObservableRecord:
         One half of the simulation unfolded by the other, as it is and with other weights.
     lines
         The bottom line for each model.
+    no_reference
+        Why there is no reference, where it could not be made.
     """
 
     quantity: Quantity
@@ -139,6 +157,7 @@ class ObservableRecord:
     closure: Beside | None = None
     stress: tuple[Beside, ...] = ()
     lines: tuple[Line, ...] = ()
+    no_reference: str = ""
 
     @property
     def covariance(self) -> NDArray[np.float64]:

@@ -74,7 +74,9 @@ def observable(found: ObservableRecord) -> list[str]:
     lines = aligned(rows)
     if found.seen is None:
         lines.append(f"{found.quantity.name} {NO_COUNTERPART}")
-    elif found.seen.refolded is not None:
+    if found.no_reference:
+        lines.append(f"no reference: {found.no_reference}")
+    if found.seen is not None and found.seen.refolded is not None:
         lines.append(_compared("refolding", found.seen.refolded))
     if found.closure is not None:
         lines.append(_compared("closure", found.closure))

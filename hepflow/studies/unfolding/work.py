@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from hepflow.config.inputs import Input
 from hepflow.engine.job import Job, derived, published, stored
+from hepflow.errors import InputError
 from hepflow.quantity import Quantity
 from hepflow.records import read_record, write_json
 from hepflow.storage import write_hdf5
 from hepflow.studies.analysis.pieces import check_unchanged
 from hepflow.studies.unfolding.methods import IN_BINS, Observed, by_weights, histograms, in_bins, omnifold
 from hepflow.studies.unfolding.reading import Read, load_read, read_data, read_pairs, save_read
-from hepflow.studies.unfolding.record import Binned, Numbers
+from hepflow.studies.unfolding.record import Binned, Numbers, Reference
 from hepflow.unfolding import Pairs, Pushed, Unfolded, UnfoldedHistogram, load_unfolded, save_unfolded
 from hepflow.unfolding.omnifold import Folded
 from hepflow.weights import load_weights, save_weights
@@ -152,17 +153,24 @@ def of_bins(job: Job) -> Results:
 
 @stored(
     lambda folder, found: write_json(folder / "histograms.json", found),
-    lambda _, folder: read_record(folder / "histograms.json", tuple[Binned | None, ...]),
+    lambda _, folder: read_record(folder / "histograms.json", tuple[Reference, ...]),
 )
-def of_reference(job: Job) -> tuple[Binned | None, ...]:
-    """Unfold in bins each observable that has a counterpart at detector level."""
+def of_reference(job: Job) -> tuple[Reference, ...]:
+    """Unfold in bins each observable that has a counterpart at detector level, or say why it cannot be."""
     read, settings = job["pairs"], job.settings
-    return tuple(
-        None
-        if one.seen is None
-        else _plain(in_bins(settings["method"], read.pairs, read.data, one, settings["seed"]))
-        for one in _observables(job)
-    )
+    found = []
+    for one in _observables(job):
+        try:
+            alone = one.seen is None
+            binned = (
+                None
+                if alone
+                else _plain(in_bins(settings["method"], read.pairs, read.data, one, settings["seed"]))
+            )
+            found.append(Reference(binned))
+        except InputError as error:  # what stands beside the result does not stop it
+            found.append(Reference(None, str(error)))
+    return tuple(found)
 
 
 @stored(

@@ -74,6 +74,17 @@ def test_the_record(found):
     assert found.weights.error > 0
 
 
+def test_a_reference_that_cannot_be_made_stops_nothing(prepare, tmp_path, monkeypatch):
+    def empty(*_):
+        raise InputError("no event generated in bin 1 to 2 is reconstructed")
+
+    monkeypatch.setattr("hepflow.studies.unfolding.work.in_bins", empty)
+    STUDY.run(prepare("method.iterations=2"), tmp_path, until="unfolding")
+    found = STUDY.read(tmp_path)
+    assert found.observables[0].reference is None
+    assert "no reference: no event generated in bin 1 to 2 is reconstructed" in text(found)
+
+
 def test_failed_checks_stand_first_and_last(found):
     failed = replace(found, verdicts=(outside(0.02),))
     assert STUDY.failed(failed) == ["outside"]
