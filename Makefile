@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.installed ## find the resonance in the bundled sample (about two minutes)
+demo: $(VENV)/.installed ## find the resonance in the bundled sample (about three minutes)
 	$(BIN)/hepflow demo
 
 test: $(VENV)/.installed ## the tests, less those that take minutes each
