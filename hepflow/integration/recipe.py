@@ -54,7 +54,7 @@ class Recipe:
     grid: bool | None = None
     learn_weights: bool = True
     training: float = 0.5
-    rounds: int = 3
+    rounds: int = 5
     steps: int = 150
     layers: int | None = None
     hidden: int = 32
