@@ -91,7 +91,9 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 
     The whole analysis, in about three minutes.
     """
-    console.echo("a resonance is hidden in the bundled sample; to find it takes about three minutes", err=True)
+    console.echo(
+        "a resonance is hidden in the bundled sample; to find it takes about three minutes", err=True
+    )
     from hepflow.config import load_config
     from hepflow.demo import config_path
 

@@ -16,7 +16,7 @@ from hepflow.integration.integral import Integral, combined, joined
 from hepflow.integration.integrand import Function, Integrand, integrand
 from hepflow.integration.learning import Loss
 from hepflow.integration.proposals import Grid, has_vegas
-from hepflow.integration.recipe import ProposalName, Recipe
+from hepflow.integration.recipe import SEVERAL, ProposalName, Recipe
 from hepflow.integration.run import INCREMENTS, Progress, Run
 from hepflow.integration.sampler import Sampler
 from hepflow.integration.weights import Given
@@ -96,9 +96,8 @@ def integrate(
         raise ConfigError(f"integrate: {calls} calls; expected at least 1")
     made = named(channels)
     # before channel weights are learned, a grid would follow what other channels take over later
-    learns = recipe.learn_weights and len(made) > 1
-    wanted = has_vegas() and not learns if recipe.grid is None else recipe.grid
-    grid = recipe.proposal == "vegas" or wanted
+    helps = has_vegas() and what.axes <= SEVERAL and not (recipe.learn_weights and len(made) > 1)
+    grid = recipe.proposal == "vegas" or (helps if recipe.grid is None else recipe.grid)
     sampler = _flat(what, made, channel_weights, grid)
     names = tuple(one.name for one in made)
     file = None if checkpoint is None else Path(checkpoint)

@@ -9,6 +9,7 @@ from hepflow.errors import ConfigError, did_you_mean
 from hepflow.integration.learning import Loss
 
 ProposalName = Literal["coupling", "autoregressive", "vegas"]
+SEVERAL = 5  # axes, up to which an integral is small
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,16 @@ class Recipe:
         ``variance`` of the integral, or ``kl``, the divergence from the integrand. The first round learns by the
         divergence in any case, since far from the integrand a variance has no slope.
     grid
-        Whether a VEGAS grid comes before the flow; None where the package vegas is installed
-        and no channel weights are learned: a grid would follow what other channels take over later.
+        Whether a VEGAS grid comes before the flow; None where the package vegas is installed, there are five axes at
+        most and no channel weights are learned: a grid would follow what other channels take over later. In more
+        axes a flow alone learns more from the same calls, unless a peak is too narrow to be found by flat points.
     learn_weights
         Whether channel weights are learned on top of those given, where there are several channels.
     training
         Share of the calls that trains; the others make the value. In (0, 1).
     rounds
-        Of training: after each, points are drawn from what was learned, and all points so far train the next.
+        Of training: after each, points are drawn from what was learned, and all points so far train the next. None
+        takes 2 for two axes, 3 for up to five, and 5 beyond.
     steps
         Of the optimiser in the first round; there are more in the others, since no round sees its points less than
         once, and twice as many in the last.
@@ -54,12 +57,12 @@ class Recipe:
     grid: bool | None = None
     learn_weights: bool = True
     training: float = 0.5
-    rounds: int = 5
+    rounds: int | None = None
     steps: int = 150
     layers: int | None = None
     hidden: int = 32
     bins: int = 12
-    batch_size: int = 1024
+    batch_size: int = 2048
     learning_rate: float = 5e-3
     drop: float = 1e-3
     iterations: int = 10
@@ -75,7 +78,7 @@ class Recipe:
             )
         for name, fits, expected in (
             ("training", 0 < self.training < 1, "a share in (0, 1)"),
-            ("rounds", self.rounds >= 1, "at least 1"),
+            ("rounds", self.rounds is None or self.rounds >= 1, "at least 1"),
             ("steps", self.steps >= 1, "at least 1"),
             ("layers", self.layers is None or self.layers >= 1, "at least 1"),
             ("hidden", self.hidden >= 1, "at least 1"),
@@ -90,10 +93,16 @@ class Recipe:
 
     def layers_for(self, axes: int) -> int:
         """Return the layers of a flow of so many axes."""
-        if self.layers is not None:
-            return self.layers
-        return 2 if axes <= 2 else 4 if axes <= 5 else 6
+        return self.layers or _by_size(axes, 2, 4, 6)
+
+    def rounds_for(self, axes: int) -> int:
+        """Return the rounds of training of so many axes."""
+        return self.rounds or _by_size(axes, 2, 3, 5)
 
     def plain(self) -> dict[str, Any]:
         """Return the settings as JSON has them."""
         return asdict(self)
+
+
+def _by_size(axes: int, pair: int, several: int, many: int) -> int:
+    return pair if axes <= 2 else several if axes <= SEVERAL else many

@@ -163,7 +163,9 @@ class Run:
         training = int(calls * recipe.training)
         grids = (training if recipe.proposal == "vegas" else int(GRID_SHARE * training)) if grid else 0
         self.grid_calls = _parts(grids, GRID_ROUNDS) if grid else []
-        self.round_calls = [] if recipe.proposal == "vegas" else _parts(training - grids, recipe.rounds)
+        self.round_calls = (
+            [] if recipe.proposal == "vegas" else _parts(training - grids, recipe.rounds_for(self.axes))
+        )
         self.final_calls = _parts(calls - training, recipe.iterations)
         enough = LEAST * self.channels
         stages = {
