@@ -12,7 +12,6 @@ from hepflow.cli.figures import fit_figures, spectrum_behind, write_figures
 from hepflow.cli.fit_text import hunt_text
 from hepflow.cli.hunts import hunt, likelihood
 from hepflow.cli.targets import refuse_options
-from hepflow.studies.search.text import text
 
 
 @click.command(
@@ -55,6 +54,7 @@ def fit(
         files = {"--workspace-out": workspace_out, "--plot": figure, "--figures": figures}
         refuse_options(f"{target} is a finished run, which `hepflow plot` draws", files)
         from hepflow.studies.known import study
+        from hepflow.studies.search.text import text
 
         results = study("search").read(Path(target))
         if as_json:
