@@ -69,12 +69,16 @@ class DetectorRow:
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A study: what it is, where its `Study` is, ``module:name``, the record in its folder, keys of its papers."""
+    """A study: what it is, where its `Study` is, ``module:name``, the record in its folder, keys of its papers.
+
+    With `own_schema` its configuration is no search's: a command of its name makes it, of files with its `task`.
+    """
 
     title: str
     where: str
     file: str
     papers: tuple[str, ...] = ()
+    own_schema: bool = False
 
 
 DETECTORS: Mapping[str, DetectorRow] = {
@@ -181,18 +185,21 @@ STUDIES: Mapping[str, StudyRow] = {
         "hepflow.studies.generation.study:STUDY",
         "generation.json",
         ("generated_events", "event_generation", "neural_spline_flows"),
+        own_schema=True,
     ),
     "unfold": StudyRow(
         "data at particle level",
         "hepflow.studies.unfolding.study:STUDY",
         "unfolding.json",
         ("omnifold", "posterior_unfolding", "iterated_unfolding", "bottom_line"),
+        own_schema=True,
     ),
     "shower": StudyRow(
         "showers in a calorimeter",
         "hepflow.studies.showers.study:STUDY",
         "showers.json",
         ("caloflow", "calochallenge"),
+        own_schema=True,
     ),
 }
 

@@ -35,8 +35,7 @@ from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError, did_you_mean
 from hepflow.quantity import Quantity
 
-OTHERS = ("generate", "unfold")  # which have schemas of their own
-TASKS = tuple(name for name in STUDIES if name not in OTHERS)
+TASKS = tuple(name for name, row in STUDIES.items() if not row.own_schema)
 
 
 class Config(TaskBlock):
@@ -93,7 +92,7 @@ class Config(TaskBlock):
     @classmethod
     def _task_is_a_study(cls, value: str) -> str:
         if value not in TASKS:
-            raise ValueError(f"no task {value!r}; {did_you_mean(value, (*TASKS, *OTHERS))}")
+            raise ValueError(f"no task {value!r}; {did_you_mean(value, STUDIES)}")
         return value
 
     @field_validator("features")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepflow.config import Config, example_yaml, load_config
+from hepflow.catalogue import STUDIES
+from hepflow.config import Config, example_yaml, load, load_config, top
 from hepflow.config.blocks import BESIDE, FEATURES
 from hepflow.errors import ConfigError
 from hepflow.regions import Windows
@@ -382,3 +383,9 @@ def test_no_events_are_no_injection(write):
     without = GOOD.replace("  signal:     {path: events.features.h5, format: lhco, label: 1}\n", "")
     assert load_config(write(without.replace("events: 300", "events: 0"))).injection is None
     assert "needs a signal sample" in problems(write(without))[0]
+
+
+def test_each_study_is_a_task_of_a_search_or_of_a_schema_of_its_own():
+    assert set(load.OTHERS) == {name for name, row in STUDIES.items() if row.own_schema}
+    assert not set(load.OTHERS) & set(top.TASKS)
+    assert "shower" not in (Config.model_fields["task"].description or "")
