@@ -168,21 +168,21 @@ class _Solver:
                 scale[better] = np.where(plain[better], ahead, 1.0)
         valid[rows] |= distance < SLOW
         for row in np.flatnonzero(~valid):
-            self._one_by_one(int(row), data, start, x, value, gradient, valid)
+            self._one_by_one(int(row), data, x, value, gradient, valid)
         return Minima(x, value, gradient, valid)
 
     def _one_by_one(
         self,
         row: int,
         data: FloatArray,
-        start: FloatArray,
         x: FloatArray,
         value: FloatArray,
         gradient: FloatArray,
         valid: Mask,
     ) -> None:
+        """Go on with one fit from where its steps ended."""
         one = objective(self.model, data[row])
-        found = minimise(one, start[row], self.low, self.high, self.free)
+        found = minimise(one, x[row], self.low, self.high, self.free)
         x[row], value[row], valid[row] = found.x, found.value, found.valid
         gradient[row] = one(found.x)[1]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hepflow.errors import FitError
@@ -11,6 +13,8 @@ from hepflow.stats.limits import UpperLimit, upper_limit
 from hepflow.stats.profile import Profile
 from hepflow.stats.toy_limits import upper_limit_toys
 from hepflow.stats.toys import p0_toys
+
+log = logging.getLogger("hepflow.stats")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def infer(
         If the fits to the data do not converge. Where only limits fail, `problems` says so.
     """
     name, reason = choose(calculator, profile)
+    if calculator == "auto" and name == "toys":
+        log.info("toys, as %s; until they are there: %s", reason, _asymptotic(profile, level, limits, blind))
     numbers: dict[str, float] = {}
     if not blind:
         found = discovery(profile)
@@ -98,6 +104,17 @@ def infer(
         except FitError as error:
             problems.append(f"upper limits: {error}")
     return Inference(name, reason, limit, problems=tuple(problems), **numbers)
+
+
+def _asymptotic(profile: Profile, level: float, limits: bool, blind: bool) -> str:
+    """Return in a few words what the asymptotic formulae say, which are there at once."""
+    said = [] if blind else [f"Z = {discovery(profile).z:.2f}"]
+    if limits:
+        with suppress(FitError):
+            found = upper_limit(profile, level=level)
+            said.append(f"expected upper limit {found.expected[2]:.3g}")
+            said += [] if blind else [f"observed {found.observed:.3g}"]
+    return f"asymptotically {', '.join(said) or 'nothing'}"
 
 
 def _number(toys: int | None) -> dict[str, int]:

@@ -20,7 +20,7 @@ from hepflow.stats.toys import TIE, check_toys, free_value, mixture_weights, q_m
 
 TOYS = 2_000  # of each hypothesis, at each signal strength
 _AROUND = (1.0,)  # strengths tried first, in units of the asymptotic limits
-_EXTENSIONS = 6
+_WIDER, _EXTENSIONS = 1.25, 8  # how far strengths go beyond those that have toys, and how often
 _ROUNDS = 6  # of toys at strengths that are missing near the limits
 _RESAMPLED = 100  # sets of toys, drawn from those thrown: an error to 7 %
 _PRECISION = 1e-3  # of CLs: that of the fits, where the toys' own error is none
@@ -73,9 +73,9 @@ def upper_limit_toys(
     points = {mu: scan.cls(mu) for mu in strengths}
     for _ in range(_EXTENSIONS):
         if np.any(points[max(points)][0] > size / 2):
-            mu = 1.4 * max(points)
+            mu = _WIDER * max(points)
         elif np.any(points[min(points)][0] < size * 2):
-            mu = min(points) / 1.4
+            mu = min(points) / _WIDER
         else:
             break
         points[mu] = scan.cls(mu)
