@@ -44,6 +44,11 @@ EFFICIENCIES = (0.1, 0.01, 0.001)
 PARTS, EVENTS = 5, 54_000  # of the file with generated dijets: how many, and how large, in the regions
 DEMO = Path(hf.__file__).with_name("demo")
 INJECTED, DRAW = 250, 7  # as in the bundled configuration
+METHOD, TREES = hf.methods.Cathode(), hf.classifiers.BoostedTrees()
+BUNDLED = (
+    hf.methods.Cathode(ensemble=8),
+    hf.classifiers.BoostedTrees(ensemble=40),
+)  # those of the configuration
 TRAININGS = 2
 STRENGTHS = (1, 2)  # of the injected signal, for the coverage of limits
 
@@ -73,13 +78,20 @@ class Found:
     z: list[float]
 
 
-def search(data: Sample, seed: int, further: Sample, *, truth: bool) -> tuple[list[Cut], Found]:
-    """Search with the default method, classifier and validation; score further events, which may be the truth."""
-    method, trees = hf.methods.Cathode, hf.classifiers.BoostedTrees
-    background = method().fit(data, WINDOWS, seed=seed)
-    scores = hf.score(trees(), data, background, signal=further, seed=seed)
+def search(
+    data: Sample,
+    seed: int,
+    further: Sample,
+    method: hf.methods.Cathode = METHOD,
+    trees: hf.classifiers.BoostedTrees = TREES,
+    *,
+    truth: bool,
+) -> tuple[list[Cut], Found]:
+    """Search with validation in the bands; score further events, which may be the truth."""
+    background = method.fit(data, WINDOWS, seed=seed)
+    scores = hf.score(trees, data, background, signal=further, seed=seed)
     tried = [
-        validate(method(), trees(), data, WINDOWS, seed=seed, training=number) for number in range(TRAININGS)
+        validate(method, trees, data, WINDOWS, seed=seed, training=number) for number in range(TRAININGS)
     ]
     found = cuts(scores, EFFICIENCIES, validation=tried)
     numbers: list[tuple[float, ...]] = []
@@ -145,7 +157,7 @@ def demo(seed: int) -> tuple[Found, str]:
     """Search in the bundled sample, and return the workspace of the tightest cut as text."""
     read = {name: hf.features(hf.read(DEMO / f"{name}.h5", "lhco"), FEATURES) for name in ("data", "signal")}
     data, signal = inject(read["signal"], read["data"], INJECTED, DRAW)
-    found, numbers = search(data.without_truth(), seed, signal.without_truth(), truth=False)
+    found, numbers = search(data.without_truth(), seed, signal.without_truth(), *BUNDLED, truth=False)
     return numbers, json.dumps(hf.stats.workspace(found[-1].spectrum, _template(found[-1])))
 
 
