@@ -91,6 +91,11 @@ DETECTORS: Mapping[str, DetectorRow] = {
         "hepflow.outliers.autoencoder:VariationalAutoencoder",
         ("variational_autoencoder",),
     ),
+    "normalized": DetectorRow(
+        "normalized autoencoder",
+        "hepflow.outliers.normalized:NormalizedAutoencoder",
+        ("normalized_autoencoder", "normalized_autoencoder_jets"),
+    ),
     "flow": DetectorRow("flow density", "hepflow.outliers.flow:FlowDensity", ("neural_spline_flows",)),
     "latent-radius": DetectorRow(
         "latent radius", "hepflow.outliers.flow:LatentRadius", ("neural_spline_flows",)
@@ -318,6 +323,20 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Kingma, Diederik P. and Welling, Max",
         "Auto-Encoding Variational Bayes",
         "1312.6114",
+    ),
+    (
+        "The normalized autoencoder",
+        "normalized_autoencoder",
+        "Yoon, Sangwoong and Noh, Yung-Kyun and Park, Frank Chongwoo",
+        "Autoencoding Under Normalization Constraints",
+        "2105.05735",
+    ),
+    (
+        "The normalized autoencoder, for jets",
+        "normalized_autoencoder_jets",
+        "Dillon, Barry M. and Favaro, Luigi and Plehn, Tilman and Sorrenson, Peter and Krämer, Michael",
+        "A Normalized Autoencoder for LHC Triggers",
+        "2206.14225",
     ),
     (
         "Neural spline flows, the densities",

@@ -13,6 +13,7 @@ from hepflow.config.defaults import default
 
 FOREST = "hepflow.outliers.isolation:IsolationForest"
 ENCODER = "hepflow.outliers.autoencoder:Autoencoder"
+NORMALIZED = "hepflow.outliers.normalized:NormalizedAutoencoder"
 FLOW = "hepflow.outliers.flow"
 
 
@@ -42,7 +43,7 @@ class Isolation(DetectorBlock):
     name: Literal["isolation-forest"] = Field(
         "isolation-forest",
         examples=["isolation-forest"],
-        description="The detector: isolation-forest, autoencoder, vae, flow or latent-radius.",
+        description="The detector: isolation-forest, autoencoder, vae, normalized, flow or latent-radius.",
     )
     trees: int = Field(default(f"{FOREST}.trees"), ge=1, le=100_000, description="How many trees.")
     sampled: int = Field(
@@ -105,6 +106,21 @@ class Variational(Networks):
     )
 
 
+class Normalized(Networks):
+    """A normalised autoencoder (arXiv:2206.14225): its error is the energy of a density."""
+
+    name: Literal["normalized"] = Field("normalized", description="The detector.")
+    steps: int = Field(
+        default(f"{NORMALIZED}.steps"),
+        ge=1,
+        le=10_000,
+        description="Of the chains that find what comes back well.",
+    )
+    length: float = Field(
+        default(f"{NORMALIZED}.length"), gt=0, le=10, description="Of such a step, in standard deviations."
+    )
+
+
 class Flows(DetectorBlock):
     """What the detectors made of flows have in common."""
 
@@ -153,6 +169,7 @@ Detector = Annotated[
     Annotated[Isolation, Tag("isolation-forest")]
     | Annotated[Autoencoder, Tag("autoencoder")]
     | Annotated[Variational, Tag("vae")]
+    | Annotated[Normalized, Tag("normalized")]
     | Annotated[Density, Tag("flow")]
     | Annotated[Radius, Tag("latent-radius")],
     Discriminator(named("isolation-forest")),

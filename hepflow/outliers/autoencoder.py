@@ -111,18 +111,25 @@ class Autoencoder:
             )
         self.names, self._scale = events.names, Standardise.fit(events.features)
         seeds = [seed + member for member in range(self.members)]
-        trainings = train(
-            _Coders([self._network(features, one) for one in seeds], self._loss),
-            (_tensor(self._scale.forward(events.features)[0]),),
-            self.plan,
-            seeds,
-            self.what if self.members == 1 else f"{self.members} {self.what}s",
-            weight=_tensor(events.weight) if np.ptp(events.weight) > 0 else None,
-        )
+        weight = _tensor(events.weight) if np.ptp(events.weight) > 0 else None
+        networks = [self._network(features, one) for one in seeds]
+        self._learn(networks, _tensor(self._scale.forward(events.features)[0]), weight, seeds)
+        return self
+
+    def _learn(
+        self, networks: list[torch.nn.Module], x: Tensor, weight: Tensor | None, seeds: list[int]
+    ) -> None:
+        """Train networks on standardised features (N, D), and keep their best weights and their losses."""
+        self._train(Coders(networks, self._loss), self.plan, x, weight, seeds)
+
+    def _train(
+        self, members: Members, plan: TrainingPlan, x: Tensor, weight: Tensor | None, seeds: list[int]
+    ) -> None:
+        what = self.what if self.members == 1 else f"{self.members} {self.what}s"
+        trainings = train(members, (x,), plan, seeds, what, weight=weight)
         states = list(itertools.chain.from_iterable(training.states for training in trainings))
         self.networks = {name: torch.stack([state[name] for state in states]) for name in states[0]}
         self.losses = tuple(training.losses for training in trainings)
-        return self
 
     def score(self, sample: Rows) -> FloatArray:
         """Return how badly each event comes back, shape ``(N,)``.
@@ -218,7 +225,7 @@ class VariationalAutoencoder(Autoencoder):
             raise ConfigError(f"{self.what}: beta {self.beta}; expected zero or more")
 
     def _built(self, features: int, bottleneck: int) -> torch.nn.Module:
-        return Coder((features, *self.hidden, bottleneck), 2)
+        return Coder((features, *self.hidden, bottleneck), 2, noisy=True)
 
     def _loss(self, network: Coder, x: Tensor) -> Tensor:
         mean, log_variance = network.encoder(x).chunk(2, -1)
@@ -236,7 +243,7 @@ class VariationalAutoencoder(Autoencoder):
         return missed + x.shape[-1] * noise + self.beta * apart
 
 
-class _Coders(Members):
+class Coders(Members):
     """Networks side by side: one batched product in each layer serves all members."""
 
     def losses(self, *rows: Tensor) -> Tensor:
@@ -249,11 +256,11 @@ class _Coders(Members):
 class Coder(torch.nn.Module):
     """An encoder that ends in the bottleneck, `heads` times as wide, and its mirror; and the logarithm of a noise."""
 
-    def __init__(self, widths: tuple[int, ...], heads: int) -> None:
+    def __init__(self, widths: tuple[int, ...], heads: int, *, noisy: bool = False) -> None:
         super().__init__()
         self.encoder = _layers([*widths[:-1], heads * widths[-1]])
         self.decoder = _layers(widths[::-1])
-        if heads > 1:
+        if noisy:
             self.log_noise = torch.nn.Parameter(torch.zeros(()))
 
 

@@ -15,6 +15,7 @@ from hepflow.outliers import (
     FlowDensity,
     IsolationForest,
     LatentRadius,
+    NormalizedAutoencoder,
     VariationalAutoencoder,
 )
 from hepflow.sample import Sample
@@ -32,6 +33,7 @@ SMALL = {
     "isolation forest": lambda: IsolationForest(trees=20),
     "autoencoder": lambda: Autoencoder(members=2, hidden=(8,), plan=PLAN),
     "variational autoencoder": lambda: VariationalAutoencoder(members=2, hidden=(8,), plan=PLAN),
+    "normalized autoencoder": lambda: NormalizedAutoencoder(members=2, hidden=(8,), plan=PLAN, steps=3),
     "flow density": lambda: FlowDensity(flows()),
     "latent radius": lambda: LatentRadius(flows()),
 }
