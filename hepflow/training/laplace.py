@@ -73,7 +73,8 @@ def laplace_shifts(
     kept = values > NEGLIGIBLE * values[-1]
     values, vectors = values[kept], vectors[:, kept]
     size = (values * (values * learned / squares + 1 / variance)).rsqrt()
-    return (vectors * size).T.to(gradients.dtype) @ gradients
+    shifts: Tensor = (vectors * size).T.to(gradients.dtype) @ gradients
+    return shifts
 
 
 def row_gradients(members: Members, member: int, rows: tuple[Tensor, ...]) -> Tensor:

@@ -22,7 +22,9 @@ POSTERIORS = ("bootstrap", "ensemble", "bayesian", "laplace")
 DRAWN = ("bayesian", "laplace")  # of which a few trained networks give any number of replicas
 RETRAINED = ("bootstrap", "ensemble")  # which need no weights, and no likelihood
 NETWORKS = 4  # that are trained for these: draws around a single one share its error
-TEMPERATURE = 0.05  # of `bayesian`, which leaves out correlations: at 1 its errors are twice too wide
+TEMPERATURE = (
+    0.01  # of `bayesian`, which leaves out correlations: at 1 its errors are two to four times too wide
+)
 LONGER = 2  # times the epochs, for it: weights that are drawn learn more slowly
 
 
@@ -108,7 +110,8 @@ def train_replicas(
         return trainings
     if isinstance(what, BayesianMembers):
         what.check_alive(title)
-    networks, found = trained(posterior, replicas), []
+    networks = trained(posterior, replicas)
+    found: list[list[State]] = []
     for place, training in enumerate(trainings):
         random = np.random.SeedSequence([seeds[place], len(found)])
         numbers = [
