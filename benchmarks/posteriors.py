@@ -24,8 +24,7 @@ from generation import density_of as density
 
 import hepflow as hf
 from hepflow.generation import Generator
-from hepflow.replicas import bootstrapped
-from hepflow.training import POSTERIORS
+from hepflow.replicas import POSTERIORS, bootstrapped
 
 EVENTS, MADE, BINS = 10_000, 300_000, 8
 KEPT = 0.01  # of the largest variance of a mode, in units of Poisson errors

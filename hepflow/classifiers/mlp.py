@@ -18,9 +18,10 @@ from hepflow.classifiers.ratio import Rows, known, pair
 from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import ConfigError, InputError
 from hepflow.progress import progress
+from hepflow.replicas import check_posterior
 from hepflow.sample import FloatArray, Sample
 from hepflow.training import Losses, Members, TrainingPlan, train_replicas
-from hepflow.training.posterior import check_posterior, trained
+from hepflow.training.posterior import trained
 from hepflow.weights import State, storable
 
 Networks = dict[str, Tensor]  # parameters by name, those of all networks stacked

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from hepflow.flows.evaluate import tensor
 from hepflow.flows.stack import FlowMembers
+from hepflow.replicas import check_posterior
 from hepflow.sample import FloatArray
 from hepflow.training import Members, Training, TrainingPlan, train_replicas
-from hepflow.training.posterior import check_posterior, trained
+from hepflow.training.posterior import trained
 
 Architecture = Callable[[int, int], Any]
 """Builds a flow from the numbers of features and contexts."""

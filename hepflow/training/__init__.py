@@ -5,11 +5,10 @@ from hepflow.training.bayesian import BayesianMembers, drawn
 from hepflow.training.loop import train
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
-from hepflow.training.posterior import POSTERIORS, train_replicas
+from hepflow.training.posterior import train_replicas
 from hepflow.training.rows import Draws
 
 __all__ = [
-    "POSTERIORS",
     "BayesianMembers",
     "Draws",
     "Losses",

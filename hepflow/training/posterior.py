@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,45 +10,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hepflow.errors import ConfigError, did_you_mean
 from hepflow.importance import effective_size
+from hepflow.replicas import DRAWN, POSTERIORS, RETRAINED, check_posterior
 from hepflow.training.bayesian import BayesianMembers, drawn
 from hepflow.training.laplace import laplace_shifts
 from hepflow.training.loop import train
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Training, TrainingPlan
 
-POSTERIORS = ("bootstrap", "ensemble", "bayesian", "laplace")
-DRAWN = ("bayesian", "laplace")  # of which a few trained networks give any number of replicas
-RETRAINED = ("bootstrap", "ensemble")  # which need no weights, and no likelihood
-NETWORKS = 4  # that are trained for these: draws around a single one share its error
+NETWORKS = 4  # that are trained for draws of weights: those around a single one share its error
 TEMPERATURE = (
     0.01  # of `bayesian`, which leaves out correlations: at 1 its errors are two to four times too wide
 )
 LONGER = 2  # times the epochs, for it: weights that are drawn learn more slowly
-
-
-def check_posterior(name: str, replicas: int, known: Iterable[str] = POSTERIORS, why: str = "") -> None:
-    """Refuse a posterior that is none, or that something cannot have.
-
-    Parameters
-    ----------
-    name, replicas
-        The posterior, and how many replicas of it.
-    known, why
-        Those that can be had, and why not others.
-
-    Raises
-    ------
-    ConfigError
-        If it is none of these, or there is no replica.
-    """
-    if name in POSTERIORS and name not in known:
-        raise ConfigError(f"posterior {name!r}: {why}; expected one of {', '.join(known)}")
-    if name not in known:
-        raise ConfigError(f"no posterior {name!r}; {did_you_mean(name, known)}")
-    if replicas < 1:
-        raise ConfigError(f"posterior {name!r}: {replicas} replicas; expected at least one")
 
 
 def trained(posterior: str, replicas: int) -> int:
