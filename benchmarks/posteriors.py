@@ -25,6 +25,7 @@ from generation import density_of as density
 import hepflow as hf
 from hepflow.generation import Generator
 from hepflow.replicas import POSTERIORS, bootstrapped
+from hepflow.training import posterior
 
 EVENTS, MADE, BINS = 10_000, 300_000, 8
 KEPT = 0.01  # of the largest variance of a mode, in units of Poisson errors
@@ -33,9 +34,9 @@ SHIFT = np.array([0.5, 0.3, 0.0, 0.0])
 WIDTH = np.array([1.0, 1.0, 0.8, 1.0])
 
 
-def flows(posterior: str, seed: int, replicas: int, truth: np.ndarray) -> dict[str, float]:
+def flows(kind: str, seed: int, replicas: int, truth: np.ndarray) -> dict[str, float]:
     """Return pulls and chi2 of histograms of generated events, divergence and times, of one training set."""
-    generator = Generator(replace(density(replicas, EVENTS), posterior=posterior))
+    generator = Generator(replace(density(replicas, EVENTS), posterior=kind))
     table = hf.Events(draw(EVENTS, 500 + seed), NAMES)
     start = time.perf_counter()
     generator.fit(table, seed=seed)
@@ -59,12 +60,12 @@ def flows(posterior: str, seed: int, replicas: int, truth: np.ndarray) -> dict[s
     }
 
 
-def classifiers(posterior: str, seed: int, replicas: int, _: np.ndarray) -> dict[str, float]:
+def classifiers(kind: str, seed: int, replicas: int, _: np.ndarray) -> dict[str, float]:
     """Return pulls and chi2 of log ratios, their error over all events and times, of one training set."""
     random = np.random.default_rng(600 + seed)
     half = EVENTS // 2
     one, other = normal(random, half, True), normal(random, half, False)
-    network = hf.classifiers.NeuralNetwork(members=replicas, posterior=posterior)
+    network = hf.classifiers.NeuralNetwork(members=replicas, posterior=kind)
     start = time.perf_counter()
     network.fit(one, other, seed=seed)
     middle = time.perf_counter()
@@ -112,8 +113,11 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=16)
     parser.add_argument("--only", nargs="+", default=POSTERIORS, help="posteriors")
     parser.add_argument("--of", nargs="+", default=("flows", "classifiers"))
+    parser.add_argument("--temperature", type=float, help="of the bayesian one, in place of its own")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if options.temperature:
+        posterior.TEMPERATURE = options.temperature
     truth = draw(2_000_000, 99)
     parts: dict[str, Callable[[str, int, int, np.ndarray], dict[str, float]]] = {
         "flows": flows,

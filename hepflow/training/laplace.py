@@ -14,7 +14,7 @@ AT_ONCE = 256  # rows
 NEGLIGIBLE = 1e-6  # of the largest curvature
 
 
-def laplace_shifts(
+def laplace(
     members: Members,
     member: int,
     rows: tuple[Tensor, ...],
@@ -23,8 +23,8 @@ def laplace_shifts(
     *,
     weight: Tensor | None = None,
     prior: float | None = None,
-) -> Tensor:
-    """Return independent shifts of one standard deviation of a network's weights, shape ``(K, P)``.
+) -> tuple[Tensor, Tensor]:
+    """Return independent shifts of one standard deviation of a network's weights, as the product of two matrices.
 
     Parameters
     ----------
@@ -40,10 +40,15 @@ def laplace_shifts(
         Standard deviation s of the prior; left out, the root mean square of the weights, which is the likeliest of
         weights that are draws of it.
 
+    Returns
+    -------
+    factors, gradients
+        Of shapes ``(K, n)`` and ``(n, P)``: shifts ``factors @ gradients``, draws ``normal @ factors @ gradients``.
+
     Raises
     ------
     FitError
-        If the gradients are not finite, or all zero: of a network that is dead no weight matters.
+        If gradients are not finite, or all of them are zero: of a network that is dead no weight matters.
 
     Notes
     -----
@@ -64,17 +69,16 @@ def laplace_shifts(
     squares = float(count if weight is None else weight[chosen].square().sum())
     free, own = members.mask.sum(), members.table.detach()[member] * members.mask
     variance = float(own.square().sum() / free) if prior is None else prior**2
-    if not gradients.isfinite().all() or not gradients.any():
+    if not gradients.isfinite().all() or not gradients.any() or not variance > 0:
         raise FitError(
-            "laplace: the gradients of the loss are not finite, or zero in all rows: the network is dead; train it "
-            "anew with a smaller learning_rate, or choose another posterior"
+            "laplace: gradients of the loss are not finite, or all of them zero, or all weights: the network is dead; "
+            "train it anew with a smaller learning_rate, or choose another posterior"
         )
     values, vectors = torch.linalg.eigh((gradients @ gradients.T).double())
     kept = values > NEGLIGIBLE * values[-1]
     values, vectors = values[kept], vectors[:, kept]
     size = (values * (values * learned / squares + 1 / variance)).rsqrt()
-    shifts: Tensor = (vectors * size).T.to(gradients.dtype) @ gradients
-    return shifts
+    return (vectors * size).T.to(gradients.dtype), gradients
 
 
 def row_gradients(members: Members, member: int, rows: tuple[Tensor, ...]) -> Tensor:

@@ -18,7 +18,7 @@ from hepflow.generation import Generator
 from hepflow.replicas import DRAWN, POSTERIORS
 from hepflow.sample import Sample
 from hepflow.training import BayesianMembers, Members, posterior, train_replicas
-from hepflow.training.laplace import laplace_shifts, row_gradients
+from hepflow.training.laplace import laplace, row_gradients
 from hepflow.weights import load_weights, save_weights
 
 SLOPES, NOISE, ROWS = torch.tensor([0.5, -0.2, 0.1]), 0.3, 800
@@ -51,7 +51,8 @@ def exact(x, prior):
 
 
 def covariance(members, rows, learned, **options):
-    shifts = laplace_shifts(members, 0, rows, learned, torch.Generator().manual_seed(1), **options)
+    factors, gradients = laplace(members, 0, rows, learned, torch.Generator().manual_seed(1), **options)
+    shifts = factors @ gradients
     return (shifts.T @ shifts).double()
 
 
@@ -258,5 +259,5 @@ def test_rows_that_say_nothing_collapse_a_posterior(monkeypatch):
 def test_a_dead_network_has_no_curvature():
     x, _ = table(50)
     dead = Members([line()], lambda network, x: (network(x) * 0).squeeze(1))
-    with pytest.raises(FitError, match="gradients of the loss are not finite, or zero"):
+    with pytest.raises(FitError, match="gradients of the loss are not finite"):
         covariance(dead, (x,), 50)
