@@ -27,17 +27,17 @@ from hepflow.generation import Generator
 from hepflow.replicas import POSTERIORS, bootstrapped
 from hepflow.training import posterior
 
-EVENTS, MADE, BINS = 10_000, 300_000, 8
+MADE, BINS = 300_000, 8
 KEPT = 0.01  # of the largest variance of a mode, in units of Poisson errors
 COLUMNS = 4
 SHIFT = np.array([0.5, 0.3, 0.0, 0.0])
 WIDTH = np.array([1.0, 1.0, 0.8, 1.0])
 
 
-def flows(kind: str, seed: int, replicas: int, truth: np.ndarray) -> dict[str, float]:
+def flows(kind: str, seed: int, replicas: int, events: int, truth: np.ndarray) -> dict[str, float]:
     """Return pulls and chi2 of histograms of generated events, divergence and times, of one training set."""
-    generator = Generator(replace(density(replicas, EVENTS), posterior=kind))
-    table = hf.Events(draw(EVENTS, 500 + seed), NAMES)
+    generator = Generator(replace(density(replicas, events), posterior=kind))
+    table = hf.Events(draw(events, 500 + seed), NAMES)
     start = time.perf_counter()
     generator.fit(table, seed=seed)
     middle = time.perf_counter()
@@ -48,9 +48,9 @@ def flows(kind: str, seed: int, replicas: int, truth: np.ndarray) -> dict[str, f
         edges = np.quantile(truth[:, column], np.linspace(0, 1, BINS + 1))
         edges[0], edges[-1] = -np.inf, np.inf
         found = generated.expected(generated.events.features[:, column], edges)
-        away = found.events - EVENTS / BINS
+        away = found.events - events / BINS
         pulls.append(away / found.error)
-        chi2.append(per_mode(away, found.covariance, np.full(BINS, np.sqrt(EVENTS / BINS))))
+        chi2.append(per_mode(away, found.covariance, np.full(BINS, np.sqrt(events / BINS))))
     return {
         "pull": rms(pulls),
         "chi2": float(np.mean(chi2)),
@@ -60,10 +60,10 @@ def flows(kind: str, seed: int, replicas: int, truth: np.ndarray) -> dict[str, f
     }
 
 
-def classifiers(kind: str, seed: int, replicas: int, _: np.ndarray) -> dict[str, float]:
+def classifiers(kind: str, seed: int, replicas: int, events: int, _: np.ndarray) -> dict[str, float]:
     """Return pulls and chi2 of log ratios, their error over all events and times, of one training set."""
     random = np.random.default_rng(600 + seed)
-    half = EVENTS // 2
+    half = events // 2
     one, other = normal(random, half, True), normal(random, half, False)
     network = hf.classifiers.NeuralNetwork(members=replicas, posterior=kind)
     start = time.perf_counter()
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, default=6, help="training sets")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--replicas", type=int, default=16)
+    parser.add_argument("--events", type=int, default=10_000, help="in a training set")
     parser.add_argument("--only", nargs="+", default=POSTERIORS, help="posteriors")
     parser.add_argument("--of", nargs="+", default=("flows", "classifiers"))
     parser.add_argument("--temperature", type=float, help="of the bayesian one, in place of its own")
@@ -119,7 +120,7 @@ def main() -> None:
     if options.temperature:
         posterior.TEMPERATURE = options.temperature
     truth = draw(2_000_000, 99)
-    parts: dict[str, Callable[[str, int, int, np.ndarray], dict[str, float]]] = {
+    parts: dict[str, Callable[[str, int, int, int, np.ndarray], dict[str, float]]] = {
         "flows": flows,
         "classifiers": classifiers,
     }
@@ -128,7 +129,7 @@ def main() -> None:
         found: dict[str, list[dict[str, float]]] = {name: [] for name in options.only}
         for seed in range(options.first, options.first + options.sets):
             for name in options.only:  # in turns, so that times can be compared
-                found[name].append(parts[what](name, seed, options.replicas, truth))
+                found[name].append(parts[what](name, seed, options.replicas, options.events, truth))
                 told = ", ".join(f"{key} {value:.3f}" for key, value in found[name][-1].items())
                 print(f"  {what}, {name}, set {seed}: {told}", flush=True)
         for name, sets in found.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def train_apart(
     trainings = train_replicas(
         beside(flows),
         tuple(torch.cat(column) for column in zip(*tables, strict=True)),
-        plan,
+        replace(plan, bootstrap=False),  # of which the posterior decides
         [seed + number for number in range(len(flows))],
         what if len(flows) == 1 else f"{len(flows)} {what}s",
         posterior=posterior,

@@ -13,10 +13,7 @@ from hepflow.training.members import Members, State
 DEVIATION = "deviation of "  # begins the names of standard deviations beside those of the means
 VALIDATION_SEED = 1
 STRIDE = 10.0  # times a weight's step is that of the log of its deviation, which has further to go
-NEAR, DEAD = (
-    0.9,
-    0.99,
-)  # of the prior's deviation; the share of weights that are so wide where nothing was learned
+NEAR, DEAD = 0.9, 0.99  # of the prior's deviation; of the weights, so wide where nothing was learned
 
 
 class BayesianMembers(Members):
@@ -72,7 +69,7 @@ class BayesianMembers(Members):
             **members.shapes,
             **{f"{DEVIATION}{name}": shape for name, shape in members.shapes.items()},
         }
-        self.settings = {**members.settings, "prior": prior, "rows": rows}
+        self.settings = {**members.settings, "prior": prior, "rows": rows, "stride": STRIDE}
         self.prior, self.rows = prior, rows
         self.learned = 1 if rows is None else rows
 
@@ -113,7 +110,7 @@ class BayesianMembers(Members):
         Raises
         ------
         FitError
-            If nearly all weights of a member are as uncertain as before the training.
+            If nearly all weights of a member are as uncertain as by the prior.
         """
         wide = self._normal()[1].detach().exp() > NEAR * self.prior
         share = float(((wide * self.mask).sum(1) / self.mask.sum()).max())

@@ -71,8 +71,8 @@ def laplace(
     variance = float(own.square().sum() / free) if prior is None else prior**2
     if not gradients.isfinite().all() or not gradients.any() or not variance > 0:
         raise FitError(
-            "laplace: gradients of the loss are not finite, or all of them zero, or all weights: the network is dead; "
-            "train it anew with a smaller learning_rate, or choose another posterior"
+            "laplace: gradients of the loss are not finite, or all of them zero, or all weights: the network is "
+            "dead; train it anew with a smaller learning_rate, or choose another posterior"
         )
     values, vectors = torch.linalg.eigh((gradients @ gradients.T).double())
     kept = values > NEGLIGIBLE * values[-1]

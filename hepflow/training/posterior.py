@@ -19,9 +19,7 @@ from hepflow.training.members import Members, State
 from hepflow.training.plan import Training, TrainingPlan
 
 NETWORKS = 4  # that are trained for draws of weights: those around a single one share its error
-TEMPERATURE = (
-    0.01  # of `bayesian`, which leaves out correlations: at 1 its errors are twice too wide, or more
-)
+TEMPERATURE = 0.01  # of `bayesian`, which leaves out correlations: at 1 errors are twice too wide
 LONGER = 2  # times the epochs, for it: weights that are drawn learn more slowly
 
 
@@ -75,9 +73,13 @@ def train_replicas(
     """
     known = POSTERIORS if members.likelihood else RETRAINED
     check_posterior(posterior, replicas, known, "the loss is no likelihood, which a prior could stand beside")
-    bayesian, bootstrap = posterior == "bayesian", posterior == "bootstrap" and len(members) > 1
-    plan = replace(plan, bootstrap=bootstrap, epochs=plan.epochs * (LONGER if bayesian else 1))
-    learned = _events(len(rows[0]), weight, own) * (1 - plan.validation_fraction)
+    bayesian = posterior == "bayesian"
+    plan = replace(
+        plan,
+        epochs=plan.epochs * (LONGER if bayesian else 1),
+        bootstrap=plan.bootstrap or (posterior == "bootstrap" and len(members) > 1),
+    )
+    learned = max(1.0, _events(len(rows[0]), weight, own) * (1 - plan.validation_fraction))
     what = BayesianMembers(members, rows=learned / TEMPERATURE) if bayesian else members
     trainings = train(what, rows, plan, seeds, title, weight=weight, own=own, checkpoint=checkpoint)
     if posterior not in DRAWN:
@@ -87,10 +89,8 @@ def train_replicas(
     networks = trained(posterior, replicas)
     found: list[list[State]] = []
     for place, training in enumerate(trainings):
-        random = np.random.SeedSequence([seeds[place], len(found)])
-        numbers = [
-            int(one) for one in random.generate_state(len(range(place % networks, replicas, networks)))
-        ]
+        draws = len(range(place % networks, replicas, networks))
+        numbers = [int(one) for one in np.random.SeedSequence([seeds[place], place]).generate_state(draws)]
         if bayesian:
             found.append([drawn(training.states[0], number) for number in numbers])
             continue
@@ -105,10 +105,9 @@ def train_replicas(
                 numbers,
             )
         )
-    draws = (
-        place + draw % networks for place in range(0, len(trainings), networks) for draw in range(replicas)
-    )
-    return [Training((found[network].pop(0),), trainings[network].losses) for network in draws]
+    tables = range(0, len(trainings), networks)
+    in_turn = [first + draw % networks for first in tables for draw in range(replicas)]
+    return [Training((found[network].pop(0),), trainings[network].losses) for network in in_turn]
 
 
 def _around(

@@ -190,6 +190,17 @@ def test_networks_say_what_each_replica_does(kind, tmp_path):
     np.testing.assert_array_equal(again.log_ratios(one), found)
 
 
+def test_a_plan_may_ask_for_a_bootstrap_itself():
+    """As SALAD's does, of a single network."""
+    own = [
+        NeuralNetwork(1, (8,), plan=replace(PLAN, bootstrap=bootstrap))
+        .fit(columns(300, 1) + 0.5, columns(300, 2), seed=1)
+        .log_ratio(columns(50))
+        for bootstrap in (False, True)
+    ]
+    assert not np.array_equal(*own)
+
+
 @pytest.mark.parametrize("kind", ["bootstrap", "ensemble"])
 def test_trees_have_replicas_of_trainings(kind, tmp_path):
     one, other = columns(600, 1) + 0.5, columns(600, 2)
