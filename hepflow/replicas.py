@@ -1,16 +1,43 @@
-"""Replicas: trainings that differ by seed and bootstrap, and the error that they leave on any histogram."""
+"""Replicas: draws of what a training may have ended in, and the error that they leave on any histogram."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.errors import ConfigError, InputError
+from hepflow.errors import ConfigError, InputError, did_you_mean
 
 FloatArray = NDArray[np.float64]
 NEGLIGIBLE = 1e-6  # of the variance of all modes: what rounding leaves of those that are none
+RETRAINED = ("bootstrap", "ensemble")  # posteriors of other trainings, for which any method will do
+DRAWN = ("bayesian", "laplace")  # posteriors of weights: a few trained networks give any number of replicas
+POSTERIORS = RETRAINED + DRAWN
+
+
+def check_posterior(name: str, replicas: int, known: Iterable[str] = POSTERIORS, why: str = "") -> None:
+    """Refuse a posterior that is none, or that something cannot have.
+
+    Parameters
+    ----------
+    name, replicas
+        The posterior, and how many replicas of it.
+    known, why
+        Those that can be had, and why not others.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these, or there is no replica.
+    """
+    if name in POSTERIORS and name not in known:
+        raise ConfigError(f"posterior {name!r}: {why}; expected one of {', '.join(known)}")
+    if name not in known:
+        raise ConfigError(f"no posterior {name!r}; {did_you_mean(name, known)}")
+    if replicas < 1:
+        raise ConfigError(f"posterior {name!r}: {replicas} replicas; expected at least one")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from hepflow.classifiers.ratio import Rows, known, pair
 from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import InputError
 from hepflow.progress import progress
+from hepflow.replicas import RETRAINED, check_posterior
 from hepflow.sample import FloatArray, Sample
 from hepflow.weights import Array, State, storable
 
@@ -26,7 +27,7 @@ BINS = 255  # the most that the trees can tell apart
 @storable
 @dataclass
 class BoostedTrees:
-    """An ensemble of histogram gradient-boosted trees, which differ by their validation split.
+    """An ensemble of histogram gradient-boosted trees, by default ones that differ by their validation split.
 
     Parameters
     ----------
@@ -40,6 +41,9 @@ class BoostedTrees:
     validation_fraction, patience
         Each member stops when the loss on its validation rows has not fallen for `patience` iterations. Members that
         learn from halves of the events differ more, and their mean is the better for it.
+    posterior
+        What the members are draws of: ``ensemble``, or ``bootstrap``, where each also learns from events drawn with
+        replacement. The spread of the latter is the error that the training leaves.
 
     Examples
     --------
@@ -60,10 +64,14 @@ class BoostedTrees:
     max_iter: int = 100
     validation_fraction: float = 0.5
     patience: int = 10
+    posterior: str = "ensemble"
 
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
     edges: tuple[FloatArray, ...] = field(default=(), init=False, repr=False)
     forest: Forest | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        check_posterior(self.posterior, self.members, RETRAINED, "trees have no weights to draw")
 
     @classmethod
     def of(cls, *, ensemble: int, **options: Any) -> Self:
@@ -134,9 +142,16 @@ class BoostedTrees:
                 n_iter_no_change=self.patience,
                 random_state=seed + member,
             )
-            trained.append(tree.fit(binned, y, sample_weight=weight))
+            trained.append(tree.fit(binned, y, sample_weight=self._drawn(weight, seed + member)))
         self.forest = Forest.of(trained)
         return self
+
+    def _drawn(self, weight: FloatArray, seed: int) -> FloatArray:
+        """Return weights (N,) times how often a bootstrap has each event, where that is asked for."""
+        if self.posterior == "ensemble":
+            return weight
+        drawn = np.random.default_rng(seed).integers(len(weight), size=len(weight))
+        return np.asarray(weight * np.bincount(drawn, minlength=len(weight)))
 
     def log_ratio(self, sample: Rows) -> FloatArray:
         """Return the mean log density ratio of each event of a sample or plain table, shape ``(N,)``.
@@ -149,6 +164,12 @@ class BoostedTrees:
         if self.forest is None:
             raise untrained(self)
         return self.forest.score(self._binned(known(self.names, sample).features))
+
+    def log_ratios(self, sample: Rows) -> FloatArray:
+        """Return the log density ratio of each event by each member, shape ``(members, N)``; errors as there."""
+        if self.forest is None:
+            raise untrained(self)
+        return np.stack(list(self.forest.each(self._binned(known(self.names, sample).features))))
 
     def state(self) -> State:
         """Return settings, bin edges and trees."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,14 +64,20 @@ class Forest:
 
     def score(self, x: FloatArray) -> FloatArray:
         """Return the mean log-odds (N,) of features (N, D)."""
-        total, threads = np.zeros(len(x)), _threads()
+        total = np.zeros(len(x))
+        for raw in self.each(x):
+            total += raw
+        return total / len(self.members)
+
+    def each(self, x: FloatArray) -> Iterator[FloatArray]:
+        """Yield the log-odds (N,) of features (N, D) by each classifier."""
+        threads = _threads()
         rows = np.zeros(self.features, dtype=np.uint32)  # of each feature in the table of categories
         for baseline, trees in zip(self.baselines, progress(self.members, "trees", "member"), strict=True):
             raw = np.full(len(x), baseline)
             for tree in trees:
                 raw += tree.predict(x, NO_CATEGORIES, rows, threads)
-            total += raw
-        return total / len(self.members)
+            yield raw
 
     def state(self) -> State:
         """Return the nodes of all trees, one behind another, and how many each tree and each member has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -18,8 +18,10 @@ from hepflow.classifiers.ratio import Rows, known, pair
 from hepflow.classifiers.settings import options, untrained
 from hepflow.errors import ConfigError, InputError
 from hepflow.progress import progress
+from hepflow.replicas import check_posterior
 from hepflow.sample import FloatArray, Sample
-from hepflow.training import Losses, Members, TrainingPlan, train
+from hepflow.training import Losses, Members, TrainingPlan, train_replicas
+from hepflow.training.posterior import trained
 from hepflow.weights import State, storable
 
 Networks = dict[str, Tensor]  # parameters by name, those of all networks stacked
@@ -40,7 +42,7 @@ PLAN = TrainingPlan(
 @storable
 @dataclass
 class NeuralNetwork:
-    """An ensemble of multilayer perceptrons, which differ by their first weights and their validation split.
+    """An ensemble of multilayer perceptrons, by default ones that differ by first weights and validation split.
 
     They learn by weighted binary cross-entropy, whose minimum is the log density ratio of the two samples where both
     count the same. A network's score is the mean of the logits of its ``plan.best_epochs`` best epochs, which CATHODE
@@ -61,6 +63,9 @@ class NeuralNetwork:
         selects events must not know it.
     plan
         How they are trained.
+    posterior
+        What the members are draws of: ``ensemble``, ``bootstrap``, ``bayesian`` or ``laplace``, as of
+        `hepflow.training.train_replicas`. Their spread is the error that the training leaves.
 
     Examples
     --------
@@ -79,6 +84,7 @@ class NeuralNetwork:
     hidden: tuple[int, ...] = (64, 64, 64)
     with_mass: bool = False
     plan: TrainingPlan = PLAN
+    posterior: str = "ensemble"
 
     losses: tuple[Losses, ...] = field(default=(), init=False, repr=False)
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -91,6 +97,7 @@ class NeuralNetwork:
                 f"NeuralNetwork: members {self.members} and hidden layers {self.hidden}; expected at least one of "
                 "each, no layer empty"
             )
+        check_posterior(self.posterior, self.members)
 
     @classmethod
     def of(cls, *, ensemble: int, hidden: Sequence[int]) -> Self:
@@ -138,12 +145,15 @@ class NeuralNetwork:
         self, names: tuple[str, ...], x: FloatArray, y: FloatArray, weight: FloatArray, seed: int
     ) -> NeuralNetwork:
         self.names, self.ranks = names, Ranks.of(x)
-        trainings = train(
-            _Perceptrons([self._network(x.shape[1], seed + member) for member in range(self.members)]),
+        seeds = [seed + member for member in range(trained(self.posterior, self.members))]
+        trainings = train_replicas(
+            _Perceptrons([self._network(x.shape[1], own) for own in seeds]),
             (_tensor(self.ranks.apply(x)), _tensor(y)),
             self.plan,
-            [seed + member for member in range(self.members)],
-            "network" if self.members == 1 else f"{self.members} networks",
+            seeds,
+            "network" if len(seeds) == 1 else f"{len(seeds)} networks",
+            posterior=self.posterior,
+            replicas=self.members,
             weight=_tensor(weight * len(weight)),
         )
         states = list(itertools.chain.from_iterable(training.states for training in trainings))
@@ -159,17 +169,23 @@ class NeuralNetwork:
         ConfigError
             If there was no training yet, or it had other features.
         """
+        return np.concatenate([each.mean(0).numpy() for each in self._each(sample)], dtype=np.float64)
+
+    def log_ratios(self, sample: Rows) -> FloatArray:
+        """Return the log density ratio of each event by each replica, shape ``(members, N)``; errors as there."""
+        each = torch.cat(list(self._each(sample)), dim=1)
+        return each.view(self.members, -1, each.shape[1]).mean(1).numpy().astype(np.float64)
+
+    def _each(self, sample: Rows) -> Iterator[Tensor]:
+        """Yield what each kept network says of the events, piece by piece, (networks, B)."""
         if self.ranks is None:
             raise untrained(self)
         self._check_mass(sample)
         x = _tensor(self.ranks.apply(self._inputs(known(self.names, sample))))
         count = len(next(iter(self.networks.values())))
         with torch.no_grad():
-            parts = [
-                _logits(self.networks, part.expand(count, -1, -1)).mean(0)
-                for part in progress(torch.split(x, CHUNK), "networks", "chunk")
-            ]
-        return torch.cat(parts).numpy().astype(np.float64)
+            for part in progress(torch.split(x, CHUNK), "networks", "chunk"):
+                yield _logits(self.networks, part.expand(count, -1, -1))
 
     def state(self) -> State:
         """Return settings, ranks, and the weights of all kept states, first index by first index."""

@@ -26,6 +26,7 @@ def _several(value: Any) -> Any:
 Paths = Annotated[tuple[str, ...], BeforeValidator(_several)]
 Window = Annotated[tuple[float, float], Field(json_schema_extra={"unit": "GeV"})]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Posterior = Literal["bootstrap", "ensemble", "bayesian", "laplace"]  # those of `hepflow.replicas.POSTERIORS`
 FEATURES = (
     "m_J1",
     "m_J2",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from hepflow.config.blocks import Block, Figures, Fraction, each_once, problem
+from hepflow.config.blocks import Block, Figures, Fraction, Posterior, each_once, problem
 from hepflow.config.columns import Feature, Features, asked
 from hepflow.config.defaults import default
 from hepflow.config.executor import Executor, Local, runs_on
@@ -142,7 +142,13 @@ class Model(Block):
         ge=3,
         le=1000,
         examples=[16],
-        description="Flows, each of another seed and bootstrap: their spread is the error that the training leaves.",
+        description="Flows: their spread is the error that the training leaves.",
+    )
+    posterior: Posterior = Field(
+        default("hepflow.flows.conditional:ConditionalDensity.posterior"),
+        description="What the replicas are draws of: `bootstrap` (trainings of other seeds on rows drawn with "
+        "replacement), `ensemble` (of other seeds), `bayesian` (a distribution for each weight, arXiv:2104.04543) or "
+        "`laplace` (one around trained weights); the last two train four flows whatever the replicas.",
     )
     bias: Architecture | None = Field(
         None,
@@ -159,6 +165,12 @@ class Model(Block):
                 raise problem(key, f"{self.architecture} has none; leave out {value:g}") from None
         if self.bias == self.architecture:
             raise problem("bias", f"{self.bias!r} is the architecture itself; name another")
+        if self.posterior in ("bayesian", "laplace") and "flow_matching" in (self.architecture, self.bias):
+            raise problem(
+                "posterior",
+                f"{self.posterior!r} needs a likelihood in the loss, which flow_matching has not; expected bootstrap "
+                "or ensemble",
+            )
         return self
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from hepflow.catalogue import METHODS
-from hepflow.config.blocks import GEV, Block, problem
+from hepflow.config.blocks import GEV, Block, Posterior, problem
 from hepflow.config.choice import OR_ITS_NAME, named
 from hepflow.config.defaults import default
 from hepflow.config.detectors import Detector, Isolation
@@ -88,6 +88,10 @@ class Splines(Sampled):
         le=1000,
         description="Flows of each fold (`classifier.folds`), trained without its events. They differ by seed: their "
         "mean interpolates better than any, and the spread of all is an error.",
+    )
+    posterior: Posterior = Field(
+        default("hepflow.flows.density:Density.posterior"),
+        description="What these flows are draws of: `bootstrap`, `ensemble`, `bayesian` or `laplace`.",
     )
 
 

@@ -58,8 +58,8 @@ class ConditionalDensity:
     plan
         How each member is trained.
     members
-        Number of flows. Several differ by seed and by a bootstrap of the training rows: their spread shows what the
-        training events leave open. Each keeps ``plan.best_epochs`` of its epochs; the density is the mean of all.
+        Number of flows. Several are replicas: their spread shows what the training events leave open. Each keeps
+        ``plan.best_epochs`` of its epochs; the density is the mean of all.
     preprocessing
         Builds the bijection that the flows see the features through, from training rows (N, D) and names.
     slowness
@@ -67,6 +67,10 @@ class ConditionalDensity:
         a network varies with them: right for contexts between those of the training.
     discrepancy
         A quantity whose distribution has a part in the loss; none as a rule.
+    posterior
+        What the replicas are draws of (`hepflow.training.train_replicas`): ``bootstrap`` (trainings that differ by
+        seed and by a bootstrap of the training rows), ``ensemble`` (by the seed alone), ``bayesian`` or ``laplace``
+        (draws of the weights).
 
     Examples
     --------
@@ -96,6 +100,7 @@ class ConditionalDensity:
     preprocessing: Preprocessing = logit_preprocessing
     slowness: float = 1.0
     discrepancy: Discrepancy | None = None
+    posterior: str = "bootstrap"
 
     trainings: tuple[Training, ...] = field(default=(), init=False)
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
@@ -144,10 +149,12 @@ class ConditionalDensity:
         Raises
         ------
         ConfigError
-            If the shapes disagree.
+            If the shapes disagree, or the loss has no likelihood that a posterior of weights could be of.
         InputError
             If a column is constant or not finite, the weights do not add up to a positive number, or there are too
             few events.
+        FitError
+            If losses are not finite, or a posterior of weights collapsed.
         """
         learn_apart((self,), (Table.of(x, context, weight, names, given),), seed, checkpoint)
         return self
@@ -250,6 +257,7 @@ class ConditionalDensity:
             "features": self.names,
             "slowness": self.slowness,
             "discrepancy": None if self.discrepancy is None else asdict(self.discrepancy),
+            "posterior": self.posterior,
             "contexts": self.given,
             "low": self._low.tolist(),
             "high": self._high.tolist(),
@@ -267,6 +275,7 @@ class ConditionalDensity:
             chosen(settings["preprocessing"], PREPROCESSINGS, state),
             float(settings["slowness"]),
             Discrepancy(**aside) if (aside := settings.get("discrepancy")) else None,  # older files have none
+            str(settings.get("posterior", "bootstrap")),
         )
         made.names, made.given = (tuple(map(str, settings[what])) for what in ("features", "contexts"))
         made._low, made._high = (np.array(settings[end], dtype=np.float64) for end in ("low", "high"))
@@ -395,6 +404,7 @@ def learn_apart(
         recipe.members,
         seed,
         "flow",
+        posterior=recipe.posterior,
         beside=recipe._beside(tables[0]) if len(tables) == 1 else FlowMembers,
         checkpoint=checkpoint,
     )

@@ -36,7 +36,7 @@ class Density:
 
     Parameters
     ----------
-    architecture, plan, members, preprocessing
+    architecture, plan, members, preprocessing, posterior
         As of `ConditionalDensity`.
 
     Examples
@@ -61,6 +61,7 @@ class Density:
     plan: TrainingPlan = field(default_factory=default_plan)
     members: int = 4
     preprocessing: Preprocessing = logit_preprocessing
+    posterior: str = "bootstrap"
 
     _learned: ConditionalDensity | None = field(default=None, init=False, repr=False)
 
@@ -107,7 +108,7 @@ class Density:
     def state(self) -> State:
         """Return settings, preprocessing and the parameters of all kept flows; errors as of `ConditionalDensity`."""
         state = self.conditional.state()
-        own = ("architecture", "preprocessing", "plan", "members", "features")
+        own = ("architecture", "preprocessing", "plan", "members", "posterior", "features")
         ends = [state.settings[end][0] for end in ("low", "high")]
         return State(
             {**{name: state.settings[name] for name in own}, "range": ends}, state.arrays, state.parts
@@ -119,7 +120,9 @@ class Density:
         low, high = map(float, state.settings["range"])
         more = {"slowness": SLOWNESS, "contexts": [MASS], "low": [low], "high": [high]}
         learned = ConditionalDensity.from_state(replace(state, settings={**state.settings, **more}))
-        made = cls(learned.architecture, learned.plan, learned.members, learned.preprocessing)
+        made = cls(
+            learned.architecture, learned.plan, learned.members, learned.preprocessing, learned.posterior
+        )
         made._learned = learned
         return made
 
@@ -163,7 +166,14 @@ class Density:
 
     def untrained(self) -> ConditionalDensity:
         """Return what is to be trained on features and masses."""
-        return ConditionalDensity(self.architecture, self.plan, self.members, self.preprocessing, SLOWNESS)
+        return ConditionalDensity(
+            self.architecture,
+            self.plan,
+            self.members,
+            self.preprocessing,
+            SLOWNESS,
+            posterior=self.posterior,
+        )
 
     @staticmethod
     def table(sample: Sample) -> Table:
@@ -182,6 +192,7 @@ def spline_density(
     schedule: Literal["one-cycle", "cosine"],
     best_epochs: int,
     ensemble: int,
+    posterior: str,
 ) -> Density:
     """Return an untrained density of spline layers, from plain settings.
 
@@ -191,8 +202,8 @@ def spline_density(
         Of `spline_autoregressive`.
     epochs, batch_size, learning_rate, schedule, best_epochs
         Of the `TrainingPlan`; one cycle warms up for a fifth of the steps.
-    ensemble
-        Number of flows.
+    ensemble, posterior
+        Number of flows, and what they are draws of.
     """
     plan = TrainingPlan(
         epochs=epochs,
@@ -203,4 +214,4 @@ def spline_density(
         best_epochs=best_epochs,
     )
     architecture = partial(spline_autoregressive, layers=layers, hidden=hidden, bins=bins)
-    return Density(architecture, plan, members=ensemble)
+    return Density(architecture, plan, members=ensemble, posterior=posterior)

@@ -95,6 +95,7 @@ class DiscrepancyMembers(FlowMembers):
 
     def __init__(self, flows: Sequence[Any], quantity: Quantity, weight: float) -> None:
         super().__init__(flows)
+        self.likelihood = False
         self.quantity, self.weight = quantity, weight
         self.drawn = _Drawn(self.loss.module)
 

@@ -1,4 +1,4 @@
-"""Ensembles: flows that differ by seed and bootstrap, trained on one table or on several, side by side."""
+"""Ensembles: replicas of flows, trained on one table or on several, side by side."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from hepflow.flows.evaluate import tensor
 from hepflow.flows.stack import FlowMembers
+from hepflow.replicas import check_posterior
 from hepflow.sample import FloatArray
-from hepflow.training import Members, Training, TrainingPlan, train
+from hepflow.training import Members, Training, TrainingPlan, train_replicas
+from hepflow.training.posterior import trained
 
 Architecture = Callable[[int, int], Any]
 """Builds a flow from the numbers of features and contexts."""
@@ -39,6 +41,7 @@ def train_apart(
     seed: int,
     what: str,
     *,
+    posterior: str = "bootstrap",
     start: Callable[[Any], None] | None = None,
     beside: Callable[[list[Any]], Members] = FlowMembers,
     checkpoint: Path | None = None,
@@ -52,11 +55,14 @@ def train_apart(
     tables, weights
         The rows of each table, as a flow sees them, and their weights.
     plan, members
-        How a flow is trained, and how many of each table. Where there are several in all, each draws a bootstrap.
+        How a flow is trained, and how many replicas of each table.
     seed
         Of first parameters, splits, bootstraps and batches; each flow has one of its own.
     what
         Names a flow in the progress bar and in errors.
+    posterior
+        What the replicas are draws of, as of `hepflow.training.train_replicas`. Where there are several flows in all,
+        each draws a bootstrap of that name.
     start
         Changes a flow before its training.
     beside
@@ -64,23 +70,27 @@ def train_apart(
     checkpoint
         As of `hepflow.training.train`.
     """
-    flows = build(architecture, widths, [seed + number for number in range(members * len(tables))])
+    check_posterior(posterior, members)
+    networks = trained(posterior, members)
+    flows = build(architecture, widths, [seed + number for number in range(networks * len(tables))])
     for flow in flows if start is not None else ():
         start(flow)  # type: ignore[misc]
     weight = np.concatenate(weights)
     alike = bool(np.all(weight == weight[:1]) and np.all(weight[:1] > 0))
-    trainings = train(
+    trainings = train_replicas(
         beside(flows),
         tuple(torch.cat(column) for column in zip(*tables, strict=True)),
-        replace(plan, bootstrap=len(flows) > 1),
+        replace(plan, bootstrap=False),  # of which the posterior decides
         [seed + number for number in range(len(flows))],
         what if len(flows) == 1 else f"{len(flows)} {what}s",
+        posterior=posterior,
+        replicas=members,
         weight=None if alike else tensor(weight),
-        own=_own_rows([len(table[0]) for table in tables], members),
+        own=_own_rows([len(table[0]) for table in tables], networks),
         checkpoint=checkpoint,
     )
-    shares = [slice(first, first + members) for first in range(0, len(flows), members)]
-    return [Ensemble(kept_flows(flows[mine], trainings[mine]), tuple(trainings[mine])) for mine in shares]
+    shares = [trainings[first : first + members] for first in range(0, len(trainings), members)]
+    return [Ensemble(kept_flows(flows[:1] * members, mine), tuple(mine)) for mine in shares]
 
 
 def build(architecture: Architecture, widths: tuple[int, int], seeds: Sequence[int]) -> list[Any]:

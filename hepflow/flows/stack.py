@@ -35,6 +35,7 @@ class FlowMembers(Members):
         }
         super().__init__(flows, _loss, masks)
         self.stacked = stackable(flows[0])
+        self.likelihood = not isinstance(flows[0], FlowMatching)
 
     def losses(self, *rows: Tensor) -> Tensor:
         """Return the loss (E, B) of features (E, B, D), given contexts (E, B, C) where there are any."""

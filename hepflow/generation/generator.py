@@ -1,4 +1,4 @@
-"""Generator: events of flows, as replicas that differ by seed and bootstrap."""
+"""Generator: events of flows, as replicas whose spread is the error of the training."""
 
 from __future__ import annotations
 
@@ -107,8 +107,9 @@ class Generator:
     Parameters
     ----------
     density
-        Untrained; its members are the replicas. Each learns from a bootstrap of the events, with a seed of its own:
-        their spread is the error that the training leaves, whatever is made of the events. By default one for some
+        Untrained; its members are the replicas, draws of its `posterior`: by default each learns from a bootstrap of
+        the events, with a seed of its own. Their spread is the error that the training leaves, whatever is made of
+        the events. By default one for some
         20,000 events; of fewer, `hepflow.generation.replicas_density(len(events))` takes smaller steps.
 
     Examples

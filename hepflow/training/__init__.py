@@ -5,6 +5,7 @@ from hepflow.training.bayesian import BayesianMembers, drawn
 from hepflow.training.loop import train
 from hepflow.training.members import Members, State
 from hepflow.training.plan import Losses, Training, TrainingPlan
+from hepflow.training.posterior import train_replicas
 from hepflow.training.rows import Draws
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingPlan",
     "drawn",
     "train",
+    "train_replicas",
 ]
 
 show_briefly([globals()[name] for name in __all__])

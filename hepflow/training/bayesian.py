@@ -6,13 +6,14 @@ import math
 
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, FitError
 from hepflow.training.members import Members, State
 
 DEVIATION = "deviation of "  # begins the names of standard deviations beside those of the means
 VALIDATION_SEED = 1
+STRIDE = 10.0  # times a weight's step is that of the log of its deviation, which has further to go
+NEAR, DEAD = 0.9, 0.99  # of the prior's deviation; of the weights, so wide where nothing was learned
 
 
 class BayesianMembers(Members):
@@ -36,6 +37,7 @@ class BayesianMembers(Members):
         Standard deviation of all weights to begin with.
     rows
         N, where it is not the number of rows that a member learns from: for fresh draws, as many as they stand for.
+        N / T makes a posterior of the temperature T (arXiv:2002.02405).
 
     Raises
     ------
@@ -47,7 +49,7 @@ class BayesianMembers(Members):
     latest = True  # and keeps later epochs from learning noise
 
     def __init__(
-        self, members: Members, *, prior: float = 1.0, deviation: float = 0.01, rows: int | None = None
+        self, members: Members, *, prior: float = 1.0, deviation: float = 0.01, rows: float | None = None
     ) -> None:
         torch.nn.Module.__init__(self)
         for name, value in (
@@ -58,16 +60,16 @@ class BayesianMembers(Members):
             if not 0 < value < math.inf:
                 raise ConfigError(f"BayesianMembers: {name} is {value}; expected a number above zero")
         means = members.table.detach()
-        self.within = _Losses(members).requires_grad_(False)  # the drawn weights stand in for its table
+        self.within = members.requires_grad_(False)  # the drawn weights stand in for its table
         self.table = torch.nn.Parameter(
-            torch.cat([means, torch.full_like(means, math.log(deviation))], dim=1)
+            torch.cat([means, torch.full_like(means, math.log(deviation) / STRIDE)], dim=1)
         )
         self.register_buffer("mask", members.mask.clone(), persistent=False)
         self.shapes = {
             **members.shapes,
             **{f"{DEVIATION}{name}": shape for name, shape in members.shapes.items()},
         }
-        self.settings = {**members.settings, "prior": prior, "rows": rows}
+        self.settings = {**members.settings, "prior": prior, "rows": rows, "stride": STRIDE}
         self.prior, self.rows = prior, rows
         self.learned = 1 if rows is None else rows
 
@@ -78,43 +80,51 @@ class BayesianMembers(Members):
 
     def losses(self, *rows: Tensor) -> Tensor:
         """Return the loss (E, B) of each member on its own rows, with weights drawn from its posterior."""
-        mean, log_deviation = self.table.chunk(2, dim=1)
+        mean, log_deviation = self._normal()
         fixed = None if torch.is_grad_enabled() else torch.Generator(mean.device).manual_seed(VALIDATION_SEED)
         noise = torch.randn(mean.shape, generator=fixed, device=mean.device, dtype=mean.dtype)
         table = mean + log_deviation.exp() * noise
-        losses: Tensor = functional_call(self.within, {"members.table": table}, rows)
-        return losses
+        return self.within.losses_of(table, *rows)
 
     def common_loss(self) -> Tensor:
         """Return the divergence of each member's posterior from the prior, over N, shape ``(E,)``."""
-        mean, log_deviation = self.table.chunk(2, dim=1)
+        mean, log_deviation = self._normal()
         spread = (2 * log_deviation).exp()
         each = math.log(self.prior) - log_deviation + (spread + mean.square()) / (2 * self.prior**2) - 0.5
         total: Tensor = (each * self.mask).sum(1) / self.learned
-        more = self.within.members.common_loss()
+        more = self.within.common_loss()
         return total if more is None else total + more
 
     def weights(self) -> State:
         """Return means and standard deviations, by name, those of all members stacked: (E, ...)."""
+        mean, log_deviation = self._normal()
+        deviations = self.within.named(log_deviation.exp())
+        return {
+            **self.within.named(mean),
+            **{f"{DEVIATION}{name}": each for name, each in deviations.items()},
+        }
+
+    def check_alive(self, title: str) -> None:
+        """Refuse posteriors that are the prior: nothing was learned, or all of it was given up again.
+
+        Raises
+        ------
+        FitError
+            If nearly all weights of a member are as uncertain as by the prior.
+        """
+        wide = self._normal()[1].detach().exp() > NEAR * self.prior
+        share = float(((wide * self.mask).sum(1) / self.mask.sum()).max())
+        if share > DEAD:
+            raise FitError(
+                f"{title}: the posterior collapsed to its prior: {share:.1%} of the weights have {NEAR:g} of its "
+                "deviation or more, so that its networks say nothing; give it more events, a smaller network or more "
+                "epochs, or choose another posterior"
+            )
+
+    def _normal(self) -> tuple[Tensor, Tensor]:
+        """Return means and logs of standard deviations, each (E, P)."""
         mean, log_deviation = self.table.chunk(2, dim=1)
-        both = torch.cat([mean * self.mask, log_deviation.exp() * self.mask], dim=1)
-        parts = torch.split(both, [shape.numel() for shape in self.shapes.values()], dim=1)
-        shapes = zip(self.shapes.items(), parts, strict=True)
-        return {name: part.view(len(self), *shape) for (name, shape), part in shapes}
-
-
-class _Losses(torch.nn.Module):
-    """The losses of members as a module, whose table another takes the place of."""
-
-    def __init__(self, members: Members) -> None:
-        super().__init__()
-        self.members = members
-
-    members: Members
-
-    def forward(self, *rows: Tensor) -> Tensor:
-        """Return the losses (E, B) of rows (E, B, ...)."""
-        return self.members.losses(*rows)
+        return mean, STRIDE * log_deviation
 
 
 def drawn(state: State, seed: int) -> State:

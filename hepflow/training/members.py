@@ -34,6 +34,7 @@ class Members(torch.nn.Module):
 
     mask: Tensor
     decays: bool = True  # whether the plan's weight decay acts on the table
+    likelihood: bool = True  # whether the loss of a row is its negative log-likelihood, up to a constant
     latest: bool = False  # whether the last epochs are kept, not those of the lowest validation loss
 
     def __init__(
@@ -61,9 +62,18 @@ class Members(torch.nn.Module):
 
     def weights(self) -> State:
         """Return each parameter by its name, those of all members stacked: (E, ...)."""
-        parts = torch.split(self.table * self.mask, [shape.numel() for shape in self.shapes.values()], dim=1)
+        return self.named(self.table)
+
+    def named(self, table: Tensor) -> State:
+        """Return the parameters of a table (K, P) by their names, (K, ...)."""
+        parts = torch.split(table * self.mask, [shape.numel() for shape in self.shapes.values()], dim=1)
         shapes = zip(self.shapes.items(), parts, strict=True)
-        return {name: part.view(len(self), *shape) for (name, shape), part in shapes}
+        return {name: part.view(len(table), *shape) for (name, shape), part in shapes}
+
+    def losses_of(self, table: Tensor, *rows: Tensor) -> Tensor:
+        """Return the losses (K, B) of rows (K, B, ...) with the parameters of another table (K, P)."""
+        losses: Tensor = functional_call(_Losses(self), {"members.table": table}, rows)
+        return losses
 
     def losses(self, *rows: Tensor) -> Tensor:
         """Return the loss (E, B) of each member on its own rows (E, B, ...)."""
@@ -99,3 +109,16 @@ class _Loss(torch.nn.Module):
     def forward(self, *rows: Tensor) -> Tensor:
         losses: Tensor = self.loss(self.module, *rows)
         return losses
+
+
+class _Losses(torch.nn.Module):
+    """The losses of members as a module, in which another table can take the place of theirs."""
+
+    def __init__(self, members: Members) -> None:
+        super().__init__()
+        self.members = members
+
+    members: Members
+
+    def forward(self, *rows: Tensor) -> Tensor:
+        return self.members.losses(*rows)

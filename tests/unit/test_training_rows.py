@@ -152,7 +152,7 @@ def test_the_posterior_of_a_linear_regression():
 def test_the_divergence_is_that_of_normal_distributions_over_the_rows():
     members = BayesianMembers(Members(linear(), squared), prior=2.0, deviation=0.3)
     members.learns_from(50)
-    one = torch.distributions.Normal(members.within.members.table, 0.3)
+    one = torch.distributions.Normal(members.within.table, 0.3)
     exact = torch.distributions.kl_divergence(one, torch.distributions.Normal(0.0, 2.0)).sum(1) / 50
     torch.testing.assert_close(members.common_loss(), exact)
     fixed = BayesianMembers(Members(linear(), squared), rows=200)

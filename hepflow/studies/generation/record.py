@@ -200,8 +200,8 @@ class GenerationRecord(Record):
     ----------
     name, seed, config_hash, versions
         Which generation this is.
-    architecture, replicas, bias
-        Of the flows; the second architecture where there is one.
+    architecture, replicas, posterior, bias
+        Of the flows; what the replicas are draws of, and the second architecture where there is one.
     columns, given
         What was generated, and which of these are conditions.
     trained, held_out
@@ -246,6 +246,7 @@ class GenerationRecord(Record):
     limits: LimitsRecord | None = None
     cutflows: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     verdicts: tuple[Verdict, ...] = ()
+    posterior: str = "bootstrap"
 
     @property
     def failed(self) -> tuple[Verdict, ...]:

@@ -92,6 +92,7 @@ def generation(job: Job) -> list[Path]:
         versions=versions(),
         architecture=settings["architecture"],
         replicas=made.generator.density.members,
+        posterior=made.generator.density.posterior,
         bias=settings["bias"],
         columns=tuple(read.training.quantity(name) for name in read.training.names),
         given=made.generator.density.given,

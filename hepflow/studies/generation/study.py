@@ -159,7 +159,7 @@ def _dumped(column: str | Feature) -> Any:
 
 def _generator(config: Generation, name: str, architecture: str, options: Mapping[str, int]) -> Step:
     asked = config.model.model_dump(
-        mode="json", include={"epochs", "batch_size", "learning_rate", "replicas"}
+        mode="json", include={"epochs", "batch_size", "learning_rate", "replicas", "posterior"}
     )
     settings = {
         "model": {**asked, "architecture": architecture, "options": dict(options)},

@@ -23,8 +23,8 @@ def text(found: GenerationRecord) -> str:
     failed = [FAILED, *(f"- {verdict.sentence}" for verdict in found.failed)] if found.failed else []
     bias = "" if found.bias is None else f", bias from {found.bias}"
     lines = [
-        f"{found.name}: {found.generated:,} events in {found.output}, from {found.replicas} replicas of "
-        f"{found.architecture}{bias}, seed {found.seed}",
+        f"{found.name}: {found.generated:,} events in {found.output}, from {found.replicas} replicas "
+        f"({found.posterior}) of {found.architecture}{bias}, seed {found.seed}",
         f"learned from {found.trained:,} events, held against {found.held_out:,} others",
         "",
         *judged(found.judgement),

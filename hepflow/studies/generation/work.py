@@ -150,6 +150,7 @@ def untrained(model: Mapping[str, Any], preprocessing: Mapping[str, Any], events
             plan,
             model["replicas"],
             partial(logit_preprocessing, **asked_for),
+            posterior=model["posterior"],
         )
     )
 

@@ -6,11 +6,13 @@ import pytest
 
 from hepflow.config import Config, Generation, load_config, load_generation, load_search
 from hepflow.config import generation as config_generation
+from hepflow.config.blocks import Posterior
 from hepflow.config.generation import Architecture, Model
 from hepflow.errors import ConfigError
 from hepflow.flows.across import ACROSS
 from hepflow.flows.architectures import ARCHITECTURES
 from hepflow.generation.generator import replicas_density
+from hepflow.replicas import POSTERIORS
 
 TEXT = """\
 task: generate
@@ -61,6 +63,8 @@ def test_defaults_are_those_of_the_classes():
     assert model.learning_rate == density.plan.learning_rate
     assert config_generation.Preprocessing().ranks == density.preprocessing.keywords["ranks"]
     assert set(config_generation.What.__args__) == set(ACROSS)
+    assert model.posterior == density.posterior
+    assert Posterior.__args__ == POSTERIORS
     assert model.architecture == density.architecture.func.__name__
     assert model.options == density.architecture.keywords
     assert set(Architecture.__args__) == set(ARCHITECTURES)
@@ -88,6 +92,15 @@ def test_the_task_may_be_left_out(tmp_path):
         ),
         ("model.architecture=spline_autoregresive", "did you mean 'spline_autoregressive'"),
         ("model.replicas=2", "model.replicas: expected a number of at least 3"),
+        ("model.posterior=bayes", "model.posterior.*bayesian"),
+        (
+            "model={architecture: flow_matching, posterior: laplace}",
+            "model.posterior: 'laplace' needs a likelihood in the loss, which flow_matching has not",
+        ),
+        (
+            "model={bias: flow_matching, posterior: bayesian}",
+            "model.posterior: 'bayesian' needs a likelihood",
+        ),
         ("judgement.derived=[{name: pt, expression: m}]", "judgement.derived: 'pt' is a column"),
         ("limits.observable=ratoi", "limits.observable: no column 'ratoi'; did you mean 'ratio'"),
         ("limits.events=[100, 10]", "limits.events: .* expected increasing numbers"),

@@ -46,6 +46,17 @@ def test_what_is_published(run_folder, found):
     assert manifest["replicas"] == 3
 
 
+@pytest.mark.parametrize("posterior", ["bayesian", "laplace"])
+def test_replicas_that_are_draws_of_weights(prepare, tmp_path, posterior):
+    config = prepare(f"model.posterior={posterior}", "model.replicas=6", "model.bias=null")
+    STUDY.run(config, tmp_path / "toy", until="judgement")
+    made = load_weights(tmp_path / "toy/stages/generator/generator.safetensors", Generator)
+    assert (made.density.posterior, made.density.members) == (posterior, 6)
+    histograms = json.loads((tmp_path / "toy/stages/histograms/histograms.json").read_text("utf-8"))[0]
+    errors = np.array([[one["error"], one["statistical"]] for one in histograms])
+    assert np.all(errors[:, 0] > 1.5 * errors[:, 1])  # with that of the training
+
+
 def test_the_generated_file(run_folder):
     events = load_events(run_folder / "generated.parquet")
     made = Generated.of(events)
