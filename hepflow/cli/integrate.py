@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,8 @@ from hepflow.errors import ConfigError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     from hepflow.integration import Channel
+
+STATE = "state.safetensors"
 
 
 @click.command(
@@ -77,17 +83,17 @@ def integrate(
     from hepflow.studies.integration.page import doubts, page
 
     function = _function(target)
-    out.mkdir(parents=True, exist_ok=True)
-    result = run(
-        function,
-        dim,
-        bounds=bounds or None,
-        calls=calls,
-        channels=[_channel(text) for text in channels] or None,
-        recipe=Recipe(proposal=proposal, loss=loss),
-        seed=seed,
-        checkpoint=out / "state.safetensors",
-    )
+    with _claimed(out):
+        result = run(
+            function,
+            dim,
+            bounds=bounds or None,
+            calls=calls,
+            channels=[_channel(text) for text in channels] or None,
+            recipe=Recipe(proposal=proposal, loss=loss),
+            seed=seed,
+            checkpoint=out / STATE,
+        )
     record = {"schema": "hepflow-integration-1", "function": target, "seed": seed, **result.numbers()}
     write_json(out / "integration.json", record)
     save_sample(result.events(), out / "events.parquet")
@@ -107,6 +113,8 @@ def _function(target: str) -> Any:
     """Return what ``module:name`` names."""
     import importlib
 
+    from hepflow.integration import Integrand
+
     module, colon, name = target.partition(":")
     if not (module and colon and name):
         raise ConfigError(f"{target!r}: expected MODULE:FUNCTION, such as mymodule:weight")
@@ -119,9 +127,49 @@ def _function(target: str) -> Any:
         raise InputError(
             f"{target}: the module cannot be imported ({error}); run it where {module}.py is"
         ) from error
+    except Exception as error:
+        raise InputError(f"{target}: the module ends with {_told(error)}") from error
     if not hasattr(found, name):
         raise InputError(f"{target}: no {name!r} in {module}: {did_you_mean(name, vars(found))}")
-    return getattr(found, name)
+    function = getattr(found, name)
+    if isinstance(function, Integrand):
+        return replace(function, function=_blamed(target, function.function))
+    return _blamed(target, function) if callable(function) else function
+
+
+def _blamed(target: str, function: Any) -> Any:
+    """Return the function, whose own errors are told as such."""
+
+    def called(x: Any) -> Any:
+        try:
+            return function(x)
+        except Exception as error:
+            raise InputError(
+                f"{target}, called with points of shape {tuple(x.shape)}: {_told(error)}"
+            ) from error
+
+    return called
+
+
+def _told(error: Exception) -> str:
+    """Return an error of code that is not hepflow's, and the line of that code, where Python knows it."""
+    frames = [one for one in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in one.filename]
+    where = f" ({frames[0].filename}, line {frames[0].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """Make the folder, unless it holds anything but an integration; one that stays empty is none."""
+    if out.is_dir() and any(out.iterdir()) and not (out / STATE).is_file():
+        raise InputError(f"{out} is not empty and holds no integration; choose another --out")
+    new = not out.is_dir()
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if new and not any(out.iterdir()):
+            out.rmdir()
 
 
 def _channel(text: str) -> Channel:

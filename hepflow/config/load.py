@@ -88,11 +88,19 @@ def load_config(path: str | Path, overrides: Iterable[str] = ()) -> AnyTask:
         config = schema.model_validate_json(json.dumps(document.values), strict=True)
     except ValidationError as error:
         told = partial(_message, document=document, schema=schema)
-        problems = dict.fromkeys(told(dict(each)) for each in error.errors(include_url=False))
+        found = [dict(each) for each in error.errors(include_url=False)]
+        problems = dict.fromkeys(told(each) for each in found if not _follows(each, found))
         title = f"{len(problems)} problems in the configuration:\n" if len(problems) > 1 else ""
         raise ConfigError(title + "\n".join(problems)) from None
     config._folder = path.parent
     return config
+
+
+def _follows(problem: dict[str, Any], found: list[dict[str, Any]]) -> bool:
+    """Tell whether a list is too short only as its entries are wrong, which are told of themselves."""
+    at = problem["loc"]
+    inside = (one["loc"] for one in found if len(one["loc"]) > len(at))
+    return problem["type"] == "too_short" and any(where[: len(at)] == at for where in inside)
 
 
 def load_search(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Config:

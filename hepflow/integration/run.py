@@ -27,6 +27,7 @@ INCREMENTS = 64  # of a grid
 GRID_ROUNDS = 4
 GRID_SHARE = 0.15  # of the training calls that adapt grids before a flow
 LEAST = 100  # calls of a channel in a round: fewer say nothing
+TRIED = 100  # points of a file at which the function is asked again
 
 
 @storable
@@ -198,7 +199,19 @@ class Run:
                     f"{found.identity.get(key)}, this one's {mine}. "
                     "Remove it, or name another file"
                 )
+        if found.drawn is not None and not self._same_function(found.drawn):
+            raise ConfigError(
+                f"{file}: an integration of another function, or of one that was changed: other values. "
+                "Remove it, or name another file"
+            )
         self.progress = found
+
+    def _same_function(self, drawn: Drawn) -> bool:
+        """Tell whether the function has the values that a file keeps, at some of its points."""
+        some = np.unique(np.linspace(0, len(drawn) - 1, TRIED).astype(int))
+        again = self.sampler.evaluated(drawn.channel[some], drawn.u[some])
+        kept = drawn.value[some]
+        return bool(np.allclose(again, kept, rtol=1e-5, atol=1e-9 * np.abs(drawn.value).max()))
 
     def finish(self) -> tuple[Sampler, Progress]:
         """Do all that is left."""

@@ -93,6 +93,15 @@ class Sampler:
         own = log_weights(point, self.network, self.active, x, drawn.value)[np.arange(len(x)), drawn.channel]
         return Points(x, drawn.channel, drawn.value * np.exp(own - drawn.log_density[0]))
 
+    def evaluated(self, channel: NDArray[np.int64], u: FloatArray) -> FloatArray:
+        """Return the integrand times the Jacobian of the channel (N,) at points of channels' cubes (N, D)."""
+        value = np.empty(len(u))
+        for number in np.unique(channel):
+            rows = channel == number
+            x = self.mappings[number].inverse(u[rows])
+            value[rows] = self.integrand(x) * np.exp(-self.mappings[number].forward(x)[1])
+        return value
+
     def without_integrand(self, points: int, random: np.random.Generator) -> FloatArray:
         """Draw points (N, D) from the proposals alone, each channel by its share: no call of the integrand."""
         return self._points(self.by_share(points), random)[3]

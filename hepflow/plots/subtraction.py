@@ -28,9 +28,9 @@ LINEAR, FAR = (
     10.0,
 )  # typical errors up to which an axis is linear, and times these from which it is logarithmic
 EVEN = 1.5  # bins whose widths differ more than this make a logarithmic axis of positive edges
-PULLS = "Pulls: what is left by weights, less the {}, over its error."
+PULLS = "Pulls: what is left by weights, less the {}."
 LOGARITHMIC = "Dotted in the middle: the axis is linear below, and logarithmic above."
-COUNTED = "counted difference"
+KNOWN, COUNTED = "truth, over its error", "counted difference, over the error of counting"
 
 
 @styled
@@ -44,7 +44,8 @@ def subtraction(
     """Draw the two samples, their difference with its error beside that of counting, and its pulls.
 
     Contents are per unit of the axis. Pulls are of the difference by weights against the truth, or against the
-    counted difference where no truth is known: as both come of the same events, those are small.
+    counted difference where no truth is known, over the error of counting, as the weights' own is near zero where
+    events are few: as both come of the same events, those are small.
 
     Parameters
     ----------
@@ -67,8 +68,9 @@ def subtraction(
     upper, middle, lower = stacked(figure, (1.6, 1.9, 0.9))
     _draw_samples(upper, histogram)
     _draw_difference(middle, histogram, known)
-    against = histogram.binned if known is None else known
-    pulls = _over(histogram.values - against, histogram.error)
+    counted = histogram.binned, histogram.binned_error
+    against, error = counted if known is None else (known, histogram.error)
+    pulls = _over(histogram.values - against, error)
     artists.draw_significances(lower, histogram.edges, pulls, EXPECTED, pulls)
     unit = f" / {histogram.quantity.unit}" if histogram.quantity.unit else " / unit"
     for ax in (upper, middle):
@@ -78,7 +80,7 @@ def subtraction(
     _set_x(lower, histogram.edges)
     header(upper, label, right)
     linear = LOGARITHMIC if middle.get_yscale() == "symlog" else ""
-    footnotes(figure, PULLS.format("truth" if known is not None else COUNTED), linear)
+    footnotes(figure, PULLS.format(KNOWN if known is not None else COUNTED), linear)
     return finished(figure)
 
 

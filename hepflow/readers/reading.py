@@ -127,7 +127,8 @@ def read(
         )
     if format == "table" and unit is not None:
         raise ConfigError(
-            f"unit {unit!r}: a table's columns are taken as they are; give the unit of the resonant variable, as in "
+            f"unit {unit!r}: a table's columns are taken as they are; convert by an expression, such as "
+            "{name: pt, expression: pt / 1000}; of a resonant variable give the unit, as in "
             "hepflow.Quantity('m_mumu', unit='MeV'), or in the configuration resonance: {column: m_mumu, unit: MeV}"
         )
     files = find_files(path)

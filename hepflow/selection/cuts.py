@@ -198,9 +198,9 @@ def _cut(
     if min(len(part) for part in passing) < 10:
         raise InputError(
             f"background efficiency {efficiency:.12g}: only {len(passing[0])} template events of the signal region "
-            f"and {len(passing[1])} of the sidebands pass; loosen the cut, or raise the method's oversampling or "
-            "validation_oversampling. Where scores are all alike, the sample is too small for the classifier: lower "
-            "its min_samples_leaf"
+            f"and {len(passing[1])} of the sidebands pass; loosen the cut, give more data, or raise "
+            "oversampling and validation_oversampling, where the method has them. Where scores are all alike, the "
+            "sample is too small for the classifier: lower its min_samples_leaf"
         )
     edges = background.windows.edges(bin_width)
     template = Sample.concat(passing)

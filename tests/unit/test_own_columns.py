@@ -119,7 +119,9 @@ def test_what_comes_out_is_in_gev(tmp_path):
     assert sample.resonance.unit == "GeV"
     with pytest.raises(ConfigError, match="unit 'fb' of 'm_mumu': a resonant variable is in GeV"):
         features(source, ["iso1"], resonance=Quantity("m_mumu", unit="fb"))
-    with pytest.raises(ConfigError, match=r"unit 'MeV': a table's columns are taken as they are"):
+    with pytest.raises(
+        ConfigError, match=r"unit 'MeV': a table's columns are taken as they are; convert by an expr"
+    ):
         read(tmp_path / "a.csv", "table", unit="MeV")
 
 

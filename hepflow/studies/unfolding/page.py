@@ -10,13 +10,14 @@ from hepflow.report.blocks import Block, Fact, Facts, Listing, Notes, Page, Sect
 from hepflow.report.pictures import gallery, picture
 from hepflow.studies.unfolding.figures import figures
 from hepflow.studies.unfolding.record import Beside, ObservableRecord, UnfoldingRecord
-from hepflow.studies.unfolding.text import NO_COUNTERPART
+from hepflow.studies.unfolding.text import NO_COUNTERPART, left_out
 
 FAILED = "Checks that failed"
 CAPTIONS = {
-    "unfolded": "Unfolded yields with statistical (dark) and total (light) errors, beside the simulation and a "
-    "reference in bins.",
-    "correlations": "Correlations of the unfolded bins, with all errors.",
+    "unfolded": "Unfolded yields with statistical (dark) and total (light) errors, beside the simulation and, "
+    "where there is one, a reference in bins.",
+    "correlations": "Correlations of the unfolded bins, with all errors; few replicas have them shrunk, down to "
+    "zero.",
     "refolded": "Data at detector level, and the simulation with and without the unfolded weights.",
     "bottom_line": "Chi2 between models and the simulation before and after unfolding.",
     "iterations": "What each iteration changes, beside the statistical error.",
@@ -107,9 +108,10 @@ def _told(found: UnfoldingRecord) -> str:
         else f" {found.weights.file} has the weights of all generated events, and those of replicas, for any later "
         "observable."
     )
+    lost = "".join(f" {sentence}: they are missing in the yields." for sentence in left_out(found))
     return (
         f"The statistical covariance is that of {found.replicas} replicas of data and simulation together."
-        f"{systematic}{beside}{weights}"
+        f"{systematic}{beside}{weights}{lost}"
     )
 
 

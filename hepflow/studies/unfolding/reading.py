@@ -24,11 +24,11 @@ from hepflow.readers.source import Chunk, Source
 from hepflow.records import read_record, write_json
 from hepflow.storage import load_events, save_sample, write_hdf5
 from hepflow.studies.analysis.inputs import open_input
+from hepflow.studies.unfolding.text import NO_VALUE
 from hepflow.unfolding import Pairs
 
 PASS_TRUTH, PASS_RECO = "pass_truth", "pass_reco"
 DATA, PAIRS, CUTFLOWS = "data.h5", "pairs.h5", "cutflows.json"
-NO_VALUE = "events with a column that is NaN or infinite"
 
 
 @dataclass(frozen=True, eq=False)

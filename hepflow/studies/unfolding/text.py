@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
 
 FAILED = "FAILED CHECKS; the result is not to be believed as it is:"
+NO_VALUE = "left out: a column is NaN or infinite"
 NO_COUNTERPART = "has no counterpart at detector level: no reference, refolding or bottom line"
 
 
@@ -28,6 +29,7 @@ def text(found: UnfoldingRecord) -> str:
         f"replicas{reference}, seed {found.seed}",
         f"{found.events['pairs']:,} simulated pairs, efficiency {100 * found.efficiency:.3g} %, fakes "
         f"{100 * found.fake_share:.3g} %",
+        *(f"{sentence}, and are missing in the yields" for sentence in left_out(found)),
     ]
     if found.weights is not None:
         lines += ["", *iterations(found.weights)]
@@ -36,6 +38,12 @@ def text(found: UnfoldingRecord) -> str:
     if found.coverage is not None:
         lines += ["", coverage(found.coverage)]
     return "\n".join([*failed, *lines, *failed])
+
+
+def left_out(found: UnfoldingRecord) -> list[str]:
+    """Return how many events of the data have no value, if some have none."""
+    lost = dict(found.cutflows.get("data", ())).get(NO_VALUE, 0)
+    return [f"{lost:,} events of the data have a column that is NaN or infinite"] if lost else []
 
 
 def iterations(found: Weights) -> list[str]:

@@ -11,7 +11,10 @@ from hepflow.storage import load_events
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    (tmp_path / "made_up_integrand.py").write_text("def square(x):\n    return 3 * x[:, 0] ** 2\n")
+    (tmp_path / "made_up_integrand.py").write_text(
+        "def square(x):\n    return 3 * x[:, 0] ** 2\n\n\ndef one_point(x):\n    return float(x[0, 5])\n"
+    )
+    (tmp_path / "made_up_fault.py").write_text("1 / 0\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     return tmp_path
@@ -46,9 +49,25 @@ def test_value_record_and_events(folder, capsys):
         (("made_up_integrand:square", "--channel", "0 powr 1"), 2, "did you mean 'power'"),
         (("made_up_integrand:square", "--channel", "0 power x"), 2, "wrong numbers"),
         (("made_up_integrand:square",), 2, "dim is None"),
+        (("made_up_fault:square",), 1, "the module ends with ZeroDivisionError: division by zero"),
+        (
+            ("made_up_integrand:one_point", "--dim", "2", "--calls", "8000"),
+            1,
+            "one_point, called with points of shape (150, 2): IndexError: index 5",
+        ),
         (("made_up_integrand:square", "--bounds", "1", "0"), 2, "are they reversed"),
     ],
 )
 def test_what_is_wrong_is_told(folder, capsys, arguments, code, message):
     assert run(*arguments, "--out", "out") == code
     assert message in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(folder, capsys):
+    report = folder / "out" / "report.html"
+    report.parent.mkdir()
+    report.write_text("mine")
+    assert run("made_up_integrand:square", "--dim", "2", "--out", "out") == 1
+    assert "out is not empty and holds no integration; choose another --out" in capsys.readouterr().err
+    assert report.read_text() == "mine"

@@ -50,6 +50,14 @@ def test_a_whole_file(tmp_path):
     assert load(tmp_path, "method.ratio=mlp").method.ratio.hidden == (64, 64, 64)
 
 
+def test_a_list_of_wrong_entries_is_not_called_too_short(tmp_path):
+    with pytest.raises(ConfigError, match="edgess: unknown key") as told:
+        load(tmp_path, "observables=[{name: pt, edgess: [0, 10]}]")
+    assert "in the list" not in str(told.value)
+    with pytest.raises(ConfigError, match="observables: expected at least 1 in the list, got "):
+        load(tmp_path, "observables=[]")
+
+
 def test_its_yaml_reads_back(tmp_path):
     config = load(tmp_path, "reference=none")
     (tmp_path / "run").mkdir()

@@ -217,6 +217,16 @@ def test_files_of_others_are_refused(tmp_path):
         hf.integrate(ring().integrand, calls=4000, recipe=QUICK, checkpoint=file)
 
 
+def test_a_file_of_another_function_is_refused(tmp_path):
+    file = tmp_path / "state.safetensors"
+    known = two_resonances()
+    options = {"calls": 4000, "channels": known.channels, "recipe": QUICK, "checkpoint": file}
+    whole = hf.integrate(known.integrand, **options)
+    with pytest.raises(ConfigError, match=r"state.safetensors: an integration of another function"):
+        hf.integrate(Integrand(lambda x: 1.001 * known.integrand(x), 2), **options)
+    assert hf.integrate(Integrand(lambda x: known.integrand(x), 2), **options).value == whole.value
+
+
 def test_grids_come_first_where_vegas_is():
     pytest.importorskip("vegas")
     known = camel(2, 0.05)
