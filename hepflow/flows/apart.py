@@ -13,16 +13,22 @@ from hepflow.weights import State, storable
 
 
 def fit_apart(
-    density: Density, samples: Sequence[Sample], seed: int, checkpoint: Path | None = None
+    density: Density,
+    samples: Sequence[Sample],
+    seed: int,
+    checkpoint: Path | None = None,
+    *,
+    bootstrap: bool = True,
 ) -> tuple[Density, ...]:
     """Train a density on each of several samples: what one learns, preprocessing too, is of its own sample alone.
 
     All their flows are trained side by side, in hardly more time than it takes to train as many on one sample.
-    Arguments and errors are those of `Density.fit`. The samples are taken for shares of the same events: each density
+    Arguments and errors are those of `Density.fit`. Without `bootstrap` each flow learns from its sample as it is, where
+    the samples are shares that differ enough by themselves. The samples are taken for shares of the same events: each density
     warns of masses beyond those of all.
     """
     learned = [density.untrained() for _ in samples]
-    learn_apart(learned, [density.table(sample) for sample in samples], seed, checkpoint)
+    learn_apart(learned, [density.table(sample) for sample in samples], seed, checkpoint, bootstrap=bootstrap)
     densities = tuple(replace(density) for _ in samples)
     for one, own in zip(densities, learned, strict=True):
         one._learned = own

@@ -377,11 +377,14 @@ def learn_apart(
     tables: Sequence[Table],
     seed: int,
     checkpoint: Path | None = None,
+    *,
+    bootstrap: bool = True,
 ) -> None:
     """Train densities of one recipe, each on a table of its own, all flows side by side.
 
     What one learns, preprocessing too, is of its own table alone. Where the tables are shares of the same events,
-    each density warns of contexts beyond those of all.
+    each density warns of contexts beyond those of all. Where there are several flows, each draws a `bootstrap`, unless
+    told otherwise.
     """
     recipe = densities[0]
     tables = [table.without_strays() for table in tables]
@@ -396,6 +399,7 @@ def learn_apart(
         seed,
         "flow",
         beside=recipe._beside(tables[0]) if len(tables) == 1 else FlowMembers,
+        bootstrap=bootstrap,
         checkpoint=checkpoint,
     )
     low = np.min([density._low for density in densities], axis=0)

@@ -41,6 +41,7 @@ def train_apart(
     *,
     start: Callable[[Any], None] | None = None,
     beside: Callable[[list[Any]], Members] = FlowMembers,
+    bootstrap: bool = True,
     checkpoint: Path | None = None,
 ) -> list[Ensemble]:
     """Train an ensemble on each of several tables, all flows side by side.
@@ -52,7 +53,7 @@ def train_apart(
     tables, weights
         The rows of each table, as a flow sees them, and their weights.
     plan, members
-        How a flow is trained, and how many of each table. Where there are several in all, each draws a bootstrap.
+        How a flow is trained, and how many of each table.
     seed
         Of first parameters, splits, bootstraps and batches; each flow has one of its own.
     what
@@ -61,6 +62,8 @@ def train_apart(
         Changes a flow before its training.
     beside
         Makes the flows ones that are trained side by side, with their loss.
+    bootstrap
+        Whether each flow draws a bootstrap of its table, where there are several in all.
     checkpoint
         As of `hepflow.training.train`.
     """
@@ -72,7 +75,7 @@ def train_apart(
     trainings = train(
         beside(flows),
         tuple(torch.cat(column) for column in zip(*tables, strict=True)),
-        replace(plan, bootstrap=len(flows) > 1),
+        replace(plan, bootstrap=bootstrap and len(flows) > 1),
         [seed + number for number in range(len(flows))],
         what if len(flows) == 1 else f"{len(flows)} {what}s",
         weight=None if alike else tensor(weight),

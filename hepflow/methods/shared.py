@@ -1,0 +1,286 @@
+"""Flows that many windows share: each is learned without the signal regions of some, and serves those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from math import ceil
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepflow.classifiers import Folds
+from hepflow.columns import check_continuous
+from hepflow.errors import ConfigError, InputError
+from hepflow.flows.apart import fit_apart
+from hepflow.flows.density import Density
+from hepflow.flows.preprocess import logit_preprocessing
+from hepflow.methods.cathode import Cathode
+from hepflow.methods.folds import FOLDS, deal_by_event, event_folds
+from hepflow.methods.sidebands import at_bin_centres
+from hepflow.regions import Windows
+from hepflow.sample import FloatArray, Sample
+from hepflow.weights import State, storable
+
+Group = tuple[Windows, ...]
+
+
+@storable
+@dataclass(frozen=True, eq=False)
+class SharedFlows:
+    """Densities of a whole spectrum, from which every window takes those that its template may come from.
+
+    Windows form groups (`groups_of`): in one, the signal region of none touches what another has to compare with. For
+    each group and each pair of folds one density is learned, of all events of the spectrum but those in the signal
+    regions of the group and those in the two folds. A fold of a window is served by the densities of its group that
+    left out the fold, which are as many as there are other folds: no event of the window's signal region and none of
+    the fold had a part in them, as if they had been trained for the window alone.
+
+    Parameters
+    ----------
+    groups
+        The regions that the densities serve.
+    folds, seed
+        How the data are dealt into folds (`event_folds`).
+    densities
+        Group by group, and in each pair by pair, as `itertools.combinations` has them.
+    """
+
+    groups: tuple[Group, ...]
+    folds: int
+    seed: int
+    densities: tuple[Density, ...] = field(repr=False)
+
+    @classmethod
+    def learn(
+        cls,
+        density: Density,
+        data: Sample,
+        regions: Iterable[Windows],
+        *,
+        folds: int = FOLDS,
+        bin_width: float = 50.0,
+        seed: int,
+        checkpoint: Path | None = None,
+    ) -> Self:
+        """Train all densities, side by side.
+
+        Parameters
+        ----------
+        density
+            What is trained, with at least so many members for each fold of a window as it has.
+        data
+            All data; events beyond all regions are not used, nor are truth labels.
+        regions
+            Those of all windows.
+        folds
+            Into how many the data are dealt, at least three.
+        bin_width
+            Of the bins to whose centres masses are moved, GeV, as in `Cathode`.
+        seed
+            Of folds and trainings.
+        checkpoint
+            As of `Density.fit`.
+
+        Raises
+        ------
+        ConfigError
+            If there is no window, or there are fewer than three folds: without a pair of them nothing would be left.
+        InputError
+            If too few events are left to train a flow, or a column has few values.
+        """
+        every = tuple(regions)
+        if not every:
+            raise ConfigError("shared flows: no window to serve; expected the regions of at least one")
+        if folds < 3:
+            raise ConfigError(
+                f"shared flows: {folds} folds; expected at least 3, since each flow leaves out two"
+            )
+        low, high = min(one.range[0] for one in every), max(one.range[1] for one in every)
+        used = data.window(low, high)
+        if density.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
+            check_continuous(used)
+        groups, fold_of = groups_of(every), event_folds(used, folds, seed)
+        edges = np.linspace(low, high, max(1, round((high - low) / bin_width)) + 1)
+        tables = [
+            at_bin_centres(used.select(_beside(group, used.mass) & ~np.isin(fold_of, pair)), edges)
+            for group in groups
+            for pair in combinations(range(folds), 2)
+        ]
+        each = Density(
+            density.architecture, density.plan, ceil(density.members / (folds - 1)), density.preprocessing
+        )
+        return cls(groups, folds, seed, fit_apart(each, tables, seed, checkpoint, bootstrap=False))
+
+    def of(self, windows: Windows, fold: int) -> dict[int, Density]:
+        """Return the densities that serve a fold of a window, by their number among all of its group.
+
+        Raises
+        ------
+        ConfigError
+            If the window is none of those that the flows were trained for.
+        """
+        pairs = list(combinations(range(self.folds), 2))
+        for place, group in enumerate(self.groups):
+            if windows in group:
+                first = place * len(pairs)
+                return {
+                    number: self.densities[first + number]
+                    for number, pair in enumerate(pairs)
+                    if fold in pair
+                }
+        known = ", ".join(f"{one.signal[0]:g}-{one.signal[1]:g}" for group in self.groups for one in group)
+        raise ConfigError(
+            f"shared flows: none was trained for the signal region {windows.signal[0]:g}-{windows.signal[1]:g} GeV and "
+            f"its sidebands; expected one of {known} GeV, with the sidebands that it had then"
+        )
+
+    def state(self) -> State:
+        """Return all densities, and what they left out."""
+        groups = [[[one.signal, one.sidebands] for one in group] for group in self.groups]
+        settings = {"groups": groups, "folds": self.folds, "seed": self.seed}
+        return State(settings, parts={f"densities.{place}": one for place, one in enumerate(self.densities)})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Make trained densities again; what the training left beside them, such as losses, is not there."""
+        settings: dict[str, Any] = dict(state.settings)
+        groups = tuple(tuple(Windows(*one) for one in group) for group in settings["groups"])
+        return cls(
+            groups, int(settings["folds"]), int(settings["seed"]), state.sequence("densities", Density)
+        )
+
+
+@dataclass
+class SharedCathode(Cathode):
+    """The CATHODE template of one of many windows, from flows that were trained for all of them.
+
+    Of the parameters of `Cathode`, `density` plays no part.
+
+    Parameters
+    ----------
+    flows
+        The trained flows.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import hepflow as hf
+    >>> import numpy as np
+    >>> random = np.random.default_rng(1)
+    >>> mass = 2500 + random.exponential(600.0, 3000)
+    >>> data = hf.Sample(mass, random.normal(size=(3000, 1)), ("x",))
+    >>> every = [
+    ...     hf.Windows(signal=(low, low + 300), sidebands=[(low - 300, low), (low + 300, low + 600)])
+    ...     for low in (2800, 2950, 3100)
+    ... ]
+    >>> plan = hf.flows.TrainingPlan(epochs=2, batch_size=200)
+    >>> small = partial(hf.flows.affine_autoregressive, layers=2, hidden=8)
+    >>> density = hf.flows.Density(small, plan, members=1)
+    >>> flows = hf.methods.SharedFlows.learn(density, data, every, folds=3, seed=1)
+    >>> method = hf.methods.SharedCathode(flows=flows, oversampling=4)
+    >>> templates = [method.fit(data, windows, folds=3, seed=1).template for windows in every]
+    >>> len(templates)
+    3
+    """
+
+    flows: SharedFlows = field(kw_only=True)
+
+    _serving: tuple[dict[int, Density], ...] = field(default=(), init=False, repr=False)
+
+    @classmethod
+    def like(cls, method: Cathode, flows: SharedFlows) -> Self:
+        """Return a method of the same template but for where its flows come from."""
+        return cls(
+            method.density,
+            method.oversampling,
+            method.validation_oversampling,
+            method.bin_width,
+            method.sqrt_s,
+            flows=flows,
+        )
+
+    @property
+    def background_densities(self) -> tuple[Density, ...]:
+        """None of its own."""
+        return ()
+
+    def learn(
+        self,
+        data: Sample,
+        windows: Windows,
+        folds: int = FOLDS,
+        seed: int = 1,
+        checkpoint: Path | None = None,
+    ) -> Folds:
+        """Take the flows that may serve a window, and return the fold of each event, shape ``(N,)``.
+
+        Raises
+        ------
+        ConfigError
+            If they were trained for other windows, or with other folds.
+        InputError
+            If a region holds no event at all, or none of some fold.
+        """
+        windows.split(data)  # which says what is missing
+        if folds != self.flows.folds:
+            raise ConfigError(f"shared flows: of {self.flows.folds} folds; expected those, got {folds}")
+        self._serving = tuple(self.flows.of(windows, fold) for fold in range(folds))
+        return deal_by_event(data, windows, folds, self.flows.seed)
+
+    def _draw(self, fold: int, mass: FloatArray, seed: int) -> tuple[FloatArray, NDArray[np.intp]]:
+        serving = self._serving[fold]
+        columns = len(next(iter(serving.values())).names)
+        features, replica = np.empty((len(mass), columns)), np.empty(len(mass), dtype=np.intp)
+        for turn, (number, density) in enumerate(serving.items()):
+            rows = slice(turn, None, len(serving))
+            features[rows] = density.sample(mass[rows], seed + number)
+            replica[rows] = number * density.members + density.member_of(len(mass[rows]))
+        return features, replica
+
+
+def groups_of(regions: Iterable[Windows]) -> tuple[Group, ...]:
+    """Put the regions of windows into groups whose members can share flows.
+
+    Two can where the signal region of neither touches a region of the other: a flow learned without both signal
+    regions has then seen all sidebands of both.
+
+    Examples
+    --------
+    >>> import hepflow as hf
+    >>> from hepflow.methods.shared import groups_of
+    >>> regions = [
+    ...     hf.Windows((low, low + 2), [(low - 2, low), (low + 2, low + 4)]) for low in range(10, 17)
+    ... ]
+    >>> [[int(one.signal[0]) for one in group] for group in groups_of(regions)]
+    [[10, 14], [11, 15], [12, 16], [13]]
+    """
+    groups: list[list[Windows]] = []
+    for one in sorted(dict.fromkeys(regions), key=lambda one: one.signal):
+        free = (group for group in groups if not any(_touch(one, other) for other in group))
+        group = next(free, None)
+        if group is None:
+            groups.append([one])
+        else:
+            group.append(one)
+    return tuple(map(tuple, groups))
+
+
+def _touch(one: Windows, other: Windows) -> bool:
+    """Return whether the signal region of either overlaps a region of the other."""
+    return any(
+        window[0] < band[1] and band[0] < window[1]
+        for window, beside in ((one.signal, other), (other.signal, one))
+        for band in (beside.signal, *beside.sidebands)
+    )
+
+
+def _beside(group: Sequence[Windows], mass: FloatArray) -> NDArray[np.bool_]:
+    """Return the mask of masses (N,) in no signal region of a group."""
+    outside = np.ones(len(mass), dtype=bool)
+    for one in group:
+        outside &= ~one.in_signal(mass)
+    return outside
