@@ -383,8 +383,7 @@ def learn_apart(
     """Train densities of one recipe, each on a table of its own, all flows side by side.
 
     What one learns, preprocessing too, is of its own table alone. Where the tables are shares of the same events,
-    each density warns of contexts beyond those of all. Where there are several flows, each draws a `bootstrap`, unless
-    told otherwise.
+    each density warns of contexts beyond those of all. With `bootstrap` each of several flows draws one of its table.
     """
     recipe = densities[0]
     tables = [table.without_strays() for table in tables]

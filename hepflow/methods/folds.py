@@ -108,7 +108,7 @@ def deal_by_event(data: Sample, windows: Windows, folds: int, seed: int) -> Fold
     regions = _regions(data, windows)
     for name, inside in regions.items():
         events = int(inside.sum())
-        if 0 < events and len(np.unique(fold_of[inside])) < folds:
+        if events > 0 and len(np.unique(fold_of[inside])) < folds:
             raise _too_few(name, events, folds)
     return np.where(np.any(list(regions.values()), axis=0), fold_of, 0)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hepflow.classifiers import Folds
 from hepflow.columns import check_continuous
-from hepflow.errors import ConfigError, InputError
+from hepflow.errors import ConfigError
 from hepflow.flows.apart import fit_apart
 from hepflow.flows.density import Density
 from hepflow.flows.preprocess import logit_preprocessing
@@ -134,8 +134,8 @@ class SharedFlows:
                 }
         known = ", ".join(f"{one.signal[0]:g}-{one.signal[1]:g}" for group in self.groups for one in group)
         raise ConfigError(
-            f"shared flows: none was trained for the signal region {windows.signal[0]:g}-{windows.signal[1]:g} GeV and "
-            f"its sidebands; expected one of {known} GeV, with the sidebands that it had then"
+            f"shared flows: none was trained for the signal region {windows.signal[0]:g}-{windows.signal[1]:g} GeV "
+            f"and its sidebands; expected one of {known} GeV, with the sidebands that it had then"
         )
 
     def state(self) -> State:

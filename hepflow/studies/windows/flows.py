@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hepflow.engine.job import Job, stored
 from hepflow.errors import ConfigError
 from hepflow.methods import SharedFlows

@@ -136,8 +136,8 @@ def _check_shared(config: Config) -> None:
         )
     if config.classifier.folds < 3:
         raise ConfigError(
-            f"classifier.folds: {config.classifier.folds}; expected at least 3 where windows share flows, each of which "
-            "leaves out two; or `scan.flows: each`"
+            f"classifier.folds: {config.classifier.folds}; expected at least 3 where windows share flows, each of "
+            "which leaves out two; or `scan.flows: each`"
         )
 
 
