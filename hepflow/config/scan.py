@@ -43,8 +43,8 @@ class Scan(Block):
 
     flows: Literal["each", "shared"] = Field(
         "each",
-        description="Whether each window trains flows of its own, or all share those of one training, which is for the "
-        "methods `cathode` and `flow-matching` and three `classifier.folds` or more.",
+        description="Whether each window trains flows of its own, or all share those of one training, which is for "
+        "the methods `cathode` and `flow-matching` and three `classifier.folds` or more.",
     )
 
     @model_validator(mode="after")

@@ -23,8 +23,8 @@ def fit_apart(
     """Train a density on each of several samples: what one learns, preprocessing too, is of its own sample alone.
 
     All their flows are trained side by side, in hardly more time than it takes to train as many on one sample.
-    Arguments and errors are those of `Density.fit`. Without `bootstrap` each flow learns from its sample as it is. The
-    samples are taken for shares of the same events: each density warns of masses beyond those of all.
+    Arguments and errors are those of `Density.fit`. Without `bootstrap` each flow learns from its sample as it is.
+    The samples are taken for shares of the same events: each density warns of masses beyond those of all.
     """
     learned = [density.untrained() for _ in samples]
     learn_apart(learned, [density.table(sample) for sample in samples], seed, checkpoint, bootstrap=bootstrap)

@@ -85,60 +85,18 @@ def deal_data(data: Sample, windows: Windows, folds: int, seed: int) -> Folds:
             f"{folds} folds; expected at least 2: else events are scored by models that saw them"
         )
     fold_of = np.zeros(len(data), dtype=np.intp)
-    for (name, inside), own_seed in zip(_regions(data, windows).items(), (seed, seed + 3), strict=True):
+    regions = {"signal region": windows.in_signal(data.mass), "sidebands": windows.in_sidebands(data.mass)}
+    for (name, inside), own_seed in zip(regions.items(), (seed, seed + 3), strict=True):
         events = int(inside.sum())
         if 0 < events < folds:
-            raise _too_few(name, events, folds)
+            raise too_few(name, events, folds)
         fold_of[inside] = deal(events, folds, own_seed)
     return fold_of
 
 
-def deal_by_event(data: Sample, windows: Windows, folds: int, seed: int) -> Folds:
-    """Deal the data into folds by a hash of each event's mass and features; shape ``(N,)``.
-
-    An event has the same fold in every window and every selection, whatever stands beside it, and so have equal
-    events. The folds are as even as chance makes them. Events of no region are in the first one.
-
-    Raises
-    ------
-    InputError
-        If a region holds no event of some fold.
-    """
-    fold_of = event_folds(data, folds, seed)
-    regions = _regions(data, windows)
-    for name, inside in regions.items():
-        events = int(inside.sum())
-        if events > 0 and len(np.unique(fold_of[inside])) < folds:
-            raise _too_few(name, events, folds)
-    return np.where(np.any(list(regions.values()), axis=0), fold_of, 0)
-
-
-def event_folds(data: Sample, folds: int, seed: int) -> Folds:
-    """Return the fold of each event, shape ``(N,)``, by a hash of its mass and features.
-
-    The hash is the output function of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014, 10.1145/2660193.2660195), applied
-    to the bits of one column after another.
-    """
-    bits = np.column_stack([data.mass, data.features]) + 0.0  # no zero is negative
-    found = np.full(len(data), seed, dtype=np.uint64)
-    for column in np.ascontiguousarray(bits.T, dtype=np.float64).view(np.uint64):
-        found = _mixed(found ^ column)
-    return (found % np.uint64(folds)).astype(np.intp)
-
-
-def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    bits = bits + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
-
-
-def _regions(data: Sample, windows: Windows) -> dict[str, NDArray[np.bool_]]:
-    return {"signal region": windows.in_signal(data.mass), "sidebands": windows.in_sidebands(data.mass)}
-
-
-def _too_few(name: str, events: int, folds: int) -> InputError:
+def too_few(region: str, events: int, folds: int) -> InputError:
+    """Return what is wrong with a region whose events leave a fold without any."""
     return InputError(
-        f"the {name}: {events} events cannot be dealt into {folds} folds, one of which would have none; set "
+        f"the {region}: {events} events cannot be dealt into {folds} folds, one of which would have none; set "
         "classifier.folds to fewer, or add data"
     )
