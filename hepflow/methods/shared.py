@@ -12,14 +12,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hepflow.classifiers import Folds
+from hepflow.classifiers import Folds, deal
 from hepflow.columns import check_continuous
-from hepflow.errors import ConfigError
+from hepflow.errors import ConfigError, InputError
 from hepflow.flows.apart import fit_apart
 from hepflow.flows.density import Density
 from hepflow.flows.preprocess import logit_preprocessing
 from hepflow.methods.cathode import Cathode
-from hepflow.methods.folds import FOLDS, deal_by_event, event_folds
+from hepflow.methods.folds import FOLDS, too_few
 from hepflow.methods.sidebands import at_bin_centres
 from hepflow.regions import Windows
 from hepflow.sample import FloatArray, Sample
@@ -43,15 +43,18 @@ class SharedFlows:
     ----------
     groups
         The regions that the densities serve.
-    folds, seed
-        How the data are dealt into folds (`event_folds`).
+    folds
+        How many there are.
+    mass, fold_of
+        Of each event of the spectrum, shape ``(N,)``: whatever the window, an event stands in one fold.
     densities
         Group by group, and in each pair by pair, as `itertools.combinations` has them.
     """
 
     groups: tuple[Group, ...]
     folds: int
-    seed: int
+    mass: FloatArray = field(repr=False)
+    fold_of: Folds = field(repr=False)
     densities: tuple[Density, ...] = field(repr=False)
 
     @classmethod
@@ -103,7 +106,7 @@ class SharedFlows:
         used = data.window(low, high)
         if density.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
             check_continuous(used)
-        groups, fold_of = groups_of(every), event_folds(used, folds, seed)
+        groups, fold_of = groups_of(every), deal(len(used), folds, seed)
         edges = np.linspace(low, high, max(1, round((high - low) / bin_width)) + 1)
         tables = [
             at_bin_centres(used.select(_beside(group, used.mass) & ~np.isin(fold_of, pair)), edges)
@@ -113,7 +116,8 @@ class SharedFlows:
         each = Density(
             density.architecture, density.plan, ceil(density.members / (folds - 1)), density.preprocessing
         )
-        return cls(groups, folds, seed, fit_apart(each, tables, seed, checkpoint, bootstrap=False))
+        densities = fit_apart(each, tables, seed, checkpoint, bootstrap=False)
+        return cls(groups, folds, used.mass, fold_of, densities)
 
     def of(self, windows: Windows, fold: int) -> dict[int, Density]:
         """Return the densities that serve a fold of a window, by their number among all of its group.
@@ -138,20 +142,54 @@ class SharedFlows:
             f"and its sidebands; expected one of {known} GeV, with the sidebands that it had then"
         )
 
+    def deal(self, data: Sample, windows: Windows) -> Folds:
+        """Return the fold of each event of the data, shape ``(N,)``; zero for events of no region.
+
+        Parameters
+        ----------
+        data
+            Those that the flows were trained for, or what a selection by mass leaves of them.
+        windows
+            The regions.
+
+        Raises
+        ------
+        InputError
+            If the data are others, or a region holds no event of some fold.
+        """
+        regions = {
+            "signal region": windows.in_signal(data.mass),
+            "sidebands": windows.in_sidebands(data.mass),
+        }
+        used = np.any(list(regions.values()), axis=0)
+        known = np.isin(self.mass, data.mass[used])
+        if not np.array_equal(self.mass[known], data.mass[used]):
+            raise InputError(
+                "shared flows: the data are not those that they were trained for, in whose order folds were dealt; "
+                "give these, all events of a mass or none"
+            )
+        fold_of = np.zeros(len(data), dtype=np.intp)
+        fold_of[used] = self.fold_of[known]
+        for name, inside in regions.items():
+            if inside.any() and len(np.unique(fold_of[inside])) < self.folds:
+                raise too_few(name, int(inside.sum()), self.folds)
+        return fold_of
+
     def state(self) -> State:
         """Return all densities, and what they left out."""
         groups = [[[one.signal, one.sidebands] for one in group] for group in self.groups]
-        settings = {"groups": groups, "folds": self.folds, "seed": self.seed}
-        return State(settings, parts={f"densities.{place}": one for place, one in enumerate(self.densities)})
+        arrays = {"mass": self.mass, "fold_of": self.fold_of.astype(np.int64)}
+        parts = {f"densities.{place}": one for place, one in enumerate(self.densities)}
+        return State({"groups": groups, "folds": self.folds}, arrays, parts)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Make trained densities again; what the training left beside them, such as losses, is not there."""
         settings: dict[str, Any] = dict(state.settings)
         groups = tuple(tuple(Windows(*one) for one in group) for group in settings["groups"])
-        return cls(
-            groups, int(settings["folds"]), int(settings["seed"]), state.sequence("densities", Density)
-        )
+        fold_of = state.array("fold_of", np.int64, (None,)).astype(np.intp)
+        mass, densities = state.array("mass", np.float64, (None,)), state.sequence("densities", Density)
+        return cls(groups, int(settings["folds"]), mass, fold_of, densities)
 
 
 @dataclass
@@ -229,7 +267,7 @@ class SharedCathode(Cathode):
         if folds != self.flows.folds:
             raise ConfigError(f"shared flows: of {self.flows.folds} folds; expected those, got {folds}")
         self._serving = tuple(self.flows.of(windows, fold) for fold in range(folds))
-        return deal_by_event(data, windows, folds, self.flows.seed)
+        return self.flows.deal(data, windows)
 
     def _draw(self, fold: int, mass: FloatArray, seed: int) -> tuple[FloatArray, NDArray[np.intp]]:
         serving = self._serving[fold]
