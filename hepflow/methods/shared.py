@@ -33,8 +33,7 @@ Group = tuple[Windows, ...]
 class SharedFlows:
     """Densities of a whole spectrum, from which every window takes those that its template may come from.
 
-    Windows form groups (`groups_of`): in one, the signal region of none touches what another has to compare with. For
-    each group and each pair of folds one density is learned, of all events of the spectrum but those in the signal
+    Windows form groups of those whose signal regions are far enough apart (`groups_of`). For each group and each pair of folds one density is learned, of all events of the spectrum but those in the signal
     regions of the group and those in the two folds. A fold of a window is served by the densities of its group that
     left out the fold, which are as many as there are other folds: no event of the window's signal region and none of
     the fold had a part in them, as if they had been trained for the window alone.
@@ -165,8 +164,8 @@ class SharedFlows:
         known = np.isin(self.mass, data.mass[used])
         if not np.array_equal(self.mass[known], data.mass[used]):
             raise InputError(
-                "shared flows: the data are not those that they were trained for, in whose order folds were dealt; "
-                "give these, all events of a mass or none"
+                "shared flows: the data are not those that they were trained for, in whose order they were dealt into "
+                "folds; give these"
             )
         fold_of = np.zeros(len(data), dtype=np.intp)
         fold_of[used] = self.fold_of[known]
@@ -275,7 +274,10 @@ class SharedCathode(Cathode):
         features, replica = np.empty((len(mass), columns)), np.empty(len(mass), dtype=np.intp)
         for turn, (number, density) in enumerate(serving.items()):
             rows = slice(turn, None, len(serving))
-            features[rows] = density.sample(mass[rows], seed + number)
+            own = np.random.SeedSequence(
+                (seed, fold, number)
+            )  # a density serves two folds: no event of both is alike
+            features[rows] = density.sample(mass[rows], int(own.generate_state(1)[0]))
             replica[rows] = number * density.members + density.member_of(len(mass[rows]))
         return features, replica
 
@@ -283,8 +285,8 @@ class SharedCathode(Cathode):
 def groups_of(regions: Iterable[Windows]) -> tuple[Group, ...]:
     """Put the regions of windows into groups whose members can share flows.
 
-    Two can where the signal region of neither touches a region of the other: a flow learned without both signal
-    regions has then seen all sidebands of both.
+    Two can where at least half of the sideband that each has towards the other lies between their signal regions: a
+    flow learned without both has then seen what is next to either, and what lies beyond the other one.
 
     Examples
     --------
@@ -294,11 +296,11 @@ def groups_of(regions: Iterable[Windows]) -> tuple[Group, ...]:
     ...     hf.Windows((low, low + 2), [(low - 2, low), (low + 2, low + 4)]) for low in range(10, 17)
     ... ]
     >>> [[int(one.signal[0]) for one in group] for group in groups_of(regions)]
-    [[10, 14], [11, 15], [12, 16], [13]]
+    [[10, 13, 16], [11, 14], [12, 15]]
     """
     groups: list[list[Windows]] = []
     for one in sorted(dict.fromkeys(regions), key=lambda one: one.signal):
-        free = (group for group in groups if not any(_touch(one, other) for other in group))
+        free = (group for group in groups if all(_apart(other, one) for other in group))
         group = next(free, None)
         if group is None:
             groups.append([one])
@@ -307,13 +309,11 @@ def groups_of(regions: Iterable[Windows]) -> tuple[Group, ...]:
     return tuple(map(tuple, groups))
 
 
-def _touch(one: Windows, other: Windows) -> bool:
-    """Return whether the signal region of either overlaps a region of the other."""
-    return any(
-        window[0] < band[1] and band[0] < window[1]
-        for window, beside in ((one.signal, other), (other.signal, one))
-        for band in (beside.signal, *beside.sidebands)
-    )
+def _apart(lower: Windows, upper: Windows) -> bool:
+    """Return whether enough lies between the signal regions of two windows."""
+    above = min(band for band in lower.sidebands if band[0] >= lower.signal[1])
+    below = max(band for band in upper.sidebands if band[1] <= upper.signal[0])
+    return upper.signal[0] - lower.signal[1] >= 0.5 * max(above[1] - above[0], below[1] - below[0])
 
 
 def _beside(group: Sequence[Windows], mass: FloatArray) -> NDArray[np.bool_]:
