@@ -33,10 +33,11 @@ Group = tuple[Windows, ...]
 class SharedFlows:
     """Densities of a whole spectrum, from which every window takes those that its template may come from.
 
-    Windows form groups of those whose signal regions are far enough apart (`groups_of`). For each group and each pair of folds one density is learned, of all events of the spectrum but those in the signal
-    regions of the group and those in the two folds. A fold of a window is served by the densities of its group that
-    left out the fold, which are as many as there are other folds: no event of the window's signal region and none of
-    the fold had a part in them, as if they had been trained for the window alone.
+    Windows whose signal regions are far enough apart form a group (`groups_of`). For each group and each pair of
+    folds one density is learned, of all events of the spectrum but those in the signal regions of the group and those
+    in the two folds. A fold of a window is served by the densities of its group that left out the fold, which are as
+    many as there are other folds: no event of the window's signal region and none of the fold had a part in them, as
+    if they had been trained for the window alone.
 
     Parameters
     ----------
@@ -164,8 +165,8 @@ class SharedFlows:
         known = np.isin(self.mass, data.mass[used])
         if not np.array_equal(self.mass[known], data.mass[used]):
             raise InputError(
-                "shared flows: the data are not those that they were trained for, in whose order they were dealt into "
-                "folds; give these"
+                "shared flows: the data are not those that they were trained for, in whose order folds were dealt; "
+                "give these"
             )
         fold_of = np.zeros(len(data), dtype=np.intp)
         fold_of[used] = self.fold_of[known]
