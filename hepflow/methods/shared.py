@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from math import ceil
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +25,7 @@ from hepflow.sample import FloatArray, Sample
 from hepflow.weights import State, storable
 
 Group = tuple[Windows, ...]
+Pair = tuple[int, int]
 
 
 @storable
@@ -33,11 +33,11 @@ Group = tuple[Windows, ...]
 class SharedFlows:
     """Densities of a whole spectrum, from which every window takes those that its template may come from.
 
-    Windows whose signal regions are far enough apart form a group (`groups_of`). For each group and each pair of
-    folds one density is learned, of all events of the spectrum but those in the signal regions of the group and those
-    in the two folds. A fold of a window is served by the densities of its group that left out the fold, which are as
-    many as there are other folds: no event of the window's signal region and none of the fold had a part in them, as
-    if they had been trained for the window alone.
+    Windows whose signal regions are far enough apart form a group (`groups_of`). For each group and each of some pairs
+    of folds one density is learned, of all events of the spectrum but those in the signal regions of the group and
+    those in the two folds. A fold of a window is served by all densities of its group that left out the fold: no
+    event of the window's signal region and none of the fold had a part in them, as if they had been trained for the
+    window alone. So every density serves several windows and two folds.
 
     Parameters
     ----------
@@ -45,14 +45,17 @@ class SharedFlows:
         The regions that the densities serve.
     folds
         How many there are.
+    pairs
+        The folds that each density of a group left out.
     mass, fold_of
         Of each event of the spectrum, shape ``(N,)``: whatever the window, an event stands in one fold.
     densities
-        Group by group, and in each pair by pair, as `itertools.combinations` has them.
+        Group by group, and in each pair by pair.
     """
 
     groups: tuple[Group, ...]
     folds: int
+    pairs: tuple[Pair, ...]
     mass: FloatArray = field(repr=False)
     fold_of: Folds = field(repr=False)
     densities: tuple[Density, ...] = field(repr=False)
@@ -74,7 +77,8 @@ class SharedFlows:
         Parameters
         ----------
         density
-            What is trained, with at least so many members for each fold of a window as it has.
+            What is trained: each fold of a window is served by at least as many flows as it has members. The more,
+            the more pairs of folds, and beyond all pairs the more members of each.
         data
             All data; events beyond all regions are not used, nor are truth labels.
         regions
@@ -106,18 +110,21 @@ class SharedFlows:
         used = data.window(low, high)
         if density.preprocessing is logit_preprocessing:  # one with `discrete` columns can learn them
             check_continuous(used)
-        groups, fold_of = groups_of(every), deal(len(used), folds, seed)
+        groups, pairs, fold_of = (
+            groups_of(every),
+            _pairs(folds, density.members),
+            deal(len(used), folds, seed),
+        )
         edges = np.linspace(low, high, max(1, round((high - low) / bin_width)) + 1)
         tables = [
             at_bin_centres(used.select(_beside(group, used.mass) & ~np.isin(fold_of, pair)), edges)
             for group in groups
-            for pair in combinations(range(folds), 2)
+            for pair in pairs
         ]
-        each = Density(
-            density.architecture, density.plan, ceil(density.members / (folds - 1)), density.preprocessing
-        )
+        members = ceil(density.members / sum(0 in pair for pair in pairs))
+        each = Density(density.architecture, density.plan, members, density.preprocessing)
         densities = fit_apart(each, tables, seed, checkpoint, bootstrap=False)
-        return cls(groups, folds, used.mass, fold_of, densities)
+        return cls(groups, folds, pairs, used.mass, fold_of, densities)
 
     def of(self, windows: Windows, fold: int) -> dict[int, Density]:
         """Return the densities that serve a fold of a window, by their number among all of its group.
@@ -127,13 +134,12 @@ class SharedFlows:
         ConfigError
             If the window is none of those that the flows were trained for.
         """
-        pairs = list(combinations(range(self.folds), 2))
         for place, group in enumerate(self.groups):
             if windows in group:
-                first = place * len(pairs)
+                first = place * len(self.pairs)
                 return {
                     number: self.densities[first + number]
-                    for number, pair in enumerate(pairs)
+                    for number, pair in enumerate(self.pairs)
                     if fold in pair
                 }
         known = ", ".join(f"{one.signal[0]:g}-{one.signal[1]:g}" for group in self.groups for one in group)
@@ -180,7 +186,7 @@ class SharedFlows:
         groups = [[[one.signal, one.sidebands] for one in group] for group in self.groups]
         arrays = {"mass": self.mass, "fold_of": self.fold_of.astype(np.int64)}
         parts = {f"densities.{place}": one for place, one in enumerate(self.densities)}
-        return State({"groups": groups, "folds": self.folds}, arrays, parts)
+        return State({"groups": groups, "folds": self.folds, "pairs": self.pairs}, arrays, parts)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -189,7 +195,8 @@ class SharedFlows:
         groups = tuple(tuple(Windows(*one) for one in group) for group in settings["groups"])
         fold_of = state.array("fold_of", np.int64, (None,)).astype(np.intp)
         mass, densities = state.array("mass", np.float64, (None,)), state.sequence("densities", Density)
-        return cls(groups, int(settings["folds"]), mass, fold_of, densities)
+        pairs = tuple((int(one), int(other)) for one, other in settings["pairs"])
+        return cls(groups, int(settings["folds"]), pairs, mass, fold_of, densities)
 
 
 @dataclass
@@ -281,6 +288,19 @@ class SharedCathode(Cathode):
             features[rows] = density.sample(mass[rows], int(own.generate_state(1)[0]))
             replica[rows] = number * density.members + density.member_of(len(mass[rows]))
         return features, replica
+
+
+def _pairs(folds: int, members: int) -> tuple[Pair, ...]:
+    """Return pairs of folds, each fold in equally many and, as far as there are, in at least `members` of them.
+
+    Neighbours on a circle first, then those that are two apart, and so on.
+    """
+    found: list[Pair] = []
+    for step in range(1, folds // 2 + 1):
+        if sum(0 in pair for pair in found) < members:
+            circle = ((fold, (fold + step) % folds) for fold in range(folds))
+            found += sorted({(min(pair), max(pair)) for pair in circle})
+    return tuple(found)
 
 
 def groups_of(regions: Iterable[Windows]) -> tuple[Group, ...]:

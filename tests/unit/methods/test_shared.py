@@ -82,16 +82,20 @@ def test_windows_apart_share_and_a_window_that_stands_twice_counts_once():
     assert groups_of([EVERY[0], EVERY[3], EVERY[0]]) == ((EVERY[0], EVERY[3]),)
 
 
-def test_a_flow_for_each_pair_of_folds_and_group(flows):
-    assert len(flows.densities) == len(flows.groups) * 3
-    assert {*flows.of(EVERY[0], 0)} == {0, 1}
-    assert {*flows.of(EVERY[0], 2)} == {1, 2}
-
-
-@pytest.mark.parametrize(("members", "each"), [(1, 1), (2, 1), (3, 2)])
-def test_a_fold_has_at_least_so_many_flows_as_a_density_has_members(data, members, each):
-    found = SharedFlows.learn(Density(TINY, PLAN, members), data, EVERY[:1], folds=FOLDS, seed=1)
+@pytest.mark.parametrize(
+    ("folds", "members", "pairs", "each"),
+    [(3, 1, 3, 1), (3, 3, 3, 2), (4, 3, 6, 1), (5, 2, 5, 1), (5, 4, 10, 1), (5, 5, 10, 2), (10, 4, 20, 1)],
+)
+def test_a_fold_has_at_least_so_many_flows_as_a_density_has_members(data, folds, members, pairs, each):
+    found = SharedFlows.learn(Density(TINY, PLAN, members), data, EVERY[::3], folds=folds, seed=1)
     assert {density.members for density in found.densities} == {each}
+    assert len(found.groups) == 1
+    assert (len(found.densities), len(set(found.pairs))) == (pairs, pairs)
+    serving = [found.of(EVERY[0], fold) for fold in range(folds)]
+    assert {len(one) for one in serving} == {2 * pairs // folds}
+    assert 2 * pairs // folds * each >= members
+    for fold, densities in enumerate(serving):
+        assert all(fold in found.pairs[number] for number in densities)
 
 
 def test_a_template_is_that_of_cathode_but_for_its_flows(flows, data):
