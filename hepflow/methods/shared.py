@@ -33,9 +33,9 @@ Pair = tuple[int, int]
 class SharedFlows:
     """Densities of a whole spectrum, from which every window takes those that its template may come from.
 
-    Windows whose signal regions are far enough apart form a group (`groups_of`). For each group and each of some pairs
-    of folds one density is learned, of all events of the spectrum but those in the signal regions of the group and
-    those in the two folds. A fold of a window is served by all densities of its group that left out the fold: no
+    Windows whose signal regions are far enough apart form a group (`groups_of`). For each group and each of some
+    pairs of folds one density is learned, of all events of the spectrum but those in the signal regions of the group
+    and those in the two folds. A fold of a window is served by all densities of its group that left out the fold: no
     event of the window's signal region and none of the fold had a part in them, as if they had been trained for the
     window alone. So every density serves several windows and two folds.
 
