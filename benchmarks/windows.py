@@ -5,7 +5,7 @@
 searches disjoint parts of generated dijets without signal (`--data`, a file like the bundled one, with several times
 its events) in every second of seven windows, with flows of their own and with shared ones. Events that no part of a
 search saw tell how many lie behind its cuts, over what its template says: 1 is perfect. Beside it, how long the flows
-of all seven windows take, over those of the largest window, both trained in turns in one process.
+of all seven windows take, over those of the largest window, in time of the processor.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 from tqdm import tqdm
@@ -63,14 +63,14 @@ def part(everything: Sample, number: int) -> tuple[dict[str, list[FloatArray]], 
         OWN: hf.methods.Cathode(oversampling=INSIDE, validation_oversampling=BESIDE)
     }
     for kind, members in ((SHARED, 4), (FEWER, 2)):
-        start = perf_counter()
+        start = process_time()
         density = hf.flows.Density(members=members)
         flows = hf.methods.SharedFlows.learn(density, data, EVERY, seed=seed)
-        seconds[kind] = perf_counter() - start
+        seconds[kind] = process_time() - start
         methods[kind] = hf.methods.SharedCathode.like(methods[OWN], flows)
-    start = perf_counter()
+    start = process_time()
     hf.methods.Cathode().learn(data, EVERY[0], seed=seed)
-    seconds[OWN] = perf_counter() - start
+    seconds[OWN] = process_time() - start
     return {
         kind: [closure(method, data, unseen, windows, seed) for windows in JUDGED]
         for kind, method in methods.items()
