@@ -40,7 +40,6 @@ class Scan(Block):
         le=100,
         description="Width of the sideband on each side, in units of the signal region's.",
     )
-
     flows: Literal["each", "shared"] = Field(
         "each",
         description="Whether each window trains flows of its own, or all share those of one training, which is for "
