@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from hepflow.config.blocks import GEV, Block, Window, problem
@@ -37,6 +39,11 @@ class Scan(Block):
         gt=0.5,
         le=100,
         description="Width of the sideband on each side, in units of the signal region's.",
+    )
+    flows: Literal["each", "shared"] = Field(
+        "each",
+        description="Whether each window trains flows of its own, or all share those of one training, which is for "
+        "the methods `cathode` and `flow-matching` and three `classifier.folds` or more.",
     )
 
     @model_validator(mode="after")

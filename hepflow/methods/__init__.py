@@ -14,6 +14,7 @@ from hepflow.methods.outlier import Outlier
 from hepflow.methods.ranode import RAnode
 from hepflow.methods.reference import Idealized
 from hepflow.methods.salad import Salad
+from hepflow.methods.shared import SharedCathode, SharedFlows
 from hepflow.methods.sidebands import fit_sidebands
 from hepflow.shown import show_briefly
 
@@ -34,6 +35,8 @@ __all__ = [
     "Outlier",
     "RAnode",
     "Salad",
+    "SharedCathode",
+    "SharedFlows",
     "deal_data",
     "fit_sidebands",
 ]

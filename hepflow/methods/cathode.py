@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepflow.classifiers import Folds
 from hepflow.columns import check_continuous
@@ -132,11 +133,8 @@ class Cathode:
         random = np.random.default_rng(seed)
         mass, weight = draw_masses(smooth, windows, self.oversampling, self.validation_oversampling, random)
         made_for = np.arange(len(mass)) % folds  # masses have no order
-        sampled = data.alike(mass, self._sample(mass, made_for, seed), weight)
-        replica = np.empty(len(mass), dtype=np.intp)
-        for fold, density in enumerate(self.densities):
-            own = made_for == fold
-            replica[own] = fold * density.members + density.member_of(int(own.sum()))
+        features, replica = self._sample(mass, made_for, len(data.names), seed)
+        sampled = data.alike(mass, features, weight)
         inside = windows.in_signal(mass)
         return Background(
             template=sampled.select(inside),
@@ -175,12 +173,20 @@ class Cathode:
         self.densities = fit_apart(self.density, others, seed, checkpoint)
         return fold_of
 
-    def _sample(self, mass: FloatArray, made_for: Folds, seed: int) -> FloatArray:
-        """Draw features (N, D) at masses (N,), each by the flows of its fold."""
-        features = np.empty((len(mass), len(self.densities[0].names)))
-        for fold, density in enumerate(self.densities):
-            features[made_for == fold] = density.sample(mass[made_for == fold], seed + fold)
-        return features
+    def _sample(
+        self, mass: FloatArray, made_for: Folds, columns: int, seed: int
+    ) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Draw features (N, D) at masses (N,), each by the flows of its fold; return them and whose each is."""
+        features, replica = np.empty((len(mass), columns)), np.empty(len(mass), dtype=np.intp)
+        for fold in np.unique(made_for):
+            own = made_for == fold
+            features[own], replica[own] = self._draw(int(fold), mass[own], seed)
+        return features, replica
+
+    def _draw(self, fold: int, mass: FloatArray, seed: int) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Draw features by the flows of one fold, and return the number of the training of each row beside them."""
+        density = self.densities[fold]
+        return density.sample(mass, seed + fold), fold * density.members + density.member_of(len(mass))
 
     def _examples(
         self,
@@ -194,7 +200,8 @@ class Cathode:
         """Draw what the classifier of each fold learns from, by the flows of that fold."""
         fold = np.repeat(np.arange(folds), examples_of(smooth.yield_in(*windows.signal)[0], folds))
         mass = smooth.draw_masses(*windows.signal, len(fold), random)
-        return Examples(template.alike(mass, self._sample(mass, fold, seed)), fold)
+        features, _ = self._sample(mass, fold, len(template.names), seed)
+        return Examples(template.alike(mass, features), fold)
 
 
 @dataclass

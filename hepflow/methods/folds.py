@@ -89,9 +89,14 @@ def deal_data(data: Sample, windows: Windows, folds: int, seed: int) -> Folds:
     for (name, inside), own_seed in zip(regions.items(), (seed, seed + 3), strict=True):
         events = int(inside.sum())
         if 0 < events < folds:
-            raise InputError(
-                f"the {name}: {events} events cannot be dealt into {folds} folds, one of which would have none; set "
-                "classifier.folds to fewer, or add data"
-            )
+            raise too_few(name, events, folds)
         fold_of[inside] = deal(events, folds, own_seed)
     return fold_of
+
+
+def too_few(region: str, events: int, folds: int) -> InputError:
+    """Return what is wrong with a region whose events leave a fold without any."""
+    return InputError(
+        f"the {region}: {events} events cannot be dealt into {folds} folds, one of which would have none; set "
+        "classifier.folds to fewer, or add data"
+    )

@@ -102,7 +102,7 @@ def validate(
     """
     outside = data.select(~windows.in_signal(data.mass))
     wide = windows.validation(width)
-    seed += BANDS_SEED + NEXT_SEED * training
+    seed = seed_of_bands(seed, training)
     try:
         background = method.fit(
             outside, wide, simulation=simulation, folds=folds, seed=seed, checkpoint=checkpoint
@@ -114,6 +114,11 @@ def validate(
             f"validation bands: {error}; or do without the bands (regions.validation: 0)"
         ) from error
     return Validation.of(scores)
+
+
+def seed_of_bands(seed: int, training: int) -> int:
+    """Return the seed of a trial in the bands, for an analysis of this seed."""
+    return seed + BANDS_SEED + NEXT_SEED * training
 
 
 def validate_in_simulation(

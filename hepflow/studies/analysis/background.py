@@ -12,7 +12,7 @@ import numpy as np
 
 from hepflow.engine.job import Job, stored
 from hepflow.flows import Density, FoldDensities
-from hepflow.methods import Background, EventFolds, Examples, Method, fit_sidebands
+from hepflow.methods import Background, EventFolds, Examples, Method, SharedCathode, fit_sidebands
 from hepflow.records import read_record, write_json
 from hepflow.regions import Windows
 from hepflow.sample import Sample
@@ -22,6 +22,7 @@ from hepflow.training import Losses
 from hepflow.weights import save_weights
 
 DENSITY, EXAMPLES = "density.safetensors", "examples.h5"
+FLOWS = "flows"  # what a step with the flows of several windows is to another
 FOLDED = ("data", "template", "validation")
 
 
@@ -40,9 +41,9 @@ def windows_of(settings: Mapping[str, Any]) -> Windows:
 
 
 def method_of(job: Job, **more: Any) -> Method:
-    """Return the method in the settings of a step, untrained."""
+    """Return the method in the settings of a step, untrained; its flows may be those of a step that it needs."""
     method: Method = built_method(job.chosen, job.settings["method"], **job.settings["spectrum"], **more)
-    return method
+    return method if FLOWS not in job else SharedCathode.like(method, job[FLOWS])  # type: ignore[arg-type]
 
 
 def simulation_of(job: Job) -> Sample | None:

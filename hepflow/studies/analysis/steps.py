@@ -97,7 +97,7 @@ def reading(
 
 
 def analysis_steps(
-    config: Config, *, blind: bool, limits: bool = True, answers: bool = False
+    config: Config, *, blind: bool, limits: bool = True, answers: bool = False, shared: bool = False
 ) -> Iterator[Step]:
     """Yield the steps of one analysis, from events to fits.
 
@@ -111,6 +111,9 @@ def analysis_steps(
         Whether limits are part of what a fit says.
     answers
         Whether a fit says, too, what the background that was not chosen makes of it.
+    shared
+        Whether each training of flows is that of a step `flows_for` it, made elsewhere. Then simulation, in which
+        there is none, is not tried.
     """
     settings = config.model_dump(mode="json")
     row, regions = METHODS[config.method.name], settings["regions"]
@@ -126,6 +129,9 @@ def analysis_steps(
             config, "variations", f"{HERE}.reading:variations", "signal", varied=True, **injection
         )
 
+    def flows(step: str) -> dict[str, str]:
+        return {"flows": flows_for(step)} if shared else {}
+
     given = ("simulation",) if row.needs_simulation else ()
     learned = {
         "regions": {name: regions[name] for name in ("signal", "sidebands")},
@@ -140,7 +146,7 @@ def analysis_steps(
         "background",
         f"{HERE}.background:background",
         learned,
-        by_name("features", *given),
+        {**by_name("features", *given), **flows("background")},
         chosen=chosen,
     )
     scored = {**learned, "classifier": settings["classifier"]}
@@ -171,16 +177,16 @@ def analysis_steps(
     )
     tried = []
     for number in range(config.regions.validation.trainings if config.regions.validated else 0):
-        tried.append(f"validation/bands/{number}")
+        tried.append(bands(number))
         yield Step(
             tried[-1],
             "validation",
             f"{HERE}.validation:bands",
             {**scored, "width": regions["validation"]["width"], "training": number},
-            by_name("features", *given),
+            {**by_name("features", *given), **flows(tried[-1])},
             chosen=both,
         )
-    if simulated and not row.needs_simulation:  # else it would stand on both sides
+    if simulated and not row.needs_simulation and not shared:  # else it would stand on both sides
         tried.append("validation/simulation")
         yield Step(
             tried[-1],
@@ -204,6 +210,16 @@ def analysis_steps(
             },
             by_name("features", "background", "scores", *(tried if efficiency != 1 else ())),
         )
+
+
+def bands(training: int) -> str:
+    """Return the name of a trial of the whole method in the validation bands."""
+    return f"validation/bands/{training}"
+
+
+def flows_for(step: str) -> str:
+    """Return the name of the step that trains, for all windows, the flows of a step of each."""
+    return f"flows/{step}"
 
 
 def fits(config: Config) -> dict[str, float]:

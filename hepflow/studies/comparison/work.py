@@ -25,7 +25,7 @@ from hepflow.selection import (
     selection_overlap,
     supervised,
 )
-from hepflow.selection.validation import BANDS_SEED, NEXT_SEED
+from hepflow.selection.validation import seed_of_bands
 from hepflow.studies.analysis.background import load_background, method_of, save_background, windows_of
 from hepflow.studies.analysis.scores import ScoreResult, classifier_of, load_scores, save_scores
 from hepflow.studies.comparison.measure import failed, measure
@@ -61,7 +61,7 @@ def _task(job: Job) -> Task:
         outside,
         None,
         windows.validation(job.settings["regions"]["validation"]["width"]),
-        seed + BANDS_SEED + NEXT_SEED * trial,
+        seed_of_bands(seed, trial),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,13 +13,26 @@ from hepflow.engine.study import Blinding, Study
 from hepflow.errors import ConfigError
 from hepflow.regions import Window, Windows, sliding
 from hepflow.studies.analysis.pieces import fingerprint
-from hepflow.studies.analysis.steps import EVENTS, FITTED, analysis_steps, fits, one_of_many, shown
+from hepflow.studies.analysis.steps import (
+    EVENTS,
+    FITTED,
+    analysis_steps,
+    bands,
+    fits,
+    flows_for,
+    method_class,
+    one_of_many,
+    shown,
+    spectrum_of,
+)
 from hepflow.studies.windows.record import WindowScan
 
 ROOM = "hepflow.studies.windows"
 RESONANCE = (
     0.25  # of a window: one that stands between two is still within a standard deviation of both peaks
 )
+
+SHARING = ("cathode", "flow-matching")  # methods of which all that is trained are flows of the data
 
 
 class WindowSearch(Study[Config, WindowScan]):
@@ -44,6 +57,8 @@ class WindowSearch(Study[Config, WindowScan]):
     def check(self, config: Config) -> None:
         """Refuse a configuration without any window, or with a theory that cannot be read."""
         regions_of(config)
+        if config.scan.flows == "shared":
+            _check_shared(config)
         if config.theory is not None:
             from hepflow.stats import read_curve  # heavy
 
@@ -58,12 +73,15 @@ class WindowSearch(Study[Config, WindowScan]):
         """Return the steps of all windows, and of what is made of their results."""
         steps = [step for step in analysis_steps(config, blind=blinding.hidden) if step.stage == EVENTS]
         windows, exposure = regions_of(config), _exposure(config)
+        shared = config.scan.flows == "shared"
+        if shared:
+            steps += _flows(config, [one for one in windows.values() if not isinstance(one, str)])
         for signal, regions in windows.items():
             if isinstance(regions, str):
                 continue
             at, own = place_of(signal), config.model_copy(update={"regions": regions})
             # without a cross-section for significance alone: limits by toys take longer than all else
-            analysis = analysis_steps(own, blind=blinding.hidden, limits=exposure is not None)
+            analysis = analysis_steps(own, blind=blinding.hidden, limits=exposure is not None, shared=shared)
             steps += one_of_many(analysis, at, FITTED, {})
             measured = {
                 "regions": regions.model_dump(mode="json", include={"signal", "sidebands"}),
@@ -107,6 +125,43 @@ class WindowSearch(Study[Config, WindowScan]):
     def failed(self, record: WindowScan) -> list[str]:
         """Return the windows that failed checks, and which."""
         return list(record.failed)
+
+
+def _check_shared(config: Config) -> None:
+    """Refuse to share what a method does not train, or what few folds leave nothing of."""
+    if config.method.name not in SHARING:
+        raise ConfigError(
+            f"scan.flows: {config.method.name!r} trains no flows that windows can share; expected the method "
+            f"{' or '.join(SHARING)}, or `scan.flows: each`"
+        )
+    if config.classifier.folds < 3:
+        raise ConfigError(
+            f"classifier.folds: {config.classifier.folds}; expected at least 3 where windows share flows, each of "
+            "which leaves out two; or `scan.flows: each`"
+        )
+
+
+def _flows(config: Config, regions: Sequence[Regions]) -> Iterator[Step]:
+    """Yield the steps that train flows for all windows: for their templates, and for each trial in their bands."""
+    validation = config.regions.validation
+    common = {
+        "regions": [one.model_dump(mode="json", include={"signal", "sidebands"}) for one in regions],
+        "method": config.method.model_dump(mode="json"),
+        "spectrum": spectrum_of(config),
+        "folds": config.classifier.folds,
+        "seed": config.seed,
+    }
+    trials = range(validation.trainings) if config.regions.validated else ()
+    for name, trial in {"background": None, **{bands(number): number for number in trials}}.items():
+        yield Step(
+            flows_for(name),
+            "flows",
+            f"{ROOM}.flows:flows",
+            {**common, "trial": trial, "width": None if trial is None else validation.width},
+            by_name(EVENTS),
+            chosen=method_class(config.method),
+            failing=Failing.KEPT,
+        )
 
 
 def _exposure(config: Config) -> float | None:
