@@ -49,7 +49,7 @@ def test_all_windows_are_searched_with_flows_of_one_training(scanned, found):
     assert "leaves no room for sidebands" in found.windows[0].problems[0]
     steps = {path.parent.relative_to(scanned / "stages").as_posix() for path in scanned.rglob("step.json")}
     assert {step for step in steps if step.startswith("flows/")} == FLOWS
-    assert not list((scanned / "stages" / "windows").rglob("density.safetensors"))  # no window has flows of its own
+    assert not list((scanned / "stages" / "windows").rglob("density.safetensors"))
     bands = scanned / "stages" / "windows" / "3300-3700" / "validation" / "bands" / "0"
     assert (bands / "validation.h5").is_file()
 
@@ -109,7 +109,10 @@ def test_flows_that_cannot_be_trained_are_the_problem_of_every_window(configure,
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("method=cwola", "scan.flows: 'cwola' trains no flows that windows can share; expected the method cathode"),
+        (
+            "method=cwola",
+            "scan.flows: 'cwola' trains no flows that windows can share; expected the method cathode",
+        ),
         ("method=lacathode", "scan.flows: 'lacathode' trains no flows that windows can share"),
         ("classifier.folds=2", "classifier.folds: 2; expected at least 3 where windows share flows"),
         ("scan.flows=all", "flows"),
