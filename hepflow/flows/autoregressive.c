@@ -42,6 +42,20 @@
 #define TOGETHER 8 /* blocks of events over which derivatives by weights are summed in registers */
 #define LANES ((int)(BYTES / sizeof(REAL)))
 
+#if !defined(DOUBLE) && defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SHUFFLED
+#define N (BYTES / 4)
+#if BYTES == 64
+#define MIXED(a, b, from) __builtin_shufflevector(a, b, from(0), from(4), from(8), from(12))
+#elif BYTES == 32
+#define MIXED(a, b, from) __builtin_shufflevector(a, b, from(0), from(4))
+#else
+#define MIXED(a, b, from) __builtin_shufflevector(a, b, from(0))
+#endif
+#endif
+#endif
+
 typedef REAL Vector __attribute__((vector_size(BYTES)));
 typedef REAL Loose __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias)); /* at any address */
 
@@ -52,7 +66,7 @@ static inline void store(REAL *to, Vector value) { *(Loose *)to = value; }
 typedef struct {
     long members, events, layers, features, contexts, units, blocks, bins, parts;
     long feature_rows, context_rows, outputs; /* rounded: features, contexts, parameters of a feature's spline */
-    long weights, entries, kept;              /* lengths: of a packed layer, of a member's table, of a layer's activations */
+    long weights, entries, kept, room; /* lengths: of a packed layer, a member's table, a layer's activations, scratch */
     double bound, edge;
     const int *order;                                      /* (layers + 1, features): what each layer reads of the one before */
     const int *initial_limit, *hidden_limit, *final_limit; /* by group of outputs */
@@ -62,7 +76,7 @@ typedef struct {
     const REAL *x, *context;           /* (members, events, features), (members, events, contexts) */
     const REAL *by_y, *by_determinant; /* as x, and (members, events) */
     REAL *packed, *by_packed;          /* (members, layers, weights), (members, parts, layers, weights) */
-    REAL *activations, *scratch;       /* (members, blocks of events, layers, kept), (members, parts, ...) */
+    REAL *activations, *scratch;       /* (members, blocks of events, layers, kept), (members, parts, room) */
     REAL *y, *determinant, *by_x, *by_table;
 } Flow;
 
@@ -119,14 +133,31 @@ static void transposed(const REAL *restrict w, long depth, long rows, const int 
         }
 }
 
-static inline REAL total(Vector sum)
+/* Add the sums of ROWS vectors to as many numbers. */
+#ifdef SHUFFLED
+#define LOW(at) at, at + N, at + 1, at + 1 + N
+#define HIGH(at) at + 2, at + 2 + N, at + 3, at + 3 + N
+#define FIRST(at) at, at + 1, at + N, at + 1 + N
+#define SECOND(at) at + 2, at + 3, at + 2 + N, at + 3 + N
+static inline void add_sums(const Vector *sum, REAL *restrict to)
 {
-    REAL lane[LANES];
-    memcpy(lane, &sum, sizeof sum);
-    for (int n = LANES / 2; n > 0; n /= 2)
-        for (int i = 0; i < n; i++) lane[i] += lane[i + n];
-    return lane[0];
+    const Vector a = MIXED(sum[0], sum[1], LOW) + MIXED(sum[0], sum[1], HIGH);
+    const Vector b = MIXED(sum[2], sum[3], LOW) + MIXED(sum[2], sum[3], HIGH);
+    REAL all[N];
+    store(all, MIXED(a, b, FIRST) + MIXED(a, b, SECOND)); /* four numbers, N / 4 times */
+    for (int at = 0; at < N; at += ROWS)
+        for (int r = 0; r < ROWS; r++) to[r] += all[at + r];
 }
+#else
+static inline void add_sums(const Vector *sum, REAL *restrict to)
+{
+    for (int r = 0; r < ROWS; r++) {
+        REAL lane[LANES];
+        store(lane, sum[r]);
+        for (int i = 0; i < LANES; i++) to[r] += lane[i];
+    }
+}
+#endif
 
 /* Add the derivatives by a layer's weights and bias, of some blocks of events that lie so far apart. */
 static void by_weights(long depth, long rows, const int *restrict limit, long count, const REAL *restrict by_out,
@@ -141,21 +172,23 @@ static void by_weights(long depth, long rows, const int *restrict limit, long co
                 for (int r = 0; r < ROWS; r++) sum[c][r] = (Vector){0};
             for (long block = 0; block < count; block++) {
                 const REAL *g = by + block * out_step, *in = x + block * x_step + k * WIDTH;
-                for (int at = 0; at < WIDTH; at += LANES)
+                for (int at = 0; at < WIDTH; at += LANES) {
+                    Vector own[ROWS];
+                    for (int r = 0; r < ROWS; r++) own[r] = load(g + r * WIDTH + at);
                     for (int c = 0; c < COLUMNS; c++) {
                         const Vector each = load(in + c * WIDTH + at);
-                        for (int r = 0; r < ROWS; r++) sum[c][r] += each * load(g + r * WIDTH + at);
+                        for (int r = 0; r < ROWS; r++) sum[c][r] += each * own[r];
                     }
+                }
             }
-            for (int c = 0; c < COLUMNS; c++)
-                for (int r = 0; r < ROWS; r++) by_w[(group * depth + k + c) * ROWS + r] += total(sum[c][r]);
+            for (int c = 0; c < COLUMNS; c++) add_sums(sum[c], by_w + (group * depth + k + c) * ROWS);
         }
-        for (int r = 0; r < ROWS; r++) {
-            Vector sum = {0};
-            for (long block = 0; block < count; block++)
-                for (int at = 0; at < WIDTH; at += LANES) sum += load(by + block * out_step + r * WIDTH + at);
-            by_bias[group * ROWS + r] += total(sum);
-        }
+        Vector sum[ROWS];
+        for (int r = 0; r < ROWS; r++) sum[r] = (Vector){0};
+        for (long block = 0; block < count; block++)
+            for (int at = 0; at < WIDTH; at += LANES)
+                for (int r = 0; r < ROWS; r++) sum[r] += load(by + block * out_step + r * WIDTH + at);
+        add_sums(sum, by_bias + group * ROWS);
     }
 }
 
@@ -272,7 +305,7 @@ void NAME(flow_forward)(const Flow *f, long begin, long end)
         const long member = task / f->parts, all = (f->events + WIDTH - 1) / WIDTH;
         long first, last;
         share(f, task % f->parts, &first, &last);
-        REAL *spare = f->scratch + task * ((f->units + f->context_rows + 2 * f->feature_rows) * WIDTH + f->kept);
+        REAL *spare = f->scratch + task * f->room;
         REAL *seen = spare + f->kept, *context = seen + f->units * WIDTH;
         REAL *y = context + f->context_rows * WIDTH, *log_det = y + f->feature_rows * WIDTH;
         for (long block = first; block < last; block++) {
@@ -306,7 +339,7 @@ void NAME(flow_inverse)(const Flow *f, long begin, long end)
         const long member = task / f->parts;
         long first, last;
         share(f, task % f->parts, &first, &last);
-        REAL *kept = f->scratch + task * ((f->units + f->context_rows + 2 * f->feature_rows) * WIDTH + f->kept);
+        REAL *kept = f->scratch + task * f->room;
         REAL *seen = kept + f->kept, *context = seen + f->units * WIDTH;
         REAL *y = context + f->context_rows * WIDTH, *log_det = y + f->feature_rows * WIDTH;
         const Layer w = layer_of(f, f->packed + member * f->weights);
@@ -393,12 +426,11 @@ static void backward_layer(const Flow *f, Layer w, Layer by, REAL *kept, long st
 void NAME(flow_backward)(const Flow *f, long begin, long end)
 {
     const long slim = f->feature_rows * WIDTH, given = f->context_rows * WIDTH, all = (f->events + WIDTH - 1) / WIDTH;
-    const long each = (2 * f->feature_rows + f->context_rows + 1 + f->features * f->outputs + 2 * f->units) * WIDTH;
     for (long task = begin; task < end; task++) {
         const long member = task / f->parts;
         long first, last;
         share(f, task % f->parts, &first, &last);
-        REAL *by_x = f->scratch + task * TOGETHER * each, *by_y = by_x + TOGETHER * slim;
+        REAL *by_x = f->scratch + task * f->room, *by_y = by_x + TOGETHER * slim;
         REAL *context = by_y + TOGETHER * slim, *by_determinant = context + TOGETHER * given;
         REAL *room = by_determinant + TOGETHER * WIDTH, *result = f->by_packed + task * f->layers * f->weights;
         memset(result, 0, f->layers * f->weights * sizeof(REAL));

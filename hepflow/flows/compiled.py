@@ -25,7 +25,7 @@ from hepflow.flows.spline import EDGE
 ROWS = 4
 WIDTH = 64
 TOGETHER = 8
-PARTS = 8  # at most, into which a member's events are cut
+PARTS = 4  # at most, into which a member's events are cut
 PER_PART = 2  # blocks of events at least
 ENOUGH_FOR_THREADS = 8  # blocks of events, times layers: below, starting threads costs more than they save
 
@@ -40,7 +40,7 @@ class _Flow(ctypes.Structure):
             (name, ctypes.c_long)
             for name in (
                 *("members", "events", "layers", "features", "contexts", "units", "blocks", "bins", "parts"),
-                *("feature_rows", "context_rows", "outputs", "weights", "entries", "kept"),
+                *("feature_rows", "context_rows", "outputs", "weights", "entries", "kept", "room"),
             )
         ),
         ("bound", ctypes.c_double),
@@ -74,6 +74,11 @@ class CompiledFlow:
         Width of the contexts that are given.
     """
 
+    SIZES = (
+        *("layers", "features", "contexts", "units", "blocks", "bins", "bound"),
+        *("feature_rows", "context_rows", "outputs", "weights", "entries", "kept"),
+    )
+
     def __init__(
         self,
         layers: Sequence[Any],
@@ -86,35 +91,39 @@ class CompiledFlow:
         made: Made = first.made
         self.features = first.autoregressive_net.initial_layer.in_features
         self.bins, self.bound = first.num_bins, float(first.tail_bound)
-        self.context, self.blocks = context, made.blocks
+        self.contexts, self.blocks = context, made.blocks
         degrees = np.sort(made.degrees)
         self.units, self.feature_rows, self.context_rows, self.outputs = (
             -(-size // ROWS) * ROWS
-            for size in (len(degrees), self.features, self.context, 3 * self.bins - 1)
+            for size in (len(degrees), self.features, self.contexts, 3 * self.bins - 1)
         )
         ends = np.cumsum([shape.numel() for shape in shapes.values()])
         starts = dict(zip(shapes, [0, *ends[:-1]], strict=True))
         self.entries = int(ends[-1])
         places = [self._places(layer, starts, prefix) for layer, prefix in zip(layers, prefixes, strict=True)]
         self.layers, self.weights = len(layers), len(places[0])
-        self._from = np.concatenate(places)
-        self._to = np.full(self.entries, -1, np.int32)
-        used = self._from >= 0
-        self._to[self._from[used]] = np.flatnonzero(used)
-        self._order = np.array(orders, np.int32)
+        origin = np.concatenate(places)
+        used = origin >= 0
+        to = np.full(self.entries, -1)
+        to[origin[used]] = np.flatnonzero(used)
 
         padded = np.concatenate([degrees, np.full(self.units - len(degrees), degrees[-1])])
         known = np.searchsorted(degrees, np.arange(self.features), side="right")  # units for each feature
         groups = self.outputs // ROWS
-        self._initial_limit = padded[ROWS - 1 :: ROWS].astype(np.int32)
-        self._hidden_limit = np.searchsorted(padded, padded[ROWS - 1 :: ROWS], side="right").astype(np.int32)
-        self._final_limit = np.repeat(known, groups).astype(np.int32)
-        # the first group of outputs that depends on any of a group of inputs
-        self._initial_start = (
-            np.searchsorted(padded, np.arange(0, self.feature_rows, ROWS) + 1) // ROWS
-        ).astype(np.int32)
-        self._hidden_start = (np.searchsorted(padded, padded[::ROWS]) // ROWS).astype(np.int32)
-        self._final_start = (np.minimum(padded[::ROWS], self.features) * groups).astype(np.int32)
+        last, first_of = padded[ROWS - 1 :: ROWS], padded[::ROWS]
+        each = np.arange(0, self.feature_rows, ROWS)
+        arrays = {
+            "order": np.array(orders),
+            "from_": origin,
+            "to": to,
+            "initial_limit": last,
+            "hidden_limit": np.searchsorted(padded, last, side="right"),
+            "final_limit": np.repeat(known, groups),
+            "initial_start": np.searchsorted(padded, each + 1) // ROWS,
+            "hidden_start": np.searchsorted(padded, first_of) // ROWS,
+            "final_start": np.minimum(first_of, self.features) * groups,
+        }
+        self.arrays = {name: np.ascontiguousarray(values, np.int32) for name, values in arrays.items()}
         self.kept = WIDTH * (
             self.feature_rows + (2 * self.blocks + 1) * self.units + self.features * self.outputs
         )
@@ -140,16 +149,16 @@ class CompiledFlow:
             grouped = weight.reshape(-1, ROWS, weight.shape[1]).transpose(0, 2, 1)
             return np.concatenate([grouped.ravel(), bias])
 
-        features, contexts = np.arange(self.features), np.arange(self.context)
+        features, contexts = np.arange(self.features), np.arange(self.contexts)
         found = [packed(*linear("initial_layer", units, features, (self.units, self.feature_rows)))]
         by_context = self.units, self.context_rows
-        if self.context:
+        if self.contexts:
             found.append(packed(*linear("context_layer", units, contexts, by_context)))
         for block in range(self.blocks):
             start = f"blocks.{block}."
             square = self.units, self.units
             found.append(packed(*linear(f"{start}linear_layers.0", units, units, square)))
-            if self.context:
+            if self.contexts:
                 found.append(packed(*linear(f"{start}context_layer", units, contexts, by_context)))
             found.append(packed(*linear(f"{start}linear_layers.1", units, units, square)))
         weight, bias = linear("final_layer", parameters, units, (len(parameters), self.units))
@@ -172,7 +181,7 @@ class CompiledFlow:
         ):
             return False
         shapes = (len(table), x.shape[-1], 0 if context is None else context.shape[-1])
-        expected = (len(x), self.features, self.context)
+        expected = (len(x), self.features, self.contexts)
         return (
             x.numel() > 0
             and shapes == expected
@@ -192,91 +201,84 @@ class CompiledFlow:
         """Invert a single layer: features (E, B, D) and the inverse's log-determinants (E, B). Not differentiable."""
         assert self.layers == 1
         given = None if context is None else context.contiguous()
-        return self._evaluate("inverse", table, z.contiguous(), given, None)
+        call = _Call(self, table, z.contiguous(), given, differentiable=False)
+        found = self._evaluate("inverse", call)
+        call.end()
+        return found
 
-    def _evaluate(
-        self, function: str, table: Tensor, x: Tensor, context: Tensor | None, activations: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        call = _Call(self, table, x, context)
-        call.set(activations=activations, y=(y := torch.empty_like(x)), determinant=(total := x.new_empty(x.shape[:2])))
-        wide = self.units + self.context_rows + 2 * self.feature_rows
-        call.run(function, call.tasks * (wide * WIDTH + self.kept))
-        return y, total
+    def _evaluate(self, function: str, call: _Call) -> tuple[Tensor, Tensor]:
+        y, determinant = torch.empty_like(call.x), call.x.new_empty(call.x.shape[:2])
+        call.point(y=y, determinant=determinant)
+        call.run("pack", call.members)
+        call.run(function, call.tasks)
+        return y, determinant
 
     def take_room(self, length: int, like: Tensor) -> Tensor:
-        """Return memory for activations: that of an earlier step, as a rule, since new memory costs time."""
+        """Return memory, that of an earlier evaluation if it fits: new memory costs more time than what is done in it."""
         for place, room in enumerate(self._spare):
             if len(room) == length and room.dtype == like.dtype:
                 return self._spare.pop(place)
         return like.new_empty(length)
 
     def give_back(self, room: Tensor) -> None:
-        """Take memory back for the next step."""
+        """Take memory back for the next evaluation."""
         self._spare = [*self._spare[-1:], room]
 
 
 class _Call:
-    """A call of autoregressive.c: what it reads and writes, kept alive, and the threads that share the work."""
+    """An evaluation by autoregressive.c, and its derivatives: what they read and write, and who shares the work."""
 
-    def __init__(self, flow: CompiledFlow, table: Tensor, x: Tensor, context: Tensor | None) -> None:
-        self.flow, self.like = flow, x
-        members, events, _ = x.shape
+    def __init__(
+        self, flow: CompiledFlow, table: Tensor, x: Tensor, context: Tensor | None, differentiable: bool
+    ) -> None:
+        self.flow, self.x = flow, x
+        self.members, events, _ = x.shape
         blocks = -(-events // WIDTH)
         parts = max(1, min(PARTS, blocks // PER_PART))
-        self.members, self.tasks = members, members * parts
-        self.worth = members * blocks * flow.layers >= ENOUGH_FOR_THREADS
-        self.fields = _Flow(
-            members=members,
-            events=events,
-            layers=flow.layers,
-            features=flow.features,
-            contexts=flow.context,
-            units=flow.units,
-            blocks=flow.blocks,
-            bins=flow.bins,
-            parts=parts,
-            feature_rows=flow.feature_rows,
-            context_rows=flow.context_rows,
-            outputs=flow.outputs,
-            weights=flow.weights,
-            entries=flow.entries,
-            kept=flow.kept,
-            bound=flow.bound,
-            edge=EDGE,
-        )
-        self.alive: list[Any] = []
-        for name in ("order", "from", "to"):
-            self._array(name, getattr(flow, f"_{name}"))
-        for what in ("initial", "hidden", "final"):
-            for end in ("limit", "start"):
-                self._array(f"{what}_{end}", getattr(flow, f"_{what}_{end}"))
-        packed = x.new_empty(members * flow.layers * flow.weights)
-        self.set(table=table.detach().contiguous(), x=x, context=context, packed=packed)
+        self.tasks = self.members * parts
+        self.worth = self.members * blocks * flow.layers >= ENOUGH_FOR_THREADS
+        self.fields = _Flow(events=events, parts=parts, members=self.members, edge=EDGE)
+        for name in flow.SIZES:
+            setattr(self.fields, name, getattr(flow, name))
+        for name, places in flow.arrays.items():
+            setattr(self.fields, name, places.ctypes.data)
 
-    def _array(self, name: str, values: Places) -> None:
-        setattr(self.fields, "from_" if name == "from" else name, values.ctypes.data)
+        scratch = flow.kept + (flow.units + flow.context_rows + 2 * flow.feature_rows) * WIDTH
+        lengths = {"packed": self.members * flow.layers * flow.weights}
+        if differentiable:
+            by_layer = flow.features * flow.outputs + 2 * flow.units
+            wide = 2 * flow.feature_rows + flow.context_rows + 1 + by_layer
+            scratch = max(scratch, TOGETHER * WIDTH * wide)
+            lengths["by_packed"] = parts * lengths["packed"]
+            lengths["activations"] = self.members * blocks * flow.layers * flow.kept
+        lengths["scratch"] = self.tasks * scratch
+        self.fields.room = scratch
+        self.room = flow.take_room(sum(lengths.values()), x)
+        self._alive: list[Tensor] = []
+        self.point(**dict(zip(lengths, self.room.split(list(lengths.values())), strict=True)))
+        self.point(table=table.detach().contiguous(), x=x)
+        if context is not None:
+            self.point(context=context)
 
-    def set(self, **tensors: Tensor | None) -> None:
-        """Point to contiguous tensors."""
+    def point(self, **tensors: Tensor) -> None:
+        """Point to contiguous tensors, and keep them."""
         for name, each in tensors.items():
-            if each is not None:
-                self.alive.append(each)
-                setattr(self.fields, name, each.data_ptr())
+            setattr(self.fields, name, each.data_ptr())
+        self._alive += tensors.values()
 
-    def run(self, function: str, scratch: int) -> None:
-        """Pack the weights, and run a function on all parts of the events."""
-        self.set(scratch=self.like.new_empty(scratch))
-        self._share("pack", self.members)
-        self._share(function, self.tasks)
-        if function == "backward":
-            self._share("unpack", self.members)
+    def run(self, function: str, tasks: int) -> None:
+        """Run a function on all members, or all parts of their events."""
+        compiled = getattr(native.library(), f"flow_{function}_{native.PRECISIONS[self.x.dtype][0]}")
+        flow = ctypes.byref(self.fields)
 
-    def _share(self, function: str, tasks: int) -> None:
-        run = getattr(native.library(), f"flow_{function}_{native.PRECISIONS[self.like.dtype][0]}")
-        pointer = ctypes.byref(self.fields)
-        native.in_threads(
-            lambda first, last: run(pointer, ctypes.c_long(first), ctypes.c_long(last)), tasks, self.worth
-        )
+        def some(first: int, last: int) -> None:
+            compiled(flow, ctypes.c_long(first), ctypes.c_long(last))
+
+        native.in_threads(some, tasks, self.worth)
+
+    def end(self) -> None:
+        """Give the memory back."""
+        self.flow.give_back(self.room)
 
 
 class _Transform(torch.autograd.Function):
@@ -286,35 +288,29 @@ class _Transform(torch.autograd.Function):
     def forward(
         ctx: Any, table: Tensor, x: Tensor, context: Tensor | None, flow: CompiledFlow
     ) -> tuple[Tensor, Tensor]:
-        room = None
+        call = _Call(flow, table, x, context, any(ctx.needs_input_grad))
+        found = flow._evaluate("forward", call)
         if any(ctx.needs_input_grad):
-            blocks = -(-x.shape[1] // WIDTH)
-            room = flow.take_room(len(x) * blocks * flow.layers * flow.kept, x)
             ctx.save_for_backward(table, x, context)
-            ctx.flow, ctx.room = flow, room
-        return flow._evaluate("forward", table, x, context, room)
+            ctx.call = call
+        else:
+            call.end()
+        return found
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, by_y: Tensor, by_determinant: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        table, x, context = ctx.saved_tensors
-        flow, room = ctx.flow, ctx.room
-        if room is None:
+        table, x, _ = ctx.saved_tensors
+        call: _Call | None = ctx.call
+        if call is None:
             raise RuntimeError("the derivatives of this evaluation were taken already; evaluate it again")
-        ctx.room = None
-        call = _Call(flow, table, x, context)
+        ctx.call = None
         by_table, by_x = torch.empty_like(table), torch.empty_like(x)
-        call.set(
-            by_y=by_y.contiguous(),
-            by_determinant=by_determinant.contiguous(),
-            activations=room,
-            by_x=by_x,
-            by_table=by_table,
-            by_packed=x.new_empty(call.tasks * flow.layers * flow.weights),
-        )
-        wide = 2 * flow.feature_rows + flow.context_rows + 1 + flow.features * flow.outputs + 2 * flow.units
-        call.run("backward", call.tasks * TOGETHER * wide * WIDTH)
-        flow.give_back(room)
+        call.point(by_y=by_y.contiguous(), by_determinant=by_determinant.contiguous())
+        call.point(by_table=by_table, by_x=by_x)
+        call.run("backward", call.tasks)
+        call.run("unpack", call.members)
+        call.end()
         return by_table, by_x, None, None
 
 
