@@ -201,10 +201,7 @@ class CompiledFlow:
         """Invert a single layer: features (E, B, D) and the inverse's log-determinants (E, B). Not differentiable."""
         assert self.layers == 1
         given = None if context is None else context.contiguous()
-        call = _Call(self, table, z.contiguous(), given, differentiable=False)
-        found = self._evaluate("inverse", call)
-        call.end()
-        return found
+        return self._evaluate("inverse", _Call(self, table, z.contiguous(), given, differentiable=False))
 
     def _evaluate(self, function: str, call: _Call) -> tuple[Tensor, Tensor]:
         y, determinant = torch.empty_like(call.x), call.x.new_empty(call.x.shape[:2])
@@ -214,15 +211,13 @@ class CompiledFlow:
         return y, determinant
 
     def take_room(self, length: int, like: Tensor) -> Tensor:
-        """Return memory, that of an earlier evaluation if it fits: new memory costs more time than what is done in it."""
-        for place, room in enumerate(self._spare):
-            if len(room) == length and room.dtype == like.dtype:
-                return self._spare.pop(place)
-        return like.new_empty(length)
+        """Return memory, that of the last step if it fits: new memory costs more time than what is done in it."""
+        room = self._spare.pop() if self._spare else like.new_empty(0)
+        return room if len(room) == length and room.dtype == like.dtype else like.new_empty(length)
 
     def give_back(self, room: Tensor) -> None:
-        """Take memory back for the next evaluation."""
-        self._spare = [*self._spare[-1:], room]
+        """Take memory back for the next step."""
+        self._spare.append(room)
 
 
 class _Call:
@@ -253,7 +248,8 @@ class _Call:
             lengths["activations"] = self.members * blocks * flow.layers * flow.kept
         lengths["scratch"] = self.tasks * scratch
         self.fields.room = scratch
-        self.room = flow.take_room(sum(lengths.values()), x)
+        length = sum(lengths.values())
+        self.room = flow.take_room(length, x) if differentiable else x.new_empty(length)
         self._alive: list[Tensor] = []
         self.point(**dict(zip(lengths, self.room.split(list(lengths.values())), strict=True)))
         self.point(table=table.detach().contiguous(), x=x)
@@ -276,10 +272,6 @@ class _Call:
 
         native.in_threads(some, tasks, self.worth)
 
-    def end(self) -> None:
-        """Give the memory back."""
-        self.flow.give_back(self.room)
-
 
 class _Transform(torch.autograd.Function):
     """All layers of a flow, and their derivatives."""
@@ -293,8 +285,6 @@ class _Transform(torch.autograd.Function):
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(table, x, context)
             ctx.call = call
-        else:
-            call.end()
         return found
 
     @staticmethod
@@ -310,12 +300,29 @@ class _Transform(torch.autograd.Function):
         call.point(by_table=by_table, by_x=by_x)
         call.run("backward", call.tasks)
         call.run("unpack", call.members)
-        call.end()
+        call.flow.give_back(call.room)
         return by_table, by_x, None, None
 
 
-def fits(layers: Sequence[Any]) -> bool:
-    """Return whether layers are splines of one shape behind residual networks of rectifiers."""
+_SINGLE: dict[Any, CompiledFlow | None] = {}
+
+
+def single(layer: Any, context: int) -> CompiledFlow | None:
+    """Return one layer in compiled code, shared by all of its shape; None where that does not have it."""
+    if layer.made is None or not hasattr(layer, "num_bins"):
+        return None
+    features = layer.autoregressive_net.initial_layer.in_features
+    shape = layer.made, features, layer.num_bins, layer.tail_bound, context
+    if shape not in _SINGLE:
+        straight = list(range(features))
+        shapes = {name: each.shape for name, each in layer.autoregressive_net.named_parameters()}
+        fit = fits([layer], context)
+        _SINGLE[shape] = CompiledFlow([layer], [straight] * 2, shapes, [""], context) if fit else None
+    return _SINGLE[shape]
+
+
+def fits(layers: Sequence[Any], context: int) -> bool:
+    """Return whether layers are splines of one shape behind residual networks of rectifiers, with such contexts."""
     if not layers or any(getattr(layer, "made", None) is None or not hasattr(layer, "num_bins") for layer in layers):
         return False
     made: Made = layers[0].made
@@ -324,4 +331,5 @@ def fits(layers: Sequence[Any]) -> bool:
         for layer in layers
     )
     rectifiers = made.activation in (functional.relu, torch.relu)
-    return same and made.residual and rectifiers and layers[0].num_bins <= native.MAX_BINS
+    known = not context or (made.context and layers[0].autoregressive_net.context_layer.in_features == context)
+    return same and known and made.residual and rectifiers and layers[0].num_bins <= native.MAX_BINS

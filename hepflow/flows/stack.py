@@ -88,7 +88,7 @@ def _compile(transforms: Sequence[Any], shapes: Mapping[str, torch.Size], contex
         layers.append(each)
         prefixes.append(LAYER.format(place) + each.network)
         order = torch.arange(0)
-    if not fits(layers):
+    if not fits(layers, context):
         return None
     straight = torch.arange(layers[0].autoregressive_net.initial_layer.in_features)
     full = [(one if len(one) else straight).tolist() for one in (*orders, order)]
