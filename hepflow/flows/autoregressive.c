@@ -208,13 +208,15 @@ typedef struct {
     REAL *initial, *context, *blocks, *final;
 } Layer;
 
+static long of_context(const Flow *f) { return f->contexts ? f->units * (f->context_rows + 1) : 0; }
+
 static Layer layer_of(const Flow *f, REAL *weights)
 {
     Layer at;
     at.initial = weights;
     at.context = at.initial + f->units * (f->feature_rows + 1);
-    at.blocks = at.context + f->units * (f->context_rows + 1);
-    at.final = at.blocks + f->blocks * f->units * (2 * (f->units + 1) + f->context_rows + 1);
+    at.blocks = at.context + of_context(f);
+    at.final = at.blocks + f->blocks * (2 * f->units * (f->units + 1) + of_context(f));
     return at;
 }
 
@@ -222,9 +224,9 @@ static Layer layer_of(const Flow *f, REAL *weights)
 static Layer block_of(const Flow *f, Layer layer, long block)
 {
     Layer at;
-    at.initial = layer.blocks + block * f->units * (2 * (f->units + 1) + f->context_rows + 1);
+    at.initial = layer.blocks + block * (2 * f->units * (f->units + 1) + of_context(f));
     at.context = at.initial + f->units * (f->units + 1);
-    at.final = at.context + f->units * (f->context_rows + 1);
+    at.final = at.context + of_context(f);
     return at;
 }
 

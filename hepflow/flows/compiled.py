@@ -135,7 +135,9 @@ class CompiledFlow:
         used = 3 * self.bins - 1
         parameters = np.arange(self.features * used)
 
-        def linear(name: str, rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]) -> list[Places]:
+        def linear(
+            name: str, rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, int]
+        ) -> list[Places]:
             module = layer.get_submodule(f"{layer.network}{name}")
             weight = np.full(shape, -1, np.int32)
             free = getattr(module, "mask", torch.ones_like(module.weight)).cpu().numpy() > 0
@@ -166,9 +168,7 @@ class CompiledFlow:
         rows[:, :used] = parameters.reshape(-1, used)
         rows = rows.ravel()
         absent = rows < 0
-        found.append(
-            packed(np.where(absent[:, None], -1, weight[rows]), np.where(absent, -1, bias[rows]))
-        )
+        found.append(packed(np.where(absent[:, None], -1, weight[rows]), np.where(absent, -1, bias[rows])))
         return np.concatenate(found).astype(np.int32)
 
     def takes(self, table: Tensor, x: Tensor, context: Tensor | None) -> bool:
@@ -194,7 +194,9 @@ class CompiledFlow:
 
         Differentiable by the table (E, P) of all members' weights and by the features, once.
         """
-        found: tuple[Tensor, Tensor] = _Transform.apply(table, x.contiguous(), None if context is None else context.contiguous(), self)  # type: ignore[no-untyped-call]
+        found: tuple[Tensor, Tensor] = _Transform.apply(
+            table, x.contiguous(), None if context is None else context.contiguous(), self
+        )  # type: ignore[no-untyped-call]
         return found
 
     def inverse(self, table: Tensor, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -323,7 +325,9 @@ def single(layer: Any, context: int) -> CompiledFlow | None:
 
 def fits(layers: Sequence[Any], context: int) -> bool:
     """Return whether layers are splines of one shape behind residual networks of rectifiers, with such contexts."""
-    if not layers or any(getattr(layer, "made", None) is None or not hasattr(layer, "num_bins") for layer in layers):
+    if not layers or any(
+        getattr(layer, "made", None) is None or not hasattr(layer, "num_bins") for layer in layers
+    ):
         return False
     made: Made = layers[0].made
     same = all(
@@ -331,5 +335,7 @@ def fits(layers: Sequence[Any], context: int) -> bool:
         for layer in layers
     )
     rectifiers = made.activation in (functional.relu, torch.relu)
-    known = not context or (made.context and layers[0].autoregressive_net.context_layer.in_features == context)
+    known = not context or (
+        made.context and layers[0].autoregressive_net.context_layer.in_features == context
+    )
     return same and known and made.residual and rectifiers and layers[0].num_bins <= native.MAX_BINS

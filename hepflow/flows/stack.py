@@ -76,7 +76,9 @@ class FlowMembers(Members):
         return x, total
 
 
-def _compile(transforms: Sequence[Any], shapes: Mapping[str, torch.Size], context: int) -> CompiledFlow | None:
+def _compile(
+    transforms: Sequence[Any], shapes: Mapping[str, torch.Size], context: int
+) -> CompiledFlow | None:
     """Return layers and the permutations between them in compiled code; None where that does not have them."""
     layers, prefixes, orders = [], [], []
     order = torch.arange(0)
