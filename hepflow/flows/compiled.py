@@ -253,7 +253,7 @@ class _Call:
         length = sum(lengths.values())
         self.room = flow.take_room(length, x) if differentiable else x.new_empty(length)
         self._alive: list[Tensor] = []
-        self.point(**dict(zip(lengths, self.room.split(list(lengths.values())), strict=True)))
+        self.point(**dict(zip(lengths, torch.split(self.room, list(lengths.values())), strict=True)))
         self.point(table=table.detach().contiguous(), x=x)
         if context is not None:
             self.point(context=context)

@@ -1,8 +1,8 @@
 """Compiled code, built once with the machine's own C compiler and kept in the user's cache; and the compiled spline.
 
-Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, torch does the same in several times the time: of the spline
-(`spline.c`) `portable.py` gives the same numbers, to the last bit; those of whole flows (`autoregressive.c`) are the
-same but for the order of their sums.
+Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, torch does the same in several times the time: of the
+spline (`spline.c`) `portable.py` gives the same numbers, to the last bit; those of whole flows (`autoregressive.c`)
+are the same but for the order of their sums.
 """
 
 from __future__ import annotations
