@@ -194,9 +194,10 @@ class CompiledFlow:
 
         Differentiable by the table (E, P) of all members' weights and by the features, once.
         """
-        found: tuple[Tensor, Tensor] = _Transform.apply(
-            table, x.contiguous(), None if context is None else context.contiguous(), self
-        )  # type: ignore[no-untyped-call]
+        given = x.contiguous(), None if context is None else context.contiguous()
+        if not (torch.is_grad_enabled() and (table.requires_grad or x.requires_grad)):
+            return self._evaluate("forward", _Call(self, table, *given, differentiable=False))
+        found: tuple[Tensor, Tensor] = _Transform.apply(table, *given, self)  # type: ignore[no-untyped-call]
         return found
 
     def inverse(self, table: Tensor, z: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -282,12 +283,9 @@ class _Transform(torch.autograd.Function):
     def forward(
         ctx: Any, table: Tensor, x: Tensor, context: Tensor | None, flow: CompiledFlow
     ) -> tuple[Tensor, Tensor]:
-        call = _Call(flow, table, x, context, any(ctx.needs_input_grad))
-        found = flow._evaluate("forward", call)
-        if any(ctx.needs_input_grad):
-            ctx.save_for_backward(table, x, context)
-            ctx.call = call
-        return found
+        ctx.call = _Call(flow, table, x, context, differentiable=True)
+        ctx.save_for_backward(table, x, context)  # so that none of them is changed before
+        return flow._evaluate("forward", ctx.call)
 
     @staticmethod
     @torch.autograd.function.once_differentiable

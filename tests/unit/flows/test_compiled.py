@@ -8,6 +8,7 @@ from nflows.transforms.base import CompositeTransform
 from nflows.transforms.permutations import RandomPermutation, ReversePermutation
 
 from hepflow.flows import SplineAutoregressive, native, spline_autoregressive
+from hepflow.flows.compiled import CompiledFlow
 from hepflow.flows.stack import FlowMembers
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason="no C compiler on this machine")
@@ -152,6 +153,14 @@ def test_two_evaluations_before_their_derivatives():
     assert torch.equal(found, expected)
     (other,) = torch.autograd.grad(second.sum(), flows.table)
     assert not torch.equal(other, expected)
+
+
+def test_what_is_not_differentiated_keeps_no_activations(monkeypatch):
+    flows, given = members(SHAPES[0]), rows(SHAPES[0], 100)
+    expected = flows.losses(*given)
+    monkeypatch.setattr(CompiledFlow, "take_room", lambda *_: pytest.fail("memory for activations"))
+    with torch.no_grad():
+        assert torch.equal(flows.losses(*given), expected)
 
 
 def test_derivatives_are_given_once():
