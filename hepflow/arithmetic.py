@@ -6,16 +6,20 @@ import sys
 
 
 def arithmetic() -> dict[str, str]:
-    """Return the vector instructions and the number of threads of torch's products; empty where it is not loaded.
+    """Return what the order of sums in products depends on; empty where torch is not loaded.
 
-    Products of matrices are summed in an order that depends on both. That flows are trained with the compiled spline
-    or without makes no difference.
+    Of torch's products these are the vector instructions and the number of threads; of autoregressive spline flows
+    that they are compiled, or not: the compiled code sums in its own order, whatever the number of threads.
     """
     if "torch" not in sys.modules:
         return {}
     import torch
 
+    native = sys.modules.get("hepflow.flows.native")
+    used = native is not None and native.library.cache_info().currsize
+    flows = {"flows": "compiled" if native.library() is not None else "torch"} if used else {}
     return {
+        **flows,
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
     }

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from hepflow.errors import ConfigError
+from hepflow.flows.compiled import single
 from hepflow.flows.made import Made, Weights, masked_weights
 from hepflow.flows.spline import spline_rows
 
@@ -45,6 +46,8 @@ class _Autoregressive:
             parameters = self.autoregressive_net(inputs, context)
             outputs, log_determinant = self._by_event(inputs, parameters, inverse=False)
             return outputs, log_determinant.sum(1)
+        if (compiled := self._compiled("transform", inputs, context)) is not None:
+            return compiled
         x, given = _events_last(inputs), None if context is None else _events_last(context)
         outputs, log_determinant = self.forward_stacked(masked_weights(self.autoregressive_net), x, given)
         return outputs[0].T, log_determinant[0]
@@ -53,9 +56,26 @@ class _Autoregressive:
         """Invert (N, D) given context (N, C); return outputs (N, D) and log-determinants (N,)."""
         if self.made is None or torch.is_grad_enabled():
             return self._inverse_in_turns(inputs, context)
+        if (compiled := self._compiled("inverse", inputs, context)) is not None:
+            return compiled
         z, given = _events_last(inputs), None if context is None else _events_last(context)
         outputs, log_determinant = self.inverse_stacked(masked_weights(self.autoregressive_net), z, given)
         return outputs[0].T, log_determinant[0]
+
+    def _compiled(
+        self, function: str, inputs: Tensor, context: Tensor | None
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return outputs (N, D) and log-determinants (N,) of compiled code, where it has this layer."""
+        flow = None if torch.is_grad_enabled() else single(self, 0 if context is None else context.shape[-1])
+        if flow is None:
+            return None
+        parameters = self.autoregressive_net.parameters()
+        table = torch.cat([each.flatten() for each in parameters])[None]
+        x, given = inputs[None], None if context is None else context[None]
+        if not flow.takes(table, x, given):
+            return None
+        outputs, log_determinant = getattr(flow, function)(table, x, given)
+        return outputs[0], log_determinant[0]
 
     def forward_stacked(self, weights: Weights, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
         """Transform (E, D, B) by E members' weights; return outputs (E, D, B) and log-determinants (E, B)."""

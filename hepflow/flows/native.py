@@ -1,7 +1,8 @@
-"""The compiled spline: `spline.c` built once with the machine's own C compiler, and kept in the user's cache.
+"""Compiled code, built once with the machine's own C compiler and kept in the user's cache; and the compiled spline.
 
-Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, `portable.py` gives the same numbers, to the last bit, in
-several times the time.
+Where there is no compiler, or ``HEPFLOW_NATIVE=0`` is set, torch does the same in several times the time: of the
+spline (`spline.c`) `portable.py` gives the same numbers, to the last bit; those of whole flows (`autoregressive.c`)
+are the same but for the order of their sums.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import itertools
 import os
 import platform
 import shlex
@@ -17,6 +19,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,11 +28,15 @@ from torch import Tensor
 
 from hepflow.atomic import atomic_write
 
-SOURCE = Path(__file__).with_name("spline.c")
 MAX_BINS = 64  # as in spline.c
 PRECISIONS = {torch.float32: ("float", []), torch.float64: ("double", ["-DDOUBLE"])}
-# None of these changes a number: multiplications are not fused with additions, which some processors cannot.
-FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-std=c11"]
+# None of these changes a number of the spline: in it multiplications are not fused with additions, which some
+# processors cannot.
+FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-std=c11"]
+SOURCES = {
+    Path(__file__).with_name("spline.c"): ["-ffp-contract=off"],
+    Path(__file__).with_name("autoregressive.c"): ["-ffp-contract=fast"],
+}
 ENOUGH_FOR_THREADS = 50_000  # values below which starting threads costs more than they save
 
 
@@ -84,30 +91,36 @@ def _call(
         sizes = ctypes.c_long(last - first), ctypes.c_long(events), ctypes.c_int(bins)
         run(*sizes, ctypes.c_double(bound), ctypes.c_double(edge), *pointers)
 
-    threads = min(torch.get_num_threads(), rows)
-    if threads < 2 or rows * events < ENOUGH_FOR_THREADS:
-        part(0, rows)
+    in_threads(part, rows, rows * events >= ENOUGH_FOR_THREADS)
+
+
+def in_threads(part: Callable[[int, int], None], tasks: int, worth: bool) -> None:
+    """Do tasks 0 to `tasks`, each call of `part` those from one number to another, on several threads if worth it."""
+    threads = min(torch.get_num_threads(), tasks)
+    if threads < 2 or not worth:
+        part(0, tasks)
         return
-    borders = [rows * k // threads for k in range(threads + 1)]
+    borders = [tasks * k // threads for k in range(threads + 1)]
     list(_threads(threads).map(part, borders[:-1], borders[1:]))
 
 
 @functools.cache
 def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="hepflow-spline")
+    return ThreadPoolExecutor(count, thread_name_prefix="hepflow-flows")
 
 
 @functools.cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled spline, building it the first time; None where that cannot be done."""
+    """Return the compiled code, building it the first time; None where that cannot be done."""
     if os.environ.get("HEPFLOW_NATIVE") == "0" or sys.platform == "win32":
         return None
     identity = [
-        SOURCE.read_text(),
+        *(source.read_text() for source in SOURCES),
+        *(flag for flags in SOURCES.values() for flag in flags),
         _processor(),
         *FLAGS,
     ]  # of which compiler, makes no difference to the numbers
-    name = f"spline-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.so"
+    name = f"flows-{hashlib.sha256(repr(identity).encode()).hexdigest()[:16]}.so"
     for folder in (_cache_folder(), Path(tempfile.gettempdir()) / f"hepflow-{os.getuid()}"):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -151,13 +164,13 @@ def _compiler() -> list[str]:
 
 
 def _build(target: Path) -> None:
-    """Compile both precisions into one library, in a folder of its own, and move it into place."""
+    """Compile all sources in both precisions into one library, in a folder of its own, and move it into place."""
     compiler = _compiler()
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         objects = []
-        for suffix, definitions in PRECISIONS.values():
-            made = Path(folder) / f"{suffix}.o"
-            options = [*FLAGS, *definitions, "-c", str(SOURCE), "-o", str(made)]
+        for (source, own), (suffix, definitions) in itertools.product(SOURCES.items(), PRECISIONS.values()):
+            made = Path(folder) / f"{source.stem}_{suffix}.o"
+            options = [*FLAGS, *own, *definitions, "-c", str(source), "-o", str(made)]
             try:
                 _run([*compiler, "-march=native", *options])
             except subprocess.CalledProcessError:

@@ -93,7 +93,7 @@ def _versions(folder: Path) -> Mapping[str, str]:
     if not commands:
         return {}
     last = commands[-1]
-    told = ("processor", "vector_instructions", "threads")
+    told = ("processor", "vector_instructions", "threads", "flows")
     return {**last.versions, **{name: str(last.machine[name]) for name in told if name in last.machine}}
 
 

@@ -82,7 +82,7 @@ def test_every_architecture_with_any_number_of_contexts(kind, contexts, tmp_path
 
 
 def test_the_mass_of_a_density_is_a_context_that_varies_slowly():
-    """The two are one, bit for bit; what a density keeps in a file has not changed."""
+    """The two are one, bit for bit; and what a density keeps in a file is listed here."""
     x, context = table(400, 1)
     mass = 3000 + 100 * context
     slow = ConditionalDensity(KINDS["spline"], PLAN, 2, slowness=3.0).fit(x, mass, seed=4)
@@ -94,6 +94,7 @@ def test_the_mass_of_a_density_is_a_context_that_varies_slowly():
         "preprocessing",
         "plan",
         "members",
+        "posterior",
         "features",
         "range",
     }
