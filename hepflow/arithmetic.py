@@ -16,8 +16,9 @@ def arithmetic() -> dict[str, str]:
     import torch
 
     native = sys.modules.get("hepflow.flows.native")
-    used = native is not None and native.library.cache_info().currsize
-    flows = {"flows": "compiled" if native.library() is not None else "torch"} if used else {}
+    flows = {}
+    if native is not None and native.library.cache_info().currsize:  # what no flow used stays unbuilt
+        flows["flows"] = "torch" if native.library() is None else "compiled"
     return {
         **flows,
         "vector_instructions": torch.backends.cpu.get_cpu_capability(),
