@@ -40,9 +40,9 @@ def tune(
     Both are judged in the validation bands; the data of the signal region are cut away first. The folder keeps every
     trial: after an interrupt, the same command goes on from there.
     """
-    from hepflow.config import load_search
+    from hepflow.config import load_config
 
     given = {"trials": trials, "timeout": timeout}
     overrides = (*overrides, *(f"tune.{key}={value}" for key, value in given.items() if value is not None))
-    settings = load_search(config, overrides, command="hepflow tune")
+    settings = load_config(config, overrides)
     carry_out("tuning", settings, out, as_json, dry_run=dry_run)
