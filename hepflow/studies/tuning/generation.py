@@ -15,7 +15,7 @@ from hepflow.events import Events, FloatArray
 from hepflow.generation.generator import batch_size_for
 from hepflow.studies.generation.study import STUDY
 from hepflow.studies.generation.work import untrained
-from hepflow.studies.tuning.held_out import mean_log_likelihood, split
+from hepflow.studies.tuning.held_out import mean_log_likelihood, random_part, split
 from hepflow.studies.tuning.tunable import Bench, Search, Tunable, ends, put
 
 FLOW = "flow"
@@ -70,7 +70,9 @@ def _search(
         density.fit(
             x[learns], context[learns], weight[learns], learned, config.seed, given=tuple(config.given)
         )
-        return mean_log_likelihood(density.log_prob(x[judges], context[judges]), weight[judges]), {}
+        with random_part():
+            log_prob = density.log_prob(x[judges], context[judges])
+        return mean_log_likelihood(log_prob, weight[judges]), {}
 
     current = _current(config.model, int(learns.sum()))
     return Search(

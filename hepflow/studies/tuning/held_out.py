@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +20,14 @@ def split(events: int, seed: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]
     judges = np.zeros(events, dtype=bool)
     judges[np.random.default_rng([seed, 7]).permutation(events)[: round(SHARE * events)]] = True
     return ~judges, judges
+
+
+@contextmanager
+def random_part() -> Iterator[None]:
+    """Keep flows from warning that a few events have contexts beyond the training's: of a random part, some do."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "[^\n]* outside [^\n]* where the flow was trained", UserWarning)
+        yield
 
 
 def mean_log_likelihood(found: FloatArray, weight: FloatArray | None = None) -> float:

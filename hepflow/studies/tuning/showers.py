@@ -12,14 +12,14 @@ from hepflow.showers import Showers
 from hepflow.showers.model import plan_for
 from hepflow.studies.showers.study import STUDY
 from hepflow.studies.showers.work import untrained
-from hepflow.studies.tuning.held_out import mean_log_likelihood, split
+from hepflow.studies.tuning.held_out import mean_log_likelihood, random_part, split
 from hepflow.studies.tuning.tunable import Bench, Search, Tunable, ends, put
 
 FLOW = "flow"
 
 
 class Showering(Tunable[ShowerStudy]):
-    """The merit is the mean log-likelihood of the chain for a quarter of the training's showers, given their energies.
+    """The merit is the mean log-likelihood of the chain for a quarter of the training's showers.
 
     The density is that of what the flows see, whose coordinates depend on the training showers and the threshold
     alone: they are the same for all trials.
@@ -50,7 +50,9 @@ def _search(config: ShowerStudy, showers: Showers) -> Search[ShowerStudy]:
 
     def judge(trial: ShowerStudy) -> tuple[float, dict[str, float]]:
         model = untrained(trial.model.model_dump(), len(learns)).fit(learns, config.seed)
-        return mean_log_likelihood(model.log_prob(judges, config.seed)), {}
+        with random_part():
+            found = model.log_prob(judges, config.seed)
+        return mean_log_likelihood(found), {}
 
     ranges = ends(config.tune.flow)
     batch = plan_for(len(learns), batch_size=config.model.batch_size).batch_size

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hepflow.classifiers import table
+from hepflow.config.classifiers import NetworkAlone
 from hepflow.config.unfolding import Unfolding
 from hepflow.config.unfolding_methods import OmniFold, Posterior
 from hepflow.engine.plan import Step
@@ -15,7 +16,7 @@ from hepflow.engine.study import Blinding
 from hepflow.errors import ConfigError, FitError
 from hepflow.events import FloatArray
 from hepflow.sample import Sample
-from hepflow.studies.tuning.held_out import mean_log_likelihood, split
+from hepflow.studies.tuning.held_out import mean_log_likelihood, random_part, split
 from hepflow.studies.tuning.record import Settings
 from hepflow.studies.tuning.tunable import Bench, Search, Tunable, ends, put, put_widths
 from hepflow.studies.unfolding.methods import posterior, ratio
@@ -82,7 +83,9 @@ def _posterior(config: Unfolding, truth: Sample, reco: Sample) -> Search[Unfoldi
         density = posterior({**trial.method.model_dump(), "members": 1}).density
         x, seen, weight = truth.features, reco.features, truth.weight
         density.fit(x[learns], seen[learns], weight[learns], truth.names, config.seed, given=reco.names)
-        return mean_log_likelihood(density.log_prob(x[judges], seen[judges]), weight[judges]), {}
+        with random_part():
+            log_prob = density.log_prob(x[judges], seen[judges])
+        return mean_log_likelihood(log_prob, weight[judges]), {}
 
     ranges, untrained = ends(config.tune.flow), posterior_density()
     own = {**dict(vars(untrained.plan)), **untrained.architecture.keywords}  # type: ignore[attr-defined]
@@ -115,7 +118,7 @@ def _ratio(config: Unfolding, truth: Sample, reco: Sample, data: Sample) -> Sear
 
     block = {"smooth": "smooth", "bdt": "trees", "mlp": "network"}[chosen.name]
     ranges = ends(getattr(config.tune, block))
-    if chosen.name == "mlp":
+    if isinstance(chosen, NetworkAlone):
         current: Settings = {"layers": len(chosen.hidden), "width": chosen.hidden[0]}
     else:
         current = {name: getattr(chosen, name) for name in ranges}

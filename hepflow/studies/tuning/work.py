@@ -24,14 +24,14 @@ from hepflow.studies.tuning.search import import_optuna, importance, trials_of
 from hepflow.studies.tuning.tunable import Bench, Search, Tunable, budget
 from hepflow.version import __version__
 
-FILE, BEST = "tuning.json", "best.yaml"
+FILE, BEST, FIGURES = "tuning.json", "best.yaml", "figures"
 
 
 @published
 def trials(job: Job) -> Iterator[Path]:
     """Search better settings, by what the task says that they are worth.
 
-    ``tuning.json`` is written after each trial, and ``best.yaml`` at the end.
+    ``tuning.json`` is written after each trial, ``best.yaml`` and figures of what mattered at the end.
     """
     import_optuna()
     given = job.settings["config"]
@@ -58,9 +58,15 @@ def trials(job: Job) -> Iterator[Path]:
         first = tuning.of(name)[0]
         best = best if first.number == 0 else search.apply(best, first.settings)
     write_text(job.out / BEST, _best_yaml(tunable, best, tuning, names, job.out))
+    drawn: list[Path] = []
+    if any(tuning.importance.values()):
+        from hepflow.plots.figure import save_all  # heavy
+        from hepflow.studies.tuning.figures import figures
+
+        drawn = save_all(figures(tuning), job.out / FIGURES)
     if any(sum(trial.study == name for trial in tuning.trials) < searched.trials for name in names):
         raise UnfinishedError("the time is up; the same command makes further trials")
-    yield from (path, job.out / BEST)
+    yield from (path, job.out / BEST, *drawn)
 
 
 def _follow(
