@@ -91,6 +91,7 @@ DETECTORS: Mapping[str, DetectorRow] = {
         "hepflow.outliers.autoencoder:VariationalAutoencoder",
         ("variational_autoencoder",),
     ),
+    "normalized": DetectorRow("normalized autoencoder", "hepflow.outliers.normalized:NormalizedAutoencoder"),
     "flow": DetectorRow("flow density", "hepflow.outliers.flow:FlowDensity", ("neural_spline_flows",)),
     "latent-radius": DetectorRow(
         "latent radius", "hepflow.outliers.flow:LatentRadius", ("neural_spline_flows",)

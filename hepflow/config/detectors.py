@@ -13,6 +13,7 @@ from hepflow.config.defaults import default
 
 FOREST = "hepflow.outliers.isolation:IsolationForest"
 ENCODER = "hepflow.outliers.autoencoder:Autoencoder"
+NORMALIZED = "hepflow.outliers.normalized"
 FLOW = "hepflow.outliers.flow"
 
 
@@ -42,7 +43,7 @@ class Isolation(DetectorBlock):
     name: Literal["isolation-forest"] = Field(
         "isolation-forest",
         examples=["isolation-forest"],
-        description="The detector: isolation-forest, autoencoder, vae, flow or latent-radius.",
+        description="The detector: isolation-forest, autoencoder, vae, normalized, flow or latent-radius.",
     )
     trees: int = Field(default(f"{FOREST}.trees"), ge=1, le=100_000, description="How many trees.")
     sampled: int = Field(
@@ -105,6 +106,26 @@ class Variational(Networks):
     )
 
 
+class Normalized(Networks):
+    """A normalized autoencoder (arXiv:2206.14225): the reconstruction error is the energy of a density."""
+
+    name: Literal["normalized"] = Field("normalized", description="The detector.")
+    epochs: int = Field(
+        default(f"{NORMALIZED}:EPOCHS"), ge=1, le=10_000, description="Passes over the sidebands."
+    )
+    steps: int = Field(
+        default(f"{NORMALIZED}:NormalizedAutoencoder.steps"),
+        ge=1,
+        le=10_000,
+        description="Of each of the chains that draw from the density.",
+    )
+    regularisation: float = Field(
+        default(f"{NORMALIZED}:NormalizedAutoencoder.regularisation"),
+        ge=0,
+        description="What the squares of both energies count.",
+    )
+
+
 class Flows(DetectorBlock):
     """What the detectors made of flows have in common."""
 
@@ -153,6 +174,7 @@ Detector = Annotated[
     Annotated[Isolation, Tag("isolation-forest")]
     | Annotated[Autoencoder, Tag("autoencoder")]
     | Annotated[Variational, Tag("vae")]
+    | Annotated[Normalized, Tag("normalized")]
     | Annotated[Density, Tag("flow")]
     | Annotated[Radius, Tag("latent-radius")],
     Discriminator(named("isolation-forest")),

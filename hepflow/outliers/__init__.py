@@ -4,6 +4,7 @@ from hepflow.outliers.autoencoder import Autoencoder, VariationalAutoencoder
 from hepflow.outliers.detector import Detector
 from hepflow.outliers.flow import FlowDensity, LatentRadius
 from hepflow.outliers.isolation import IsolationForest
+from hepflow.outliers.normalized import NormalizedAutoencoder
 from hepflow.shown import show_briefly
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "FlowDensity",
     "IsolationForest",
     "LatentRadius",
+    "NormalizedAutoencoder",
     "VariationalAutoencoder",
 ]
 

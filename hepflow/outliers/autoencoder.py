@@ -87,7 +87,7 @@ class Autoencoder:
         cls, *, ensemble: int, bottleneck: int | None, hidden: Sequence[int], epochs: int, **more: Any
     ) -> Self:
         """Return an untrained ensemble of this size, from plain settings."""
-        plan = TrainingPlan(**{**PLAN.portable(), "epochs": epochs})
+        plan = TrainingPlan(**{**cls.plan.portable(), "epochs": epochs})
         return cls(ensemble, bottleneck, tuple(hidden), plan, **more)
 
     def fit(self, sample: Rows, seed: int) -> Self:
@@ -112,7 +112,7 @@ class Autoencoder:
         self.names, self._scale = events.names, Standardise.fit(events.features)
         seeds = [seed + member for member in range(self.members)]
         trainings = train(
-            _Coders([self._network(features, one) for one in seeds], self._loss),
+            self._side_by_side([self._network(features, one) for one in seeds]),
             (_tensor(self._scale.forward(events.features)[0]),),
             self.plan,
             seeds,
@@ -179,6 +179,10 @@ class Autoencoder:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._built(features, self.bottleneck or features // 2)
+
+    def _side_by_side(self, networks: list[torch.nn.Module]) -> Members:
+        """Return networks as they are trained."""
+        return _Coders(networks, self._loss)
 
     def _built(self, features: int, bottleneck: int) -> torch.nn.Module:
         """Return a network with the first weights of the random state."""
