@@ -1,4 +1,4 @@
-"""The normalized autoencoder: a reconstruction error that is the energy of a density (arXiv:2206.14225, 2105.05735)."""
+"""The normalized autoencoder: its reconstruction error is the energy of a density (arXiv:2206.14225)."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class NormalizedAutoencoder(Autoencoder):
 
     With the squared distance of what comes back in units of a learned noise as the energy E, ``p(x) = exp(-E(x)) / Z``
     is a density of standardised columns, since a bounded latent lets no direction come back for ever. Its likelihood
-    grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225, eq. 8). So also what an
+    grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225). So also what an
     autoencoder learns to bring back without being asked, as outliers simpler than the events, is given a high energy.
 
-    Draws come from two chains of Langevin's: one in the latent, on the manifold of what the decoder makes, which begins
-    at the latents of events, and from there one in the columns. ``regularisation * (E(x+)^2 + E(x-)^2)`` keeps both
+    Draws come from two chains of Langevin's: one in the latent, on the manifold of what the decoder makes, from the
+    latents of events, and from there one in the columns. ``regularisation * (E(x+)^2 + E(x-)^2)`` keeps both
     energies bounded. Other arguments as of `Autoencoder`.
 
     Parameters
