@@ -26,7 +26,7 @@ FARTHEST = 6.0  # standardised columns of a chain stay within
 class NormalizedAutoencoder(Autoencoder):
     r"""An autoencoder trained by maximum likelihood: what its energy calls usual is what the events are.
 
-    With the squared distance of what comes back in units of a learned noise as the energy E, ``p(x) = exp(-E(x)) / Z``
+    With the squared distance to what comes back in units of a learned noise as energy E, ``p(x) = exp(-E(x)) / Z``
     is a density of standardised columns, since a bounded latent lets no direction come back for ever. Its likelihood
     grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225). So also what an
     autoencoder learns to bring back without being asked, as outliers simpler than the events, is given a high energy.
