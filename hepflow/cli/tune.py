@@ -1,4 +1,4 @@
-"""``hepflow tune``: better settings, found without the signal region."""
+"""``hepflow tune``: better settings of what a study trains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hepflow.cli.studies import carry_out
     epilog=console.example("hepflow tune search.yaml --trials 50", "hepflow tune search.yaml --timeout 60")
 )
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--trials", type=int, metavar="N", help="Trials of each study, in the place of `tune.trials`.")
+@click.option("--trials", type=int, metavar="N", help="Trials of each search, in the place of `tune.trials`.")
 @click.option(
     "--timeout",
     type=float,
@@ -35,14 +35,15 @@ def tune(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Search better settings of the flow and of the classifier.
+    """Search better settings of what a study trains.
 
-    Both are judged in the validation bands; the data of the signal region are cut away first. The folder keeps every
+    A search's flow and classifier are judged in the validation bands, without data of the signal region; the flows
+    and ratios of a generation, an unfolding or showers by events that they did not learn from. The folder keeps every
     trial: after an interrupt, the same command goes on from there.
     """
-    from hepflow.config import load_search
+    from hepflow.config import load_config
 
     given = {"trials": trials, "timeout": timeout}
     overrides = (*overrides, *(f"tune.{key}={value}" for key, value in given.items() if value is not None))
-    settings = load_search(config, overrides, command="hepflow tune")
+    settings = load_config(config, overrides)
     carry_out("tuning", settings, out, as_json, dry_run=dry_run)

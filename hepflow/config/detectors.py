@@ -13,7 +13,7 @@ from hepflow.config.defaults import default
 
 FOREST = "hepflow.outliers.isolation:IsolationForest"
 ENCODER = "hepflow.outliers.autoencoder:Autoencoder"
-NORMALIZED = "hepflow.outliers.normalized:NormalizedAutoencoder"
+NORMALIZED = "hepflow.outliers.normalized"
 FLOW = "hepflow.outliers.flow"
 
 
@@ -107,17 +107,22 @@ class Variational(Networks):
 
 
 class Normalized(Networks):
-    """A normalised autoencoder (arXiv:2206.14225): its error is the energy of a density."""
+    """A normalized autoencoder (arXiv:2206.14225): the reconstruction error is the energy of a density."""
 
     name: Literal["normalized"] = Field("normalized", description="The detector.")
+    epochs: int = Field(
+        default(f"{NORMALIZED}:EPOCHS"), ge=1, le=10_000, description="Passes over the sidebands."
+    )
     steps: int = Field(
-        default(f"{NORMALIZED}.steps"),
+        default(f"{NORMALIZED}:NormalizedAutoencoder.steps"),
         ge=1,
         le=10_000,
-        description="Of the chains that find what comes back well.",
+        description="Of each of the chains that draw from the density.",
     )
-    length: float = Field(
-        default(f"{NORMALIZED}.length"), gt=0, le=10, description="Of such a step, in standard deviations."
+    regularisation: float = Field(
+        default(f"{NORMALIZED}:NormalizedAutoencoder.regularisation"),
+        ge=0,
+        description="What the squares of both energies count.",
     )
 
 

@@ -12,6 +12,7 @@ from hepflow.config.defaults import default
 from hepflow.config.executor import Executor, Local, runs_on
 from hepflow.config.inputs import Input
 from hepflow.config.task import TaskBlock
+from hepflow.config.tune_others import GenerationTune
 from hepflow.engine.executors import Chosen
 from hepflow.errors import did_you_mean
 from hepflow.quantity import Quantity
@@ -292,6 +293,7 @@ class Generation(TaskBlock):
     limits: EventLimits | None = Field(
         None, description="Limits against the number of generated events; these need `inputs.signal`."
     )
+    tune: GenerationTune = Field(GenerationTune(), examples=[{}], description="What `hepflow tune` searches.")
     figures: Figures = Field(Figures(), description="What stands above the figures.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 

@@ -10,6 +10,7 @@ from hepflow.config.blocks import Block, Figures, Fraction, Paths, each_once, pr
 from hepflow.config.defaults import default
 from hepflow.config.executor import Executor, Local, runs_on
 from hepflow.config.task import TaskBlock
+from hepflow.config.tune_others import ShowerTune
 from hepflow.engine.executors import Chosen
 from hepflow.errors import ConfigError
 
@@ -163,6 +164,7 @@ class ShowerStudy(TaskBlock):
     model: ShowerFlows = Field(ShowerFlows(), examples=[{}], description="The flows.")
     output: ShowerOutput = Field(ShowerOutput(), examples=[{}], description="The generated showers.")
     judgement: ShowerJudgement = Field(ShowerJudgement(), description="How they are judged.")
+    tune: ShowerTune = Field(ShowerTune(), examples=[{}], description="What `hepflow tune` searches.")
     figures: Figures = Field(Figures(), description="What stands above the figures.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 

@@ -24,6 +24,7 @@ class TaskBlock(Block):
         "executor": True,
         "figures": True,
         "task": True,
+        "tune": True,
     }  # what no number depends on
 
     name: str = Field(

@@ -42,7 +42,7 @@ class Config(TaskBlock):
     """A whole analysis."""
 
     # what chooses a study, a place or a look, and no number
-    beside_results: ClassVar[Any] = {**TaskBlock.beside_results, "tune": True, "compare": {"scan"}}
+    beside_results: ClassVar[Any] = {**TaskBlock.beside_results, "compare": {"scan"}}
 
     name: str = Field(
         "search",

@@ -1,38 +1,13 @@
-"""The schema of a tuning: which settings are searched, in which ranges, and for how long."""
+"""The schema of a tuning of a search: which settings are searched, in which ranges, and for how long."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from pydantic import Field
 
-from pydantic import Field, ValidationError, model_validator
-
-from hepflow.config.blocks import Block, Fraction, problem
+from hepflow.config.blocks import Fraction
+from hepflow.config.budget import Budget, Ranges, Real, Sizes, Whole
 from hepflow.config.classifiers import Network, Trees
 from hepflow.config.methods import Cathode
-
-Positive = Annotated[int, Field(ge=1, le=4096)]
-
-Whole = tuple[int, int]
-Real = tuple[float, float]
-
-
-class Ranges(Block):
-    """Ranges `[low, high]`, both ends included."""
-
-    bounds: ClassVar[type[Block]]  # the block whose settings these are, and whose bounds hold for both ends
-
-    @model_validator(mode="after")
-    def _ends_are_settings(self) -> Ranges:
-        for name in type(self).model_fields:
-            low, high = getattr(self, name)
-            if low > high:
-                raise problem(name, f"[{low:g}, {high:g}]: expected [low, high] with low <= high")
-            if name in self.bounds.model_fields:
-                try:
-                    self.bounds(**{name: low}), self.bounds(**{name: high})
-                except ValidationError as error:
-                    raise problem(name, f"[{low:g}, {high:g}]: {error.errors()[0]['msg']}") from None
-        return self
 
 
 class FlowRanges(Ranges):
@@ -63,29 +38,13 @@ class NetworkRanges(Ranges):
     """Ranges of the settings of networks that classify; each is widened to what stands in `classifier`."""
 
     bounds = Network
-    layers: tuple[Positive, Positive] = Field(
-        (2, 4), examples=[[2, 4]], description="Hidden layers, `[low, high]`."
-    )
-    width: tuple[Positive, Positive] = Field((16, 128), description="Width of all hidden layers.")
+    layers: Sizes = Field((2, 4), examples=[[2, 4]], description="Hidden layers, `[low, high]`.")
+    width: Sizes = Field((16, 128), description="Width of all hidden layers.")
 
 
-class Tune(Block):
+class Tune(Budget):
     """What `hepflow tune` searches, and what it is judged by; the signal region has no part in it."""
 
-    trials: int = Field(
-        30,
-        ge=1,
-        le=100_000,
-        examples=[30],
-        description="Trials of each study, of the flow and of the classifier; the first has the settings that stand "
-        "in this file.",
-    )
-    timeout: float | None = Field(
-        None,
-        gt=0,
-        json_schema_extra={"unit": "minutes"},
-        description="Begin no further trial after this time, of which each study has its part.",
-    )
     ensemble: int = Field(
         2,
         ge=1,

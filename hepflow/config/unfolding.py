@@ -13,6 +13,7 @@ from hepflow.config.columns import Feature, Features, Name
 from hepflow.config.executor import Executor, Local, runs_on
 from hepflow.config.inputs import Input, Luminosity, Nuisance, luminosity_of
 from hepflow.config.task import TaskBlock, with_paths
+from hepflow.config.tune_others import UnfoldingTune
 from hepflow.config.unfolding_methods import Bayes, Method, OmniFold, Reference
 from hepflow.engine.executors import Chosen
 from hepflow.errors import did_you_mean
@@ -262,6 +263,7 @@ class Unfolding(TaskBlock):
         Bayes(), description="A method in bins that is shown beside the result; `none` for none."
     )
     checks: UnfoldingChecks = Field(UnfoldingChecks(), description="How the result is checked.")
+    tune: UnfoldingTune = Field(UnfoldingTune(), examples=[{}], description="What `hepflow tune` searches.")
     figures: Figures = Field(Figures(), description="What stands above the figures.")
     executor: Executor = Field(Local(), description="Where the steps run; results do not depend on it.")
 

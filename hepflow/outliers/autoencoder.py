@@ -87,7 +87,7 @@ class Autoencoder:
         cls, *, ensemble: int, bottleneck: int | None, hidden: Sequence[int], epochs: int, **more: Any
     ) -> Self:
         """Return an untrained ensemble of this size, from plain settings."""
-        plan = TrainingPlan(**{**PLAN.portable(), "epochs": epochs})
+        plan = TrainingPlan(**{**cls.plan.portable(), "epochs": epochs})
         return cls(ensemble, bottleneck, tuple(hidden), plan, **more)
 
     def fit(self, sample: Rows, seed: int) -> Self:
@@ -111,25 +111,18 @@ class Autoencoder:
             )
         self.names, self._scale = events.names, Standardise.fit(events.features)
         seeds = [seed + member for member in range(self.members)]
-        weight = _tensor(events.weight) if np.ptp(events.weight) > 0 else None
-        networks = [self._network(features, one) for one in seeds]
-        self._learn(networks, _tensor(self._scale.forward(events.features)[0]), weight, seeds)
-        return self
-
-    def _learn(
-        self, networks: list[torch.nn.Module], x: Tensor, weight: Tensor | None, seeds: list[int]
-    ) -> None:
-        """Train networks on standardised features (N, D), and keep their best weights and their losses."""
-        self._train(Coders(networks, self._loss), self.plan, x, weight, seeds)
-
-    def _train(
-        self, members: Members, plan: TrainingPlan, x: Tensor, weight: Tensor | None, seeds: list[int]
-    ) -> None:
-        what = self.what if self.members == 1 else f"{self.members} {self.what}s"
-        trainings = train(members, (x,), plan, seeds, what, weight=weight)
+        trainings = train(
+            self._side_by_side([self._network(features, one) for one in seeds]),
+            (_tensor(self._scale.forward(events.features)[0]),),
+            self.plan,
+            seeds,
+            self.what if self.members == 1 else f"{self.members} {self.what}s",
+            weight=_tensor(events.weight) if np.ptp(events.weight) > 0 else None,
+        )
         states = list(itertools.chain.from_iterable(training.states for training in trainings))
         self.networks = {name: torch.stack([state[name] for state in states]) for name in states[0]}
         self.losses = tuple(training.losses for training in trainings)
+        return self
 
     def score(self, sample: Rows) -> FloatArray:
         """Return how badly each event comes back, shape ``(N,)``.
@@ -187,6 +180,10 @@ class Autoencoder:
             torch.manual_seed(seed)
             return self._built(features, self.bottleneck or features // 2)
 
+    def _side_by_side(self, networks: list[torch.nn.Module]) -> Members:
+        """Return networks as they are trained."""
+        return _Coders(networks, self._loss)
+
     def _built(self, features: int, bottleneck: int) -> torch.nn.Module:
         """Return a network with the first weights of the random state."""
         return Coder((features, *self.hidden, bottleneck), 1)
@@ -225,7 +222,7 @@ class VariationalAutoencoder(Autoencoder):
             raise ConfigError(f"{self.what}: beta {self.beta}; expected zero or more")
 
     def _built(self, features: int, bottleneck: int) -> torch.nn.Module:
-        return Coder((features, *self.hidden, bottleneck), 2, noisy=True)
+        return Coder((features, *self.hidden, bottleneck), 2)
 
     def _loss(self, network: Coder, x: Tensor) -> Tensor:
         mean, log_variance = network.encoder(x).chunk(2, -1)
@@ -243,7 +240,7 @@ class VariationalAutoencoder(Autoencoder):
         return missed + x.shape[-1] * noise + self.beta * apart
 
 
-class Coders(Members):
+class _Coders(Members):
     """Networks side by side: one batched product in each layer serves all members."""
 
     def losses(self, *rows: Tensor) -> Tensor:
@@ -256,11 +253,11 @@ class Coders(Members):
 class Coder(torch.nn.Module):
     """An encoder that ends in the bottleneck, `heads` times as wide, and its mirror; and the logarithm of a noise."""
 
-    def __init__(self, widths: tuple[int, ...], heads: int, *, noisy: bool = False) -> None:
+    def __init__(self, widths: tuple[int, ...], heads: int) -> None:
         super().__init__()
         self.encoder = _layers([*widths[:-1], heads * widths[-1]])
         self.decoder = _layers(widths[::-1])
-        if noisy:
+        if heads > 1:
             self.log_noise = torch.nn.Parameter(torch.zeros(()))
 
 

@@ -1,109 +1,118 @@
-"""Normalised autoencoders: a reconstruction error that is an energy, so that nothing rare comes back well."""
+"""The normalized autoencoder: its reconstruction error is the energy of a density (arXiv:2206.14225)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.func import grad
 
 from hepflow.errors import ConfigError
-from hepflow.outliers.autoencoder import Autoencoder, Coder, Coders
+from hepflow.outliers.autoencoder import Autoencoder, Coder
+from hepflow.training import Members, TrainingPlan
 from hepflow.weights import storable
 
-AVERAGE = 0.98  # of the weights along the training, whose steps follow random chains
-WIDER = 2.0  # spread of the latents that chains begin at, in units of that of the events' latents
-BEYOND = 3.0  # how far outside the events of a batch a chain may go, in standard deviations
-HELD = 1e-3  # what the square of an energy counts: only differences of energies have a meaning
+EPOCHS = 8
+PLAN = TrainingPlan(epochs=EPOCHS, batch_size=256, learning_rate=2e-3, best_epochs=1)
+INSIDE = 0.2  # noise of a step in the latent, which is bounded by one
+BESIDE = 0.5  # and of one in the columns, in units of the noise that is learned
+FARTHEST = 6.0  # standardised columns of a chain stay within
 
 
 @storable
 @dataclass
 class NormalizedAutoencoder(Autoencoder):
-    """An autoencoder whose error is minus the log of a normalised density (arXiv:2105.05735, 2206.14225).
+    r"""An autoencoder trained by maximum likelihood: what its energy calls usual is what the events are.
 
-    A plain autoencoder may bring back well what it has never seen, where that is simpler than the events. Here the
-    error is the energy of a density with a noise that is learned, ``p(x) = exp(-E(x)) / Z``, and after the training
-    of a plain autoencoder the likelihood is raised: the loss is the mean of ``E`` over events less that over points
-    drawn from ``p`` itself, whose gradient is that of -log p. Chains of Langevin steps draw them, first in the latent
-    space, since decoded points come back well, then among the features. What comes back well and looks like no event
-    is found by them, and its energy rises. The score is the energy.
-    Arguments as of `Autoencoder`.
+    With the squared distance to what comes back in units of a learned noise as energy E, ``p(x) = exp(-E(x)) / Z``
+    is a density of standardised columns, since a bounded latent lets no direction come back for ever. Its likelihood
+    grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225). So also what an
+    autoencoder learns to bring back without being asked, as outliers simpler than the events, is given a high energy.
+
+    Draws come from two chains of Langevin's: one in the latent, on the manifold of what the decoder makes, from the
+    latents of events, and from there one in the columns. ``regularisation * (E(x+)^2 + E(x-)^2)`` keeps both
+    energies bounded. Other arguments as of `Autoencoder`.
 
     Parameters
     ----------
     steps
-        Of a chain, in each of the two spaces.
-    length
-        Of a step, in standard deviations.
+        Of each of the chains.
+    regularisation
+        See above.
+
+    Notes
+    -----
+    No loss says which epoch is the best, that of the draws changes as the energy does: the last one is kept.
     """
 
-    steps: int = 10
-    length: float = 0.2
+    plan: TrainingPlan = PLAN
+    steps: int = 6
+    regularisation: float = 1e-2
+
     what: ClassVar[str] = "normalized autoencoder"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.steps < 1 or not self.length > 0:
-            raise ConfigError(
-                f"{self.what}: chains of {self.steps} steps of {self.length}; expected at least one, of a length "
-                "above zero"
-            )
+        if self.steps < 1:
+            raise ConfigError(f"{self.what}: {self.steps} steps of the chains; expected at least 1")
+        if not self.regularisation >= 0:
+            raise ConfigError(f"{self.what}: regularisation {self.regularisation}; expected zero or more")
 
     def _built(self, features: int, bottleneck: int) -> torch.nn.Module:
-        return Coder((features, *self.hidden, bottleneck), 1, noisy=True)
+        made = Coder((features, *self.hidden, bottleneck), 1)
+        made.encoder.append(torch.nn.Tanh())
+        made.log_noise = torch.nn.Parameter(torch.zeros(()))
+        return made
 
-    def _learn(
-        self, networks: list[torch.nn.Module], x: Tensor, weight: Tensor | None, seeds: list[int]
-    ) -> None:
-        self._train(Coders(networks, self._plain), self.plan, x, weight, seeds)
-        for member, network in enumerate(networks):
-            best = {name: each[member * self.plan.best_epochs] for name, each in self.networks.items()}
-            network.load_state_dict(best)
-        plan = replace(self.plan, patience=None, average=AVERAGE)
-        self._train(_Latest(networks, self._loss), plan, x, weight, seeds)
-
-    def _plain(self, network: Coder, x: Tensor) -> Tensor:
-        """Return -log of a normal density around what comes back, (B,): an autoencoder and its noise."""
-        return self._energy(network, x) + x.shape[-1] * network.log_noise
+    def _side_by_side(self, networks: list[torch.nn.Module]) -> Members:
+        made = super()._side_by_side(networks)
+        made.latest = True
+        return made
 
     def _energy(self, network: Coder, x: Tensor) -> Tensor:
-        missed: Tensor = network.decoder(network.encoder(x)) - x
-        return 0.5 * (missed.square() * (-2 * network.log_noise).exp()).sum(-1)
+        missed: Tensor = (network.decoder(network.encoder(x)) - x).square().sum(-1)
+        return 0.5 * missed * (-2 * network.log_noise).exp()
 
     def _loss(self, network: Coder, x: Tensor) -> Tensor:
-        found = self._drawn(network, x).detach()
-        here, there = self._energy(network, x), self._energy(network, found)
-        return here - there + HELD * (here.square() + there.square())
+        usual, drawn = self._energy(network, x), self._energy(network, self._draws(network, x))
+        return usual - drawn + self.regularisation * (usual.square() + drawn.square())
 
-    @torch.no_grad()
-    def _drawn(self, network: Coder, x: Tensor) -> Tensor:
-        """Return points (B, D) of the density, from chains that begin near its decoded latents."""
-        low, high = x.amin(0) - BEYOND, x.amax(0) + BEYOND
-        latent = network.encoder(x)
-        middle, spread = latent.mean(0), latent.std(0)
-        start = middle + WIDER * spread * torch.randn_like(latent)
-        within = (middle - 2 * WIDER * spread, middle + 2 * WIDER * spread)
-        z = self._chain(lambda at: self._energy(network, network.decoder(at)), start, spread, *within)
-        decoded = network.decoder(z).clamp(low, high)
-        return self._chain(lambda at: self._energy(network, at), decoded, torch.ones_like(low), low, high)
+    def _draws(self, network: Coder, x: Tensor) -> Tensor:
+        """Return draws from the density, as many as x has rows, through which no gradient goes."""
+        with torch.no_grad():
+            latent = self._chain(
+                lambda z: self._energy(network, network.decoder(z)), network.encoder(x), INSIDE, 1.0
+            )
+            noise = BESIDE * network.log_noise.exp()
+            return self._chain(
+                lambda rows: self._energy(network, rows), network.decoder(latent), noise, FARTHEST
+            ).detach()
 
     def _chain(
-        self, energy: Callable[[Tensor], Tensor], start: Tensor, scale: Tensor, low: Tensor, high: Tensor
+        self, energy: Callable[[Tensor], Tensor], start: Tensor, noise: Tensor | float, farthest: float
     ) -> Tensor:
-        """Return where Langevin steps on an energy end, inside bounds."""
-        slope = grad(lambda at: energy(at).sum())
-        step, x = self.length * scale, start
+        """Return where Langevin's steps ``x - noise^2 / 2 grad E + noise * normal`` lead, within bounds.
+
+        Each is taken as Metropolis has it: without, a step too long for a steep energy leads up, and to what no
+        density has, and a training would follow there.
+        """
+
+        def both(rows: Tensor) -> tuple[Tensor, Tensor]:
+            found = energy(rows)
+            return found.sum(), found
+
+        look = torch.func.grad(both, has_aux=True)
+        place, (slope, value) = start, look(start)
         for _ in range(self.steps):
-            drift = (0.5 * step**2 * slope(x)).clamp(-step, step)
-            x = (x - drift + step * torch.randn_like(x)).clamp(low, high)
-        return x
-
-
-class _Latest(Coders):
-    """Members of which the last epochs are kept: the loss is a difference of energies, and tells no best one."""
-
-    latest = True
+            new = place - 0.5 * noise**2 * slope + noise * torch.randn_like(place)
+            new_slope, new_value = look(new)
+            there = (new - place + 0.5 * noise**2 * slope).square().sum(-1)
+            back = (place - new + 0.5 * noise**2 * new_slope).square().sum(-1)
+            chance = value - new_value + (there - back) / (2 * noise**2)
+            taken = (torch.rand_like(value).log() < chance) & (new.abs() <= farthest).all(-1)
+            place = torch.where(taken[:, None], new, place)
+            slope = torch.where(taken[:, None], new_slope, slope)
+            value = torch.where(taken, new_value, value)
+        return place

@@ -118,6 +118,16 @@ def dealt(whole: Showers, share: float, seed: int) -> tuple[Showers, Showers]:
     return whole.select(np.sort(order[held:])), whole.select(np.sort(order[:held]))
 
 
+def untrained(asked: Mapping[str, Any], showers: int) -> ShowerModel:
+    """Return the model of the settings of a step, for so many showers."""
+    plan = plan_for(showers, asked["epochs"], asked["batch_size"])
+    return ShowerModel(
+        partial(spline_autoregressive, layers=asked["layers"], hidden=asked["hidden"]),
+        replace(plan, learning_rate=asked["learning_rate"]),
+        asked["threshold"],
+    )
+
+
 def _save_learned(folder: Path, learned: Learned) -> None:
     save_weights(folder / WEIGHTS, learned.model)
     write_json(folder / LOSSES, learned.losses)
@@ -132,12 +142,7 @@ def _save_learned(folder: Path, learned: Learned) -> None:
 def model(job: Job) -> Learned:
     """Train flow after flow."""
     asked, training = job.settings["model"], job["showers"].training
-    plan = plan_for(len(training), asked["epochs"], asked["batch_size"])
-    made = ShowerModel(
-        partial(spline_autoregressive, layers=asked["layers"], hidden=asked["hidden"]),
-        replace(plan, learning_rate=asked["learning_rate"]),
-        asked["threshold"],
-    )
+    made = untrained(asked, len(training))
     made.fit(training, job.settings["seed"], job.checkpoint())
     return Learned(made, made.losses)
 

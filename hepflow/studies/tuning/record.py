@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -20,13 +20,13 @@ class Trial:
     Parameters
     ----------
     study
-        ``flow`` or ``classifier``.
+        Which search, such as ``flow`` or ``classifier``.
     number
         From 0, in its study; trial 0 has the settings of the configuration.
     settings
         Those that are searched.
     value
-        What the study maximises (`merit`); None where the training failed.
+        What the search maximises; None where the training failed, or was stopped after a first look.
     details
         Other numbers behind the value.
     problem
@@ -35,6 +35,8 @@ class Trial:
         Flow settings behind the template that a classifier was judged with; empty for a flow.
     seconds
         Wall time.
+    early
+        The value after the fewest epochs of the range; None where there was no such look.
     """
 
     study: str
@@ -45,6 +47,12 @@ class Trial:
     problem: str | None = None
     template: Settings = field(default_factory=dict)
     seconds: float = 0.0
+    early: float | None = None
+
+    @property
+    def pruned(self) -> bool:
+        """Whether it was stopped after a first look."""
+        return self.value is None and self.problem is None
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Tuning(Record):
     Parameters
     ----------
     name
-        That of the analysis.
+        That of the configuration.
     key
         Digest of all that a trial depends on: data, settings that are not searched, version.
     trials
@@ -62,7 +70,11 @@ class Tuning(Record):
     importance
         Share of the variance of a study's values that each setting explains, by study; empty for few trials.
     notes
-        What a reader of the result must know, such as why a study was left out.
+        What a reader of the result must know, such as why a search was left out.
+    merits
+        What each search maximises, as tables show it.
+    judged
+        By which events, in words.
     """
 
     schema: ClassVar[str] = "hepflow-tuning-1"
@@ -73,6 +85,8 @@ class Tuning(Record):
     trials: tuple[Trial, ...] = ()
     importance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    merits: Mapping[str, str] = field(default_factory=dict)
+    judged: str = ""
 
     def of(self, study: str) -> tuple[Trial, ...]:
         """Return the trials of a study that have a value, the best first."""
@@ -80,17 +94,17 @@ class Tuning(Record):
         return tuple(sorted(judged, key=lambda trial: (-(trial.value or 0.0), trial.number)))
 
 
-def earlier(path: Path, key: str) -> tuple[Trial, ...]:
+def earlier(path: Path, key: str, names: Collection[str]) -> tuple[Trial, ...]:
     """Return the trials of an earlier tuning, from which this one goes on; none of other data, settings or versions.
 
     Raises
     ------
     InputError
-        If the file is damaged.
+        If the file is damaged: it has a trial of a search that there is not.
     """
     if not path.exists():
         return ()
     found = Tuning.from_json(path)
-    if any(trial.study not in ("flow", "classifier") for trial in found.trials):
-        raise InputError(f"{path}: damaged: a trial of neither flow nor classifier; {Tuning.remedy}")
+    if any(trial.study not in names for trial in found.trials):
+        raise InputError(f"{path}: damaged: a trial of neither {' nor '.join(names)}; {Tuning.remedy}")
     return found.trials if found.key == key else ()

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
+import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from hepflow.catalogue import METHODS
-from hepflow.config import Config, methods
 from hepflow.errors import ConfigError, HepflowError
 from hepflow.studies.tuning.record import Settings, Trial
+from hepflow.studies.tuning.tunable import EPOCHS, C, Judge, Search, budget
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -24,66 +23,11 @@ if TYPE_CHECKING:
     Space = dict[str, BaseDistribution]
 
 FEWEST = 10  # trials whose spread says something of the settings
-Judge = Callable[[Config], tuple[float, dict[str, float]]]
-
-
-@dataclass(frozen=True)
-class Search:
-    """One search: which settings, where they stand now, and what others would be worth.
-
-    Parameters
-    ----------
-    name
-        ``flow`` or ``classifier``.
-    ranges
-        ``(low, high)`` of each setting, integers where the setting is one.
-    current
-        The settings of the configuration, which are tried first; a range that leaves one out is widened to it.
-    apply
-        Returns a configuration with settings put into it.
-    prepare
-        Makes what all trials share, once and only if one is left to be made; returns what judges a configuration: its
-        value, to be maximised, and other numbers behind it.
-    template
-        As of `Trial`.
-    """
-
-    name: str
-    ranges: Mapping[str, tuple[float, float]]
-    current: Settings
-    apply: Callable[[Config, Settings], Config]
-    prepare: Callable[[], Judge]
-    template: Settings = field(default_factory=dict)
-
-
-def left_out(config: Config) -> dict[str, str]:
-    """Return why something is not searched, by its name.
-
-    Raises
-    ------
-    ConfigError
-        If nothing is.
-    """
-    notes = {}
-    name = config.method.name
-    if not isinstance(config.method, methods.Splines):
-        notes["flow"] = f"flow: method {name!r} has no settings of a flow"
-    if not METHODS[name].takes_classifier:
-        notes["classifier"] = f"classifier: the score of {name!r} is a ratio of densities"
-    elif config.inputs.signal is None:
-        notes["classifier"] = (
-            "classifier: without inputs.signal there is nothing to find in the validation bands, and the best "
-            "classifier would be one that learns nothing"
-        )
-    if len(notes) == 2:
-        raise ConfigError(
-            "nothing to tune: " + "; ".join(notes.values()) + ". Give inputs.signal, or choose another method"
-        )
-    return notes
+LOOKS = 5  # first looks before one stops a trial
 
 
 def trials_of(
-    search: Search, config: Config, done: tuple[Trial, ...], trials: int, deadline: float | None
+    search: Search[C], config: C, done: tuple[Trial, ...], trials: int, deadline: float | None
 ) -> Iterator[Trial]:
     """Yield further trials of a study, as each is finished, by a tree of Parzen estimators (Optuna's TPE).
 
@@ -122,21 +66,18 @@ def trials_of(
             if number and deadline is not None and time.monotonic() > deadline:
                 return
             known.sampler = optuna.samplers.TPESampler(seed=(config.seed + number) % 2**32)
-            settings = search.current if number == 0 else known.ask(space).params
-            trial = _tried(search, judge, config, number, settings)
-            if number == 0:
-                known.add_trial(_told(trial, space))
-            elif trial.value is None:
-                known.tell(number, state=optuna.trial.TrialState.FAIL)
-            else:
-                known.tell(number, trial.value)
+            asked = known.ask(space) if number else None
+            settings = search.current if asked is None else asked.params
+            trial = _tried(search, judge, config, number, settings, _hurdle(config, done))
+            _tell(known, asked, trial, space)
             best = max((value for value in (best, trial.value) if value is not None), default=None)
             bar.update()
             bar.set_postfix_str("none worked yet" if best is None else f"best {best:.4f}")
+            done = (*done, trial)
             yield trial
 
 
-def importance(search: Search, trials: tuple[Trial, ...], seed: int) -> dict[str, float]:
+def importance(search: Search[Any], trials: tuple[Trial, ...], seed: int) -> dict[str, float]:
     """Return the share of the variance of the values that each setting explains (fANOVA); empty for few trials."""
     judged = [trial for trial in trials if trial.value is not None]
     space = _space(search)
@@ -150,23 +91,47 @@ def importance(search: Search, trials: tuple[Trial, ...], seed: int) -> dict[str
         return dict(optuna.importance.get_param_importances(known, evaluator=evaluator))
 
 
-def _tried(search: Search, judge: Judge, config: Config, number: int, settings: Settings) -> Trial:
+def _hurdle(config: C, done: tuple[Trial, ...]) -> float | None:
+    """Return what a first look must not be below: the median of those before, once there are some."""
+    looks = [trial.early for trial in done if trial.early is not None]
+    return statistics.median(looks) if budget(config).prune and len(looks) >= LOOKS else None
+
+
+def _tried(
+    search: Search[C], judge: Judge[C], config: C, number: int, settings: Settings, hurdle: float | None
+) -> Trial:
     """Judge one set of settings; one that cannot be trained is a finding, too."""
     begun = time.monotonic()
-    value: float | None = None
+    value = early = problem = None
     details: dict[str, float] = {}
-    problem = None
     try:
-        value, details = judge(config if number == 0 else search.apply(config, settings))
+        few = _fewest(search, settings) if budget(config).prune else None
+        if few is not None:
+            early, _ = judge(search.apply(config, {**settings, EPOCHS: few}))
+        if early is None or hurdle is None or early >= hurdle:
+            value, details = judge(config if number == 0 else search.apply(config, settings))
     except ConfigError:
         raise  # which no other settings would mend
     except HepflowError as error:
         problem = str(error)
     seconds = round(time.monotonic() - begun, 2)
-    return Trial(search.name, number, dict(settings), value, details, problem, search.template, seconds)
+    return Trial(
+        search.name, number, dict(settings), value, details, problem, search.template, seconds, early
+    )
 
 
-def _space(search: Search) -> Space:
+def _fewest(search: Search[Any], settings: Settings) -> int | None:
+    """Return the epochs of a first look, the same for all trials; None where it would be no shorter than the trial.
+
+    Each is a whole training, its learning rate brought down at the end, and so can be held against any other.
+    """
+    if EPOCHS not in search.ranges:
+        return None
+    few = int(search.ranges[EPOCHS][0])
+    return few if few < settings[EPOCHS] else None
+
+
+def _space(search: Search[Any]) -> Space:
     """Return where Optuna searches; a range over more than a factor of four is searched in its logarithm."""
     optuna = import_optuna()
     space: Space = {}
@@ -179,11 +144,27 @@ def _space(search: Search) -> Space:
     return space
 
 
+def _tell(known: Any, asked: Any, trial: Trial, space: Space) -> None:
+    """Tell Optuna of a trial that it asked for; of the first, which it did not, all."""
+    told = _told(trial, space)
+    if asked is None:
+        known.add_trial(told)
+        return
+    for step, value in told.intermediate_values.items():
+        asked.report(value, step)
+    known.tell(asked, trial.value, state=told.state)
+
+
 def _told(trial: Trial, space: Space) -> FrozenTrial:
     optuna = import_optuna()
-    state = optuna.trial.TrialState.FAIL if trial.value is None else optuna.trial.TrialState.COMPLETE
+    states = optuna.trial.TrialState
+    state = states.PRUNED if trial.pruned else states.FAIL if trial.value is None else states.COMPLETE
     told: FrozenTrial = optuna.create_trial(
-        state=state, value=trial.value, params=dict(trial.settings), distributions=space
+        state=state,
+        value=trial.value,
+        params=dict(trial.settings),
+        distributions=space,
+        intermediate_values={0: trial.early} if trial.pruned else {},
     )
     return told
 

@@ -1,4 +1,4 @@
-"""What a tuning is: settings of flow and classifier, searched trial by trial beside the signal region."""
+"""What a tuning is: settings of what a study trains, searched trial by trial."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hepflow.catalogue import METHODS
-from hepflow.config import Config
-from hepflow.engine.plan import Plan, Step, by_name
+from hepflow.config import AnyTask
+from hepflow.engine.plan import Plan, Step
 from hepflow.engine.study import Blinding, Study
-from hepflow.studies.analysis.steps import classifier_class, method_class, reading
+from hepflow.studies.tuning.known import tunable_of, where
 from hepflow.studies.tuning.record import Tuning
-from hepflow.studies.tuning.search import import_optuna, left_out
+from hepflow.studies.tuning.search import import_optuna
 
 ROOM = "hepflow.studies.tuning"
 
 
-class Tune(Study[Config, Tuning]):
+class Tune(Study[AnyTask, Tuning]):
     """A search for better settings. Its record is ``tuning.json``; ``best.yaml`` has the best."""
 
     room = ROOM
@@ -29,31 +28,29 @@ class Tune(Study[Config, Tuning]):
     beside: ClassVar[tuple[str, ...]] = ("best.yaml",)
     loads = (f"{ROOM}.work",)
 
-    def identity(self, config: Config) -> dict[str, Any]:
+    def identity(self, config: AnyTask) -> dict[str, Any]:
         """Return name, seed and inputs; signal that is injected is left out of a tuning."""
         return {"tuning": True, **config.model_dump(mode="json", include={"name", "seed", "inputs"})}
 
-    def check(self, config: Config) -> None:
+    def check(self, config: AnyTask) -> None:
         """Refuse a configuration with nothing to search, and a Python without Optuna."""
         import_optuna()
-        left_out(config)
+        tunable_of(config).left_out(config)
 
-    def plan(self, config: Config, blinding: Blinding) -> Plan:
+    def plan(self, config: AnyTask, blinding: Blinding) -> Plan:
         """Return the step that reads, and the one that makes all trials: it keeps each as it goes."""
-        inputs = ["data", "signal", *(["simulation"] if METHODS[config.method.name].needs_simulation else [])]
         settings = {"config": config.model_dump(mode="json"), "folder": str(config.folder.absolute())}
-        chosen = {**method_class(config.method), **classifier_class(config)}
-        made_by = f"{ROOM}.work:trials"
-        return Plan.of(
-            [
-                *reading(config, "samples", "hepflow.studies.analysis.reading:samples", *inputs),
-                Step(self.final, self.final, made_by, settings, by_name("samples"), chosen=chosen),
-            ]
-        )
+        tunable = tunable_of(config)
+        reading = list(tunable.reading(config))
+        chosen = {**tunable.chosen(config), "tunable": where(config)}
+        made_by, needs = f"{ROOM}.work:trials", {"read": reading[-1].name}
+        return Plan.of([*reading, Step(self.final, self.final, made_by, settings, needs, chosen=chosen)])
 
-    def hint(self, config: Config, out: Path, left: Mapping[str, str | None] | None) -> str | None:
+    def hint(self, config: AnyTask, out: Path, left: Mapping[str, str | None] | None) -> str | None:
         """Return how the best settings are run."""
-        return f"`hepflow run {out / 'best.yaml'}` runs the best" if left is None else None
+        if left is not None:
+            return None
+        return f"`hepflow {tunable_of(config).runs} {out / 'best.yaml'}` runs the best"
 
 
 STUDY = Tune()

@@ -10,17 +10,18 @@ if TYPE_CHECKING:
     from hepflow.studies.tuning.record import Trial, Tuning
 
 SHOWN = 5  # trials of each search
-VALUES = {"flow": "log-likelihood [nats]", "classifier": "expected Z"}
 
 
 def text(tuning: Tuning) -> str:
     """Return the best trials of each study, and that of the configuration, as text."""
-    parts = [f"{tuning.name}: settings judged in the validation bands, without the signal region"]
+    parts = [f"{tuning.name}: settings judged {tuning.judged}"]
     for study in dict.fromkeys(trial.study for trial in tuning.trials):
         made = [trial for trial in tuning.trials if trial.study == study]
-        failed = [trial for trial in made if trial.value is None]
-        parts += ["", f"{study}: {len(made)} trials" + (f", {len(failed)} failed" if failed else "")]
-        parts += aligned(_rows(tuning.of(study), VALUES[study]))
+        failed = [trial for trial in made if trial.problem is not None]
+        counted = {"failed": len(failed), "stopped early": sum(trial.pruned for trial in made)}
+        others = "".join(f", {count} {what}" for what, count in counted.items() if count)
+        parts += ["", f"{study}: {len(made)} trials{others}"]
+        parts += aligned(_rows(tuning.of(study), tuning.merits.get(study, "value")))
         shares = tuning.importance.get(study)
         if shares:
             parts.append("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))

@@ -18,6 +18,7 @@ TUNING = Tuning(
     ),
     importance={"flow": {"learning_rate": 0.75, "layers": 0.25}},
     notes=("a note",),
+    merits={"flow": "log-likelihood [nats]", "classifier": "expected Z"},
 )
 
 

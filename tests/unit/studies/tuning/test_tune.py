@@ -14,7 +14,7 @@ from hepflow.errors import ConfigError, FitError, InputError
 from hepflow.storage import load_sample, save_sample
 from hepflow.studies.reproduce import reproduce
 from hepflow.studies.show import write_report
-from hepflow.studies.tuning import work
+from hepflow.studies.tuning import resonance as work
 from hepflow.studies.tuning.record import Trial, Tuning, earlier
 from hepflow.studies.tuning.study import STUDY
 
@@ -24,6 +24,7 @@ SMALL = (
     "regions.validation=300",
     "tune.trials=3",
     "tune.ensemble=1",
+    "tune.prune=false",
     "tune.significance=1",
     "tune.background_efficiency=0.1",
     "tune.flow={layers: [1, 1], hidden: [4, 8], bins: [3, 4], epochs: [1, 2], batch_size: [64, 128], "
@@ -195,7 +196,7 @@ def test_trials_of_other_settings_are_made_anew(tuned, configure, tmp_path):
 
 def test_damaged_trials_are_named(tmp_path):
     path = tmp_path / "tuning.json"
-    assert earlier(path, "k") == ()
+    assert earlier(path, "k", ("flow", "classifier")) == ()
     for content, message in (
         ("{", "cannot be read"),
         ('{"schema": "other"}', "expected schema"),
@@ -208,7 +209,7 @@ def test_damaged_trials_are_named(tmp_path):
     ):
         path.write_text(content)
         with pytest.raises(InputError, match=message):
-            earlier(path, "k")
+            earlier(path, "k", ("flow", "classifier"))
 
 
 def test_what_cannot_be_trained_is_a_finding(configure, tmp_path):
