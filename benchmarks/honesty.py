@@ -43,12 +43,9 @@ WINDOWS = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4500)]
 EFFICIENCIES = (0.1, 0.01, 0.001)
 PARTS, EVENTS = 5, 54_000  # of the file with generated dijets: how many, and how large, in the regions
 DEMO = Path(hf.__file__).with_name("demo")
-INJECTED, DRAW = 250, 7  # as in the bundled configuration
 METHOD, TREES = hf.methods.Cathode(), hf.classifiers.BoostedTrees()
-BUNDLED = (
-    hf.methods.Cathode(ensemble=8),
-    hf.classifiers.BoostedTrees(ensemble=40),
-)  # those of the configuration
+INJECTED, DRAW = 250, 7  # as in the bundled configuration, and its flows and trees:
+BUNDLED = hf.methods.Cathode(hf.flows.Density(members=8)), hf.classifiers.BoostedTrees(members=40)
 TRAININGS = 2
 STRENGTHS = (1, 2)  # of the injected signal, for the coverage of limits
 

@@ -109,7 +109,7 @@ def _write_events(folder):
 
 @pytest.fixture
 def reduced(monkeypatch):
-    """Train for one epoch, grow one small tree, and take few of the bundled events."""
+    """Train for one epoch, grow two small forests, and take few of the bundled events."""
     plan, trees = TrainingPlan.__init__, BoostedTrees.__init__
 
     def short(self, *args, **kwargs):
@@ -119,7 +119,7 @@ def reduced(monkeypatch):
 
     def small(self, *args, **kwargs):
         trees(self, *args, **kwargs)
-        for name, value in {"members": 1, "max_iter": 5, "min_samples_leaf": 20}.items():
+        for name, value in {"members": 2, "max_iter": 5, "min_samples_leaf": 20}.items():
             object.__setattr__(self, name, value)
 
     def few(source, *args, **kwargs):
