@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from matplotlib.ticker import PercentFormatter
 
+from hepflow.plots import parameters
 from hepflow.plots.figure import Figure, canvas, finished, header
 from hepflow.plots.label import Label
-from hepflow.plots.style import DATA, WIDTH, styled
+from hepflow.plots.style import EXPECTED, styled
 from hepflow.studies.tuning.record import Tuning
+
+PANEL = 3.4  # inches
 
 
 def figures(tuning: Tuning, *, label: Label | str = "hepflow") -> Iterator[tuple[str, Figure]]:
@@ -23,9 +26,11 @@ def figures(tuning: Tuning, *, label: Label | str = "hepflow") -> Iterator[tuple
 def importances(tuning: Tuning, name: str, *, label: Label | str = "hepflow") -> Figure:
     """Draw the share of the variance of a search's values that each setting explains (fANOVA), the largest on top."""
     shares = sorted(tuning.importance[name].items(), key=lambda one: one[1])
-    figure = canvas(WIDTH, 1.2 + 0.28 * len(shares))
+    rows = [setting.replace("_", " ") for setting, _ in shares]
+    left = max(parameters.margin(rows), 0.9)
+    figure = canvas(left + PANEL + 0.3, 1.2 + parameters.ROW * len(rows), left=left)
     ax = figure.subplots()
-    ax.barh([setting.replace("_", " ") for setting, _ in shares], [share for _, share in shares], color=DATA)
+    ax.barh(rows, [share for _, share in shares], color=EXPECTED)
     ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel(f"Share of the variance of the {tuning.merits.get(name, 'value')}")
