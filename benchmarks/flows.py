@@ -10,12 +10,14 @@ mean anything.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -82,12 +84,20 @@ def pairs(
 
 def step(flow: Flow, x: torch.Tensor, m: torch.Tensor) -> Callable[[], None]:
     """Return a training step of a flow as a user of nflows writes it."""
-    optimizer = torch.optim.AdamW(flow.parameters())
+    return optimised(flow.parameters(), lambda: -flow.log_prob(x, m).mean())
+
+
+def optimised(
+    parameters: Iterable[torch.nn.Parameter], loss: Callable[[], torch.Tensor]
+) -> Callable[[], None]:
+    """Return a step of an optimiser down a loss."""
+    moved = list(parameters)
+    optimizer = torch.optim.AdamW(moved)
 
     def call() -> None:
         optimizer.zero_grad()
-        (-flow.log_prob(x, m).mean()).backward()
-        torch.nn.utils.clip_grad_norm_(flow.parameters(), 5.0)
+        loss().backward()
+        torch.nn.utils.clip_grad_norm_(moved, 5.0)
         optimizer.step()
 
     return call
@@ -138,6 +148,84 @@ def products(batch: int) -> dict[str, float]:
 
     ratio, seconds_alone = pairs(stacked_step([ours()], x, m), alone, max(2, 4096 // batch))
     return {"ratio": ratio, "products_ms": 1e3 * seconds_alone}
+
+
+def zuko_step(x: torch.Tensor, m: torch.Tensor) -> Callable[[], None]:
+    """Return a training step of zuko's flow of the same layers."""
+    import zuko
+
+    flow = zuko.flows.NSF(FEATURES, 1, transforms=LAYERS, bins=BINS, hidden_features=(HIDDEN, HIDDEN))
+    return optimised(flow.parameters(), lambda: -flow(m).log_prob(x).mean())
+
+
+def normflows_step(x: torch.Tensor, m: torch.Tensor) -> Callable[[], None]:
+    """Return one of normflows."""
+    import normflows
+
+    layers = [
+        normflows.flows.AutoregressiveRationalQuadraticSpline(
+            FEATURES,
+            2,
+            HIDDEN,
+            num_context_channels=1,
+            num_bins=BINS,
+            tail_bound=BOUND,
+            permute_mask=bool(k % 2),
+        )
+        for k in range(LAYERS)
+    ]
+    base = normflows.distributions.DiagGaussian(FEATURES, trainable=False)
+    flow = normflows.ConditionalNormalizingFlow(base, layers)
+    return optimised(flow.parameters(), lambda: flow.forward_kld(x, m))
+
+
+def flowjax_step(x: torch.Tensor, m: torch.Tensor) -> Callable[[], None]:
+    """Return one of flowjax, compiled."""
+    import equinox
+    import jax
+    import optax
+    from flowjax.bijections import RationalQuadraticSpline
+    from flowjax.distributions import Normal
+    from flowjax.flows import masked_autoregressive_flow
+    from paramax import non_trainable, unwrap
+
+    flow = masked_autoregressive_flow(
+        jax.random.key(1),
+        base_dist=non_trainable(Normal(jax.numpy.zeros(FEATURES))),
+        transformer=RationalQuadraticSpline(knots=BINS, interval=BOUND),
+        cond_dim=1,
+        flow_layers=LAYERS,
+        nn_width=HIDDEN,
+        nn_depth=2,
+    )
+    rows, given = jax.numpy.asarray(x.numpy()), jax.numpy.asarray(m.numpy())
+    optimizer = optax.chain(optax.clip_by_global_norm(5.0), optax.adamw(1e-3))
+    held = {"flow": flow, "state": optimizer.init(equinox.filter(flow, equinox.is_inexact_array))}
+
+    @equinox.filter_jit
+    def stepped(flow: Any, state: Any) -> tuple[Any, Any]:
+        slope = equinox.filter_grad(lambda one: -unwrap(one).log_prob(rows, given).mean())(flow)
+        change, state = optimizer.update(slope, state, equinox.filter(flow, equinox.is_inexact_array))
+        return equinox.apply_updates(flow, change), state
+
+    def call() -> None:
+        held["flow"], held["state"] = stepped(held["flow"], held["state"])
+        jax.block_until_ready(jax.tree.leaves(equinox.filter(held["flow"], equinox.is_inexact_array)))
+
+    return call
+
+
+PEERS = {"zuko": zuko_step, "normflows": normflows_step, "flowjax": flowjax_step}
+
+
+def beside(peer: str, batch: int) -> dict[str, float] | str:
+    """Compare a training step with that of a peer, where it is installed: layers of the same number and width."""
+    if importlib.util.find_spec(peer) is None:
+        return "not installed"
+    torch.manual_seed(1)
+    x, m = torch.randn(batch, FEATURES), torch.randn(batch, 1)
+    ratio, each = pairs(PEERS[peer](x, m), stacked_step([ours()], x[None], m[None]), max(2, 2048 // batch))
+    return {"ratio": ratio, "events_per_s": batch / each}
 
 
 def sampling(events: int) -> dict[str, float]:
@@ -299,6 +387,7 @@ def main() -> None:
         "training_256": lambda: training(256),
         "products_2048": lambda: products(2048),
         "products_256": lambda: products(256),
+        **{f"{peer}_{batch}": partial(beside, peer, batch) for peer in PEERS for batch in (2048, 256)},
         "sampling": lambda: sampling(options.events),
         "ensemble_of_8": ensemble,
         "cost": cost,
