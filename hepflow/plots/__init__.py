@@ -56,12 +56,14 @@ if TYPE_CHECKING:
     from hepflow.studies.comparison.figures.sic_by_method import sic_by_method
     from hepflow.studies.comparison.figures.sic_curves import sic_curves
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
+    from hepflow.studies.tuning.figures import importances
     from hepflow.studies.windows.figures import window_limits, window_scan
 
 _ELSEWHERE = {
     "agreement": "hepflow.studies.comparison.figures.agreement",
     "closure_bands": "hepflow.studies.comparison.figures.closure_bands",
     "efficiency_curves": "hepflow.studies.limits.figures",
+    "importances": "hepflow.studies.tuning.figures",
     "injection_scan": "hepflow.studies.comparison.figures.injection_scan",
     "retrained_limits": "hepflow.studies.limits.figures",
     "sic_by_method": "hepflow.studies.comparison.figures.sic_by_method",
@@ -97,6 +99,7 @@ __all__ = [
     "global_toys",
     "goodness",
     "impacts",
+    "importances",
     "improvement",
     "injection_scan",
     "integral_iterations",

@@ -24,7 +24,17 @@ def figures(tuning: Tuning, *, label: Label | str = "hepflow") -> Iterator[tuple
 
 @styled
 def importances(tuning: Tuning, name: str, *, label: Label | str = "hepflow") -> Figure:
-    """Draw the share of the variance of a search's values that each setting explains (fANOVA), the largest on top."""
+    """Draw the share of the variance of a search's values that each setting explains (fANOVA), the largest on top.
+
+    Parameters
+    ----------
+    tuning
+        With ten trials of the search or more.
+    name
+        Of the search, such as ``flow``.
+    label
+        Text above the left corner.
+    """
     shares = sorted(tuning.importance[name].items(), key=lambda one: one[1])
     rows = [setting.replace("_", " ") for setting, _ in shares]
     left = max(parameters.margin(rows), 0.9)

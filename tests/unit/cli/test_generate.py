@@ -76,7 +76,6 @@ def test_dry_run_reads_nothing(hepflow, config, tmp_path):
     [
         ("check",),
         ("compare",),
-        ("tune",),
         ("run", "--scan"),
         ("limit", "--retrain"),
     ],
