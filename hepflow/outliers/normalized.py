@@ -28,8 +28,8 @@ class NormalizedAutoencoder(Autoencoder):
 
     With the squared distance to what comes back in units of a learned noise as energy E, ``p(x) = exp(-E(x)) / Z``
     is a density of standardised columns, since a bounded latent lets no direction come back for ever. Its likelihood
-    grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225). This is
-    to raise the energy of what an autoencoder brings back without having seen it, as outliers simpler than the events.
+    grows along ``-grad E(x+) + grad E(x-)``, x+ events and x- draws from p (arXiv:2206.14225). This is to
+    raise the energy of what an autoencoder brings back unseen, as outliers that are simpler than the events.
 
     Draws come from two chains of Langevin's: one in the latent, on the manifold of what the decoder makes, from the
     latents of events, and from there one in the columns. ``regularisation * (E(x+)^2 + E(x-)^2)`` keeps both
