@@ -9,7 +9,8 @@
  * its last event, which no derivative reaches.
  *
  * Each member's events are cut into parts, whatever the number of threads. A part's derivatives are summed in the order
- * of its events, and then those of the parts: threads and members beside it change no bit.
+ * of its events, and then those of the parts: threads and members beside it change no bit. Nor does the width of the
+ * processor's vectors: sums over events are those of STRIPE lanes, whether or not one register holds as many.
  */
 #include <string.h>
 
@@ -24,16 +25,19 @@
 #define JOIN(a, b) JOIN_(a, b)
 #define NAME(name) JOIN(name, SUFFIX)
 
+#ifndef BYTES /* of a vector register */
 #if defined(__AVX512F__)
-#define BYTES 64 /* of a vector register */
-#define VECTORS 4 /* times ROWS: sums that are kept in registers */
-#define COLUMNS 4
+#define BYTES 64
 #elif defined(__AVX__)
 #define BYTES 32
-#define VECTORS 2
-#define COLUMNS 2
 #else
 #define BYTES 16
+#endif
+#endif
+#if BYTES == 64
+#define VECTORS 4 /* times ROWS: sums that are kept in registers */
+#define COLUMNS 4
+#else
 #define VECTORS 2
 #define COLUMNS 2
 #endif
@@ -41,6 +45,7 @@
 #define WIDTH 64
 #define TOGETHER 8 /* blocks of events over which derivatives by weights are summed in registers */
 #define LANES ((int)(BYTES / sizeof(REAL)))
+#define STRIPE ((int)(64 / sizeof(REAL)))
 
 #if !defined(DOUBLE) && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
@@ -133,7 +138,7 @@ static void transposed(const REAL *restrict w, long depth, long rows, const int 
         }
 }
 
-/* Add the sums of ROWS vectors to as many numbers. */
+/* Add the sums of ROWS vectors to as many numbers: four lanes at a time, and in single precision (0 + 2) + (1 + 3). */
 #ifdef SHUFFLED
 #define LOW(at) at, at + N, at + 1, at + 1 + N
 #define HIGH(at) at + 2, at + 2 + N, at + 3, at + 3 + N
@@ -154,7 +159,11 @@ static inline void add_sums(const Vector *sum, REAL *restrict to)
     for (int r = 0; r < ROWS; r++) {
         REAL lane[LANES];
         store(lane, sum[r]);
+#ifdef DOUBLE
         for (int i = 0; i < LANES; i++) to[r] += lane[i];
+#else
+        for (int i = 0; i < LANES; i += 4) to[r] += (lane[i] + lane[i + 2]) + (lane[i + 1] + lane[i + 3]);
+#endif
     }
 }
 #endif
@@ -166,29 +175,31 @@ static void by_weights(long depth, long rows, const int *restrict limit, long co
     for (long group = 0; group < rows / ROWS; group++) {
         const REAL *by = by_out + group * ROWS * WIDTH;
         const long last = limit ? limit[group] : depth;
-        for (long k = 0; k < last; k += COLUMNS) {
-            Vector sum[COLUMNS][ROWS];
-            for (int c = 0; c < COLUMNS; c++)
-                for (int r = 0; r < ROWS; r++) sum[c][r] = (Vector){0};
-            for (long block = 0; block < count; block++) {
-                const REAL *g = by + block * out_step, *in = x + block * x_step + k * WIDTH;
-                for (int at = 0; at < WIDTH; at += LANES) {
-                    Vector own[ROWS];
-                    for (int r = 0; r < ROWS; r++) own[r] = load(g + r * WIDTH + at);
-                    for (int c = 0; c < COLUMNS; c++) {
-                        const Vector each = load(in + c * WIDTH + at);
-                        for (int r = 0; r < ROWS; r++) sum[c][r] += each * own[r];
+        for (int lane = 0; lane < STRIPE; lane += LANES) {
+            for (long k = 0; k < last; k += COLUMNS) {
+                Vector sum[COLUMNS][ROWS];
+                for (int c = 0; c < COLUMNS; c++)
+                    for (int r = 0; r < ROWS; r++) sum[c][r] = (Vector){0};
+                for (long block = 0; block < count; block++) {
+                    const REAL *g = by + block * out_step, *in = x + block * x_step + k * WIDTH;
+                    for (int at = lane; at < WIDTH; at += STRIPE) {
+                        Vector own[ROWS];
+                        for (int r = 0; r < ROWS; r++) own[r] = load(g + r * WIDTH + at);
+                        for (int c = 0; c < COLUMNS; c++) {
+                            const Vector each = load(in + c * WIDTH + at);
+                            for (int r = 0; r < ROWS; r++) sum[c][r] += each * own[r];
+                        }
                     }
                 }
+                for (int c = 0; c < COLUMNS; c++) add_sums(sum[c], by_w + (group * depth + k + c) * ROWS);
             }
-            for (int c = 0; c < COLUMNS; c++) add_sums(sum[c], by_w + (group * depth + k + c) * ROWS);
+            Vector sum[ROWS];
+            for (int r = 0; r < ROWS; r++) sum[r] = (Vector){0};
+            for (long block = 0; block < count; block++)
+                for (int at = lane; at < WIDTH; at += STRIPE)
+                    for (int r = 0; r < ROWS; r++) sum[r] += load(by + block * out_step + r * WIDTH + at);
+            add_sums(sum, by_bias + group * ROWS);
         }
-        Vector sum[ROWS];
-        for (int r = 0; r < ROWS; r++) sum[r] = (Vector){0};
-        for (long block = 0; block < count; block++)
-            for (int at = 0; at < WIDTH; at += LANES)
-                for (int r = 0; r < ROWS; r++) sum[r] += load(by + block * out_step + r * WIDTH + at);
-        add_sums(sum, by_bias + group * ROWS);
     }
 }
 

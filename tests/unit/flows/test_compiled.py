@@ -114,6 +114,19 @@ def test_threads_and_members_change_no_bit():
     assert torch.equal(by_table[0], found[0][1][1])
 
 
+@pytest.mark.parametrize("width", [16, 32, 64])  # bytes: of SSE and NEON, AVX2, AVX512
+def test_the_width_of_vectors_changes_no_bit(fresh, monkeypatch, width):
+    precisions = torch.float32, torch.float64
+    given = [(members(shape, 2, each), rows(shape, 300, 2, each)) for shape in SHAPES for each in precisions]
+    expected = [losses_and_derivatives(*each) for each in given]
+    native.library.cache_clear()
+    monkeypatch.setattr(native, "FLAGS", [*native.FLAGS, f"-DBYTES={width}"])
+    assert native.library() is not None
+    for each, before in zip(given, expected, strict=True):
+        found = losses_and_derivatives(*each)
+        assert all(torch.equal(one, other) for one, other in zip(found, before, strict=True))
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_one_flow_forward_and_back(monkeypatch, shape):
     torch.manual_seed(1)

@@ -133,16 +133,6 @@ def without_compiler(monkeypatch):
     monkeypatch.setattr(native.shutil, "which", lambda _: None)
 
 
-@pytest.fixture
-def fresh(monkeypatch, tmp_path):
-    """Forget the library of this process, and build into an empty folder."""
-    monkeypatch.setenv("HEPFLOW_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(native.tempfile, "gettempdir", lambda: str(tmp_path / "temp"))
-    native.library.cache_clear()
-    yield tmp_path
-    native.library.cache_clear()
-
-
 @needs_compiler
 def test_built_once_and_kept(fresh, monkeypatch):
     assert native.library() is not None
