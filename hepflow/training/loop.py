@@ -23,7 +23,7 @@ from hepflow.training.plan import Losses, Training, TrainingPlan
 from hepflow.training.rows import Draws, FixedRows, FreshRows, Rows
 
 TOLERATED = 0.05  # share of an epoch's steps that may be left out because their loss is not finite
-FORMAT = "hepflow-checkpoint-1"
+FORMAT = "hepflow-checkpoint-2"
 
 
 def train(
@@ -89,7 +89,7 @@ def train(
         total=plan.epochs,
     )
     for _ in bar:
-        if run.stalled:
+        if run.epochs_of_each()[1]:
             break
         run.one_epoch()
         if checkpoint is not None:
@@ -150,14 +150,19 @@ class _Run:
             [] for _ in seeds
         ]  # what ranks them, as a rule the loss, and row of the table, best first
 
-    @property
-    def stalled(self) -> bool:
-        """Whether no member has improved for as long as the plan is patient."""
-        patience = self.plan.patience
-        if patience is None or len(self.validation) <= patience:
-            return False
-        losses = np.array(self.validation)
-        return bool(np.all(losses[-patience:].min(axis=0) >= losses[:-patience].min(axis=0)))
+    def epochs_of_each(self) -> tuple[list[int], bool]:
+        """Return how many epochs are each member's own, and whether all have ended.
+
+        A member ends when it went for as long as the plan is patient without a better epoch; those that follow, which
+        it has because others train on, are not its own.
+        """
+        epochs, patience = len(self.validation), self.plan.patience
+        if patience is None or epochs <= patience:
+            return [epochs] * len(self.kept), False
+        least = np.minimum.accumulate(self.validation, axis=0)
+        waited = least[patience:] == least[:-patience]
+        ended = waited.any(axis=0)
+        return np.where(ended, waited.argmax(axis=0) + patience + 1, epochs).tolist(), bool(ended.all())
 
     def one_epoch(self) -> None:
         """Pass over the training rows once, and judge."""
@@ -196,7 +201,10 @@ class _Run:
         self.validation.append((torch.stack(judged).sum(0) / sum(sizes)).tolist())
         self._check(int(skipped.max()))
         best = self.averaged if self.averaged is not None else table.detach()
-        for member, loss in enumerate(self.validation[-1]):
+        for member, epochs in enumerate(self.epochs_of_each()[0]):
+            if epochs < self.epoch:
+                continue
+            loss = self.validation[-1][member]
             rank = -float(self.epoch) if self.members.latest else loss
             own = [*self.kept[member], (rank, best[member].clone())]
             self.kept[member] = sorted(own, key=lambda entry: entry[0])[: plan.best_epochs]
@@ -235,17 +243,19 @@ class _Run:
     def finish(self) -> list[Training]:
         """Collect the states of the best epochs, and leave each member in its best one."""
         states: list[list[State]] = [[] for _ in self.kept]
-        for rank in reversed(range(len(self.kept[0]))):  # the best comes last, and stays
-            self.members.table.data.copy_(torch.stack([epochs[rank][1] for epochs in self.kept]))
+        for rank in reversed(range(max(map(len, self.kept)))):  # the best comes last, and stays
+            self.members.table.data.copy_(torch.stack([own[min(rank, len(own) - 1)][1] for own in self.kept]))
             for member, own in enumerate(states):
-                own.insert(0, {name: each.cpu() for name, each in self.members.state(member).items()})
+                if rank < len(self.kept[member]):
+                    own.insert(0, {name: each.cpu() for name, each in self.members.state(member).items()})
         training, validation = np.array(self.training), np.array(self.validation)
+        epochs, _ = self.epochs_of_each()
         return [
             Training(
                 tuple(own),
                 Losses(
-                    tuple(training[:, member].tolist()),
-                    tuple(validation[:, member].tolist()),
+                    tuple(training[: epochs[member], member].tolist()),
+                    tuple(validation[: epochs[member], member].tolist()),
                     self.skipped[member],
                 ),
             )
@@ -261,7 +271,7 @@ class _Run:
             "exp_avg_sq": adam["exp_avg_sq"],
             "step": adam["step"],
             "generators": torch.stack([generator.get_state() for generator in self.generators]),
-            "kept": torch.stack([torch.stack([row for _, row in own]) for own in self.kept]),
+            "kept": torch.stack([row for own in self.kept for _, row in own]),
         }
         if self.averaged is not None:
             tensors["averaged"] = self.averaged
@@ -318,10 +328,8 @@ class _Run:
             self.averaged = tensors["averaged"].to(on)
         self.epoch, self.skipped = content["epoch"], content["skipped"]
         self.training, self.validation = content["training"], content["validation"]
-        self.kept = [
-            [(loss, row.to(on)) for loss, row in zip(losses, rows, strict=True)]
-            for losses, rows in zip(content["kept"], tensors["kept"], strict=True)
-        ]
+        rows = iter(tensors["kept"].to(on))
+        self.kept = [[(loss, next(rows)) for loss in losses] for losses in content["kept"]]
 
 
 def _clip(table: torch.nn.Parameter, largest: float) -> Tensor:

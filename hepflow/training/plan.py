@@ -31,7 +31,8 @@ class TrainingPlan:
     best_epochs
         How many of the epochs with the lowest validation loss are kept.
     patience
-        Stop when no member has had a lower validation loss for so many epochs; None never stops early.
+        A member ends when its validation loss has had no new minimum for so many epochs, whoever trains on beside it;
+        None never stops early.
     clip
         Largest norm of the gradient of a member.
     average

@@ -282,6 +282,23 @@ def test_patience_stops_early():
     assert training.losses.validation == pytest.approx((3.0, 2.0, 2.5, 2.4, 2.3))
 
 
+def test_each_member_ends_by_its_own_patience():
+    """What a member keeps is the same whoever trains on beside it."""
+    judged = torch.tensor([[3.0, 3.0], [2.0, 2.9], [2.5, 2.8], [2.4, 2.7], [1.0, 2.6], [0.9, 2.5]])
+    epochs = iter(judged)
+
+    class Judged(Members):
+        def losses(self, *columns):
+            found = super().losses(*columns)
+            return found if torch.is_grad_enabled() else next(epochs)[:, None].expand_as(found)
+
+    plan = TrainingPlan(epochs=6, batch_size=32, patience=2, best_epochs=5)
+    first, second = train(Judged([module(0), module(1)], squared), line(), plan, [1, 2], "line")
+    assert first.losses.validation == pytest.approx((3.0, 2.0, 2.5, 2.4))
+    assert second.losses.validation == pytest.approx(judged[:, 1].tolist())
+    assert (len(first.states), len(second.states)) == (4, 5)
+
+
 def test_a_few_steps_without_a_finite_loss_are_left_out_and_counted():
     calls = []
 
