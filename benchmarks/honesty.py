@@ -11,6 +11,8 @@ makes four measurements, on two processes, and prints a table of each:
 - the seeds: the bundled search with other seeds of its trainings, and how far its error and Z then move;
 - the limits: the observed limit of its tightest cut from toys, with other seeds of the toys.
 
+``--method anode``, or another that needs data alone, makes the first of these with that method in place of CATHODE.
+
 `--quick` makes fewer of each, in about ten minutes. With ``--json FILE`` each case has what was found, what is asked
 for as its peer, and their ratio, above 1 where the former is the better.
 """
@@ -43,6 +45,14 @@ WINDOWS = hf.Windows(signal=(3300, 3700), sidebands=[(2900, 3300), (3700, 4500)]
 EFFICIENCIES = (0.1, 0.01, 0.001)
 PARTS, EVENTS = 5, 54_000  # of the file with generated dijets: how many, and how large, in the regions
 DEMO = Path(hf.__file__).with_name("demo")
+METHODS = {
+    "cathode": hf.methods.Cathode,
+    "lacathode": hf.methods.LaCathode,
+    "curtains": hf.methods.Curtains,
+    "cwola": hf.methods.Cwola,
+    "anode": hf.methods.Anode,
+    "r-anode": hf.methods.RAnode,
+}
 METHOD, TREES = hf.methods.Cathode(), hf.classifiers.BoostedTrees()
 INJECTED, DRAW = 250, 7  # as in the bundled configuration, and its flows and trees:
 BUNDLED = hf.methods.Cathode(hf.flows.Density(members=8)), hf.classifiers.BoostedTrees(members=40)
@@ -79,7 +89,7 @@ def search(
     data: Sample,
     seed: int,
     further: Sample,
-    method: hf.methods.Cathode = METHOD,
+    method: hf.methods.Method = METHOD,
     trees: hf.classifiers.BoostedTrees = TREES,
     *,
     truth: bool,
@@ -135,10 +145,10 @@ def part(path: Path, number: int) -> tuple[Sample, Sample]:
     return data.without_truth(), everything.select(np.delete(order, taken)).without_truth()
 
 
-def experiment(path: Path, number: int) -> Found:
+def experiment(path: Path, number: int, method: str) -> Found:
     """Search in one part of generated dijets without signal."""
     data, truth = part(path, number)
-    return search(data, 1000 * (number + 1), truth, truth=True)[1]
+    return search(data, 1000 * (number + 1), truth, METHODS[method](), truth=True)[1]
 
 
 def coverage(path: Path, number: int, strength: int) -> list[float]:
@@ -240,6 +250,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     shared = Path(os.environ.get("HEPFLOW_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=shared / "pythia" / "data.h5", help="generated dijets")
+    parser.add_argument("--method", choices=list(METHODS), default="cathode")
     parser.add_argument("--experiments", type=int, default=40)
     parser.add_argument("--injected", type=int, default=40, help="searches with signal, of each strength")
     parser.add_argument("--seeds", type=int, default=10)
@@ -251,17 +262,18 @@ def main() -> None:
         options.experiments, options.injected, options.seeds, options.limits = 4, 0, 3, 8
     cases: dict[str, tuple[float, float, str]] = {}
     if options.data.is_file():
-        arguments = [(options.data, number) for number in range(options.experiments)]
-        cases |= truth(in_processes(experiment, arguments, "truth"))
+        arguments = [(options.data, number, options.method) for number in range(options.experiments)]
+        cases |= truth(in_processes(experiment, arguments, "truth")) if arguments else {}
         for strength in STRENGTHS if options.injected else ():
             injected = [(options.data, number, strength) for number in range(options.injected)]
             covered(strength, in_processes(coverage, injected, "coverage"))
     else:
-        print(f"{options.data}: no such file; the truth is left out")
-    searched = in_processes(demo, [(seed,) for seed in range(1, options.seeds + 1)], "seeds")
-    cases |= seeds([numbers for numbers, _ in searched])
-    workspace = searched[0][1]
-    cases |= limits(in_processes(limit, [(workspace, seed) for seed in range(options.limits)], "limits"))
+        print(f"{options.data}: no such file; truth and coverage are left out")
+    if options.seeds:
+        searched = in_processes(demo, [(seed,) for seed in range(1, options.seeds + 1)], "seeds")
+        cases |= seeds([numbers for numbers, _ in searched])
+        workspace = searched[0][1]
+        cases |= limits(in_processes(limit, [(workspace, seed) for seed in range(options.limits)], "limits"))
     if options.json:
         content = {
             case: {"hepflow": value, "peer": asked, "ratio": asked / max(abs(value), 1e-9), "unit": unit}
