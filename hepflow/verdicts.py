@@ -17,6 +17,7 @@ from hepflow.text import number, with_error
 SIDEBAND_FIT, CLOSURE, TRAINING, TEMPLATE = "sideband fit", "closure", "training", "template"
 SIDEBAND_FACTOR, SCULPTING = "sideband factor", "sculpting"
 NON_CLOSURE, NON_CLOSURE_SIMULATION = "non-closure", "non-closure in simulation"
+CUT = "cut"
 
 # The limits. A p-value: one good search in a thousand fails it, and no fit or shape that is plainly wrong passes.
 LEAST_P = 1e-3
@@ -184,6 +185,20 @@ def template_size(size: float, background_efficiency: float | None = None) -> Ve
         passed,
         f"{_where(background_efficiency)}the template of the signal region is worth {size:,.0f} events of equal "
         f"weight; expected at least {least:,.0f}{advice}",
+        background_efficiency,
+    )
+
+
+def not_made(reason: str, background_efficiency: float) -> Verdict:
+    """Say of a cut why it has no numbers."""
+    return Verdict(
+        CUT,
+        0.0,
+        None,
+        1.0,
+        "a fit",
+        False,
+        f"a cut is left out: {reason}",
         background_efficiency,
     )
 

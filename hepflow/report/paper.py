@@ -84,13 +84,13 @@ def _failed(results: Results) -> list[str]:
         return [r"\textbf{This search failed its checks: it claims no significance and sets no limit.}"]
     if not results.failed:
         return []
-    doubted = [
-        mathematical(numbers.percent(cut.background_efficiency))
-        for cut in results.cuts
-        if results.doubts(cut)
-    ]
+    doubted = {cut.background_efficiency for cut in results.cuts if results.doubts(cut)}
+    doubted.update(  # cuts that were left out among them
+        one.background_efficiency for one in results.failed if one.background_efficiency is not None
+    )
+    names = [mathematical(numbers.percent(efficiency)) for efficiency in sorted(doubted, reverse=True)]
     return [
-        rf"\textbf{{Nothing is claimed of the selections at background efficiencies of {_listed(doubted)}, which "
+        rf"\textbf{{Nothing is claimed of the selections at background efficiencies of {_listed(names)}, which "
         "failed their checks.}"
     ]
 

@@ -43,6 +43,7 @@ from hepflow.studies.analysis.fits import Fitted
 from hepflow.studies.analysis.signal import peak
 from hepflow.studies.analysis.verdicts import judged
 from hepflow.studies.search.cross_sections import in_femtobarn
+from hepflow.verdicts import not_made
 from hepflow.version import versions
 
 BINS = 40
@@ -52,8 +53,11 @@ BINS = 40
 def results(job: Job) -> Iterator[Path]:
     """Write the workspaces and ``results.json``."""
     settings = job.settings
-    fitted: list[Fitted] = [job[name] for name in settings["fits"]]
+    missing = {cut: job.failure(name) for name, cut in settings["fits"].items()}
+    fitted: list[Fitted] = [job[name] for name, cut in settings["fits"].items() if missing[cut] is None]
     found = summarise(settings, job["features"][0], job["scores"].scores, fitted, job.timing())
+    without = tuple(not_made(reason, cut) for cut, reason in missing.items() if reason is not None)
+    found = replace(found, verdicts=(*found.verdicts, *without))
     if not settings["blind"]:
         found = replace(found, trials=_trials(settings, found, fitted))
     found = in_femtobarn(found, settings["cross_section"], job["features"][1], fitted)
@@ -311,7 +315,7 @@ def _signal_unit(resonance: float | None, scores: Scores, injected: int) -> str:
 
 
 def _warnings(tried: bool, selections: Sequence[Cut]) -> list[str]:
-    if not tried or selections[-1].non_closure_simulation is not None:
+    if not tried or len(selections) == 1 or selections[-1].non_closure_simulation is not None:
         return []
     return [
         "inputs.simulation: fewer simulated events in the sidebands than data, too few to try the method on: "

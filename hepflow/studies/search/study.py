@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from hepflow.catalogue import DETECTORS
 from hepflow.config import Config
 from hepflow.config.methods import Outlier
-from hepflow.engine.plan import Plan, Step, by_name
+from hepflow.engine.plan import Failing, Plan, Step, by_name
 from hepflow.engine.study import Blinding, Study
 from hepflow.results import Results
 from hepflow.studies.analysis.pieces import fingerprint
@@ -42,7 +43,11 @@ class Search(Study[Config, Results]):
 
     def plan(self, config: Config, blinding: Blinding) -> Plan:
         """Return the steps of the analysis, its record and what shows that."""
-        steps = [*analysis_steps(config, blind=blinding.hidden, answers=True)]
+        behind = [name for name, efficiency in fits(config).items() if efficiency != 1]
+        steps = [
+            replace(step, failing=Failing.KEPT) if step.name in behind else step
+            for step in analysis_steps(config, blind=blinding.hidden, answers=True)
+        ]
         validations = [step.name for step in steps if step.stage == "validation"]
         told = {
             "name": config.name,
@@ -51,7 +56,7 @@ class Search(Study[Config, Results]):
             "config_hash": config.hash(),
             "seed": config.seed,
             "injected": config.injection.events if config.injection else 0,
-            "fits": list(fits(config)),
+            "fits": fits(config),
             "toys": config.fit.toys,
             "resonance": config.fit.resonance,
             "tries_simulation": "validation/simulation" in validations,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,14 @@ from hepflow.engine.folder import RunFolder
 from hepflow.engine.study import Blinding
 from hepflow.engine.work import Work
 from hepflow.errors import ConfigError, FitError, InputError
+from hepflow.report.paper import paragraph
 from hepflow.results import Results
 from hepflow.storage import load_sample, save_sample
 from hepflow.studies.search.check import check
 from hepflow.studies.search.results import _trials as trials_of
 from hepflow.studies.search.stages import STAGES
 from hepflow.studies.search.study import STUDY
+from hepflow.studies.search.text import text
 from hepflow.verdicts import sculpting, sideband_fit
 
 CUT = {
@@ -318,9 +321,21 @@ def test_bad_input(configure, tmp_path, overrides, options, error, message):
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_a_cut_that_is_too_tight_names_itself(folder, configure):
-    with pytest.raises(InputError, match=r"background efficiency 0\.0001: only \d+ template events"):
-        STUDY.run(configure("selection.background_efficiency=[0.0001]"), folder, until="fit")
+@pytest.mark.parametrize("looser", [[0.1], []])
+def test_a_cut_that_is_too_tight_is_left_out_and_told(folder, configure, caplog, looser):
+    found = STUDY.run(configure(f"selection.background_efficiency={[*looser, 0.0001]}"), folder)
+    assert [cut.background_efficiency for cut in found.cuts] == looser
+    (left_out,) = (one for one in found.failed if one.check == "cut")
+    assert left_out.name == "cut at eps_B 0.0001"
+    assert re.match(
+        r"a cut is left out: background efficiency 0\.0001: only \d+ template events", left_out.sentence
+    )
+    assert left_out.name in STUDY.failed(found)
+    assert text(found).splitlines()[0].startswith("FAILED")
+    assert "only" in caplog.text
+    assert Results.from_json(folder / "results.json") == found
+    assert left_out.sentence[:60] in (folder / "report.html").read_text()
+    assert r"0.01\%" in paragraph(found, "bdt").splitlines()[0]
 
 
 def test_a_fit_that_fails_names_its_cut(folder, configure, monkeypatch):
