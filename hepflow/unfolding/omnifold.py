@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hepflow.classifiers import DensityRatio, SmoothRatio, fit_factor, table
 from hepflow.errors import ConfigError, InputError
 from hepflow.events import Events, FloatArray
+from hepflow.precision import check_precision
 from hepflow.progress import progress
 from hepflow.sample import Sample
 from hepflow.unfolding.inputs import measured, refuse_negative
@@ -108,7 +109,8 @@ class OmniFold:
             If columns are missing.
         InputError
             If data and simulation cannot be used together (`hepflow.unfolding.Pairs` and what lies outside), or have
-            negative weights that the ratio cannot use.
+            negative weights that the ratio cannot use, or a column was rounded in one of them, which trees and
+            networks would learn.
         FitError
             If a ratio cannot be fitted.
         CheckError
@@ -165,6 +167,8 @@ class OmniFold:
         smooth = isinstance(self.ratio, SmoothRatio) and isinstance(self.second, SmoothRatio | None)
         if not smooth:
             refuse_negative(events, pairs, "take a SmoothRatio, which can use them, or events without")
+            simulated = pairs.reco.features[pairs.pass_reco]
+            check_precision(events.features, simulated, pairs.reco.names, ("measured", "simulated"))
             if self.fakes == "subtract" and pairs.fakes.any():
                 raise ConfigError(
                     f"OmniFold: fakes='subtract' gives data negative weights, which a {type(self.ratio).__name__} "

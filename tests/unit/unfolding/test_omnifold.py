@@ -186,6 +186,11 @@ def test_what_ratios_cannot_do_is_refused(case):
     negative = pairs.weighted(np.where(np.arange(len(pairs)) < 10, -1.0, 1.0))
     with pytest.raises(InputError, match="10 of 6,400 events of the pairs have negative weights"):
         OmniFold(trees, fakes="model").unfold(negative, data, seed=1)
+    rounded = {"y": np.round(data["y"], 2)}
+    told = "feature 'y' has 2 decimals in the measured sample and all digits in the simulated one"
+    with pytest.raises(InputError, match=told):
+        OmniFold(trees, fakes="model").unfold(pairs, rounded, seed=1)
+    OmniFold(replicas=0).unfold(pairs, rounded, seed=1)  # a smooth ratio does not see it
     few = {"y": data["y"][:150]}
     with pytest.raises(InputError, match="nothing is left"):
         OmniFold(QUICK).unfold(pairs, few, seed=1)
