@@ -112,12 +112,21 @@ def check(config: Path, overrides: tuple[str, ...], as_json: bool) -> None:
     """Find everything that can be known wrong before a long run.
 
     Opens the inputs, looks at keys, columns and regions, fits the sidebands, and estimates time and memory from a few
-    training steps. Exit code 4 says that a run would not give a result to trust.
+    training steps. Of any other task it reads the inputs, as that would, and says what follows. Exit code 4 says that
+    a run would not give a result to trust.
     """
-    from hepflow.config import load_search
-    from hepflow.studies.search.check import check as check_inputs
+    from hepflow.config import Config as Search
+    from hepflow.config import load_config
+    from hepflow.studies.checking import check as check_reading
+    from hepflow.studies.known import study
+    from hepflow.studies.search.check import check as check_search
 
-    found = check_inputs(load_search(config, overrides, command="hepflow check"))
+    settings = load_config(config, overrides)
+    found = (
+        check_search(settings)
+        if isinstance(settings, Search)
+        else check_reading(study(settings.task), settings)
+    )
     if as_json:
         console.print_json({"config": str(config), "messages": found.lines, "problems": found.problems})
     else:

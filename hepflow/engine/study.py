@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar
 
 from tqdm import tqdm
@@ -249,6 +250,20 @@ class Study(ABC, Generic[C, R]):
         folder = RunFolder(out, self.identity(config), make=False)
         blinding = Blinding(config.blind and not unblind, read_provenance(out).unblinded)
         return self._ahead(config, folder, until, blinding)
+
+    def look(self, config: C) -> dict[str, Any]:
+        """Return what the steps that need no other, those that read, make of their inputs, by name; keep nothing.
+
+        Raises
+        ------
+        HepflowError
+            As `run` does, of what can be known before anything is trained.
+        """
+        self.check(config)
+        plan = self.plan(self.refine(config, None), Blinding())
+        with TemporaryDirectory() as place:
+            work = Work(plan, RunFolder(Path(place) / config.name, self.identity(config)))
+            return {step.name: work.result(step.name) for step in plan if not step.before}
 
     def _ahead(
         self, config: C, folder: RunFolder, until: str | None, blinding: Blinding

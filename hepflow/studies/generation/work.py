@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from hepflow.records import read_record, write_json
 from hepflow.storage import load_events, save_pieces, save_sample
 from hepflow.studies.analysis.inputs import open_input
 from hepflow.studies.analysis.pieces import check_unchanged
+from hepflow.studies.checking import counted
 from hepflow.training import Losses
 from hepflow.version import versions
 from hepflow.weights import load_weights, save_weights
@@ -46,6 +47,14 @@ class Read:
     training: Events
     held_out: Events
     signal: Events | None = None
+
+    def lines(self) -> Iterator[str]:
+        """Yield what each sample holds."""
+        for name, events in vars(self).items():
+            if events is not None:
+                yield from counted(
+                    f"{name}: {len(events):,} events, {', '.join(events.names)}", events.cutflow
+                )
 
 
 @dataclass(frozen=True)

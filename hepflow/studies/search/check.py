@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from hepflow import strays
-from hepflow.catalogue import METHODS
+from hepflow.catalogue import DETECTORS, METHODS
 from hepflow.columns import STEPS, steps
 from hepflow.config import Config
+from hepflow.config.methods import Outlier
 from hepflow.errors import FitError
 from hepflow.features import features, fields_for
 from hepflow.methods import fit_sidebands
+from hepflow.outliers.detector import learned
 from hepflow.sample import Sample
 from hepflow.studies.analysis.effects import effects_of
 from hepflow.studies.analysis.inputs import open_input
+from hepflow.studies.checking import Checked
 from hepflow.studies.search.estimate import estimate
 
 POOR = 0.01  # p-value of the sideband fit below which it is worth a word
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What is known of an analysis before it runs.
-
-    Parameters
-    ----------
-    lines
-        One per finding.
-    problems
-        Why its result could not be trusted, though it would run.
-    """
-
-    lines: tuple[str, ...]
-    problems: tuple[str, ...] = ()
 
 
 def check(config: Config) -> Checked:
@@ -68,6 +53,11 @@ def check(config: Config) -> Checked:
             lines.append(f"  {labels(sample)}")
         if name == "data":
             lines.append(f"  searched: {sample.resonance.plain}")
+            if isinstance(config.method, Outlier):  # learns from these, and refuses what it cannot
+                learned(
+                    sample.select(windows.in_sidebands(sample.mass)),
+                    DETECTORS[config.method.detector.name].title,
+                )
             if METHODS[config.method.name].learns_density:
                 problems += [f"{one}: {STEPS}" for one in steps(sample)]
             told, problem = _sideband_fit(config, sample)

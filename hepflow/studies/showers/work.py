@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,14 @@ class Read:
 
     training: Showers
     held_out: Showers
+
+    def lines(self) -> Iterator[str]:
+        """Yield what each sample holds."""
+        for name, one in vars(self).items():
+            yield (
+                f"{name}: {len(one):,} showers of {one.geometry.voxels} voxels in {len(one.geometry.filled)} layers, "
+                f"{one.energy.min():,.4g} to {one.energy.max():,.4g} GeV"
+            )
 
 
 @dataclass(frozen=True)

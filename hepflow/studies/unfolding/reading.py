@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from hepflow.readers.source import Chunk, Source
 from hepflow.records import read_record, write_json
 from hepflow.storage import load_events, save_sample, write_hdf5
 from hepflow.studies.analysis.inputs import open_input
+from hepflow.studies.checking import counted
 from hepflow.studies.unfolding.text import NO_VALUE
 from hepflow.unfolding import Pairs
+from hepflow.unfolding.inputs import measured
 
 PASS_TRUTH, PASS_RECO = "pass_truth", "pass_reco"
 DATA, PAIRS, CUTFLOWS = "data.h5", "pairs.h5", "cutflows.json"
@@ -48,6 +50,14 @@ class Read:
     pairs: Pairs
     data: Events
     cutflows: Mapping[str, Cutflow]
+
+    def lines(self) -> Iterator[str]:
+        """Yield what was read, and how much of the data lies where nothing is simulated; errors as of unfolding."""
+        for name, cutflow in self.cutflows.items():
+            yield from counted(f"{name}:", cutflow)
+        _, outside = measured(self.data, self.pairs)
+        yield f"{self.pairs}, {len(self.data):,} events of data"
+        yield f"  share of the data where nothing is simulated: {100 * outside:.2g} %"
 
 
 def read_data(entry: Input, columns: Sequence[Quantity], passes: str | None) -> Events:

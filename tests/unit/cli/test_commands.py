@@ -23,8 +23,8 @@ from hepflow.engine.unblinding import Unblinding
 from hepflow.errors import FitError, InputError
 from hepflow.parts import ClosureRecord
 from hepflow.storage import load_sample
+from hepflow.studies.checking import Checked
 from hepflow.studies.known import study
-from hepflow.studies.search.check import Checked
 from hepflow.studies.search.text import text as summary
 
 CUT = replace(
