@@ -159,17 +159,18 @@ class Likelihood(ABC):
         local = alone >= 0
         floor = _FLOOR * np.minimum(self.background, n + 1.0)
         below = (raw < floor) | (raw < 0.0)
+        some = bool(np.any(below))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            log_rate, rate = np.log(np.where(below, floor, raw)), raw
-            if np.any(below):
-                log_rate = log_rate + np.where(below, raw / floor - 1.0, 0.0)
+            rate = raw
+            if some:
+                log_rate = np.log(np.where(below, floor, raw)) + np.where(below, raw / floor - 1.0, 0.0)
                 rate = np.where(below, np.exp(log_rate), raw)
+            deviance = poisson_deviance(n, rate)
             ratio = np.where(n > 0, n / rate, 0.0)
-            deviance = np.where(
-                below, rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0), poisson_deviance(n, rate)
-            )
             first, second = np.where(n > 0, (rate - n) / rate, 1.0), (ratio + _FISHER_SHARE) / rate
-            if np.any(below):
+            if some:
+                apart = rate - n + np.where(n > 0, n * (np.log(n) - log_rate), 0.0)
+                deviance = np.where(below, apart, deviance)
                 first = np.where(below, (rate - n) / floor, first)
                 toward = n / (n + floor - raw) / floor  # -2 ln L is linear there: a step to above the floor
                 second = np.where(below, rate / floor**2 + toward, second)
