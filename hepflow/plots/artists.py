@@ -19,6 +19,7 @@ from hepflow.results import CutResult
 from hepflow.sample import FloatArray
 
 BAR = 0.02  # height of the bars that mark sidebands, in units of the panel
+BEYOND = "Triangles: the ratio is beyond the axis."
 LOG_FROM = 30.0  # a ratio of largest to smallest value that a linear axis no longer shows
 
 
@@ -53,6 +54,19 @@ def draw_points(ax: Axes, edges: FloatArray, counts: FloatArray, scale: Any = 1.
     ax.errorbar(centres[known], values[known], errors[:, known], linestyle="none", **options)
     faint = {"color": options["color"], "linewidth": 0.6, "alpha": 0.5, "zorder": 1}
     ax.vlines(centres[empty], values[empty], (values + errors[1])[empty], **faint)  # "none seen" is data, too
+
+
+def point_beyond(ax: Axes, edges: FloatArray, values: FloatArray) -> bool:
+    """Point by triangles at the edge to values (B,) that the axis, once its range is set, does not show.
+
+    Returns whether there are any: `BEYOND` then belongs below the figure.
+    """
+    low, high = ax.get_ylim()
+    centres, outside = 0.5 * (edges[1:] + edges[:-1]), (values > high, values < low)
+    look: dict[str, Any] = {"color": NEUTRAL, "markersize": 3, "transform": ax.get_xaxis_transform()}
+    for marker, beyond, height in zip("^v", outside, (0.93, 0.07), strict=True):
+        ax.plot(centres[beyond], np.full(int(beyond.sum()), height), marker, zorder=6, **look)
+    return bool(np.any(outside))
 
 
 def draw_expected(

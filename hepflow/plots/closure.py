@@ -16,7 +16,7 @@ from hepflow.plots import artists
 from hepflow.plots.figure import TOP, WIDE, Figure, canvas, finished, footnotes, header, stacked
 from hepflow.plots.label import Label
 from hepflow.plots.p_values import p_text
-from hepflow.plots.style import DATA, EXPECTED, NEUTRAL, WIDTH, styled
+from hepflow.plots.style import DATA, EXPECTED, WIDTH, styled
 from hepflow.results import Histogram
 from hepflow.sample import FloatArray
 
@@ -26,7 +26,6 @@ BELOW = 0.56  # inches between rows, for labels with indices
 LEAST, SPAN = 0.2, 0.5  # the ratio's axis shows 1 -+ as much at least, and at most
 SURE = 25  # events of a bin whose ratio decides what the axis shows
 FILLED = 0.62  # share of the upper panel below the largest count
-BEYOND = "Triangles: the ratio is beyond the axis."
 TESTED = "p: of chi2 between template and data, with the statistical errors of both."
 
 
@@ -55,7 +54,7 @@ def closure(histograms: Sequence[Histogram], *, label: Label | str = "hepflow", 
         row, column = divmod(index, columns)
         upper, lower = stacked(figure, (2.6, 1), grid[row, column])
         entries = _draw(upper, lower, histogram, reach) | entries
-        beyond |= bool(np.any(np.abs(_ratio(histogram) - 1) > reach))
+        beyond |= artists.point_beyond(lower, artists.numbers(histogram.edges), _ratio(histogram))
         if column == 0:
             upper.set_ylabel("Events / bin")
             lower.set_ylabel("Ratio", loc="center")
@@ -66,7 +65,7 @@ def closure(histograms: Sequence[Histogram], *, label: Label | str = "hepflow", 
     first.legend(entries.values(), entries.keys(), fontsize=8, **place)
     header(first, label, right, last=corners[-1])
     tested = any(histogram.chi2 is not None for histogram in histograms)
-    footnotes(figure, TESTED if tested else "", BEYOND if beyond else "")
+    footnotes(figure, TESTED if tested else "", artists.BEYOND if beyond else "")
     return finished(figure)
 
 
@@ -113,7 +112,7 @@ def _draw(upper: Axes, lower: Axes, histogram: Histogram, reach: float) -> dict[
         artists.draw_points(upper, edges, counts, markersize=2.5)
         entries[NAMES[observed]] = Line2D([], [], color=DATA, marker="o", markersize=2.5, linestyle="none")
         shown.append(artists.upper_ends(counts))
-        _draw_ratio(lower, edges, counts, template, reach)
+        _draw_ratio(lower, edges, counts, template)
     entries[NAMES["template"]] = Patch(facecolor=(EXPECTED, 0.3), edgecolor=EXPECTED)
     if histogram.template_error:
         relative = np.nan_to_num(error * _inverse(template))
@@ -133,13 +132,6 @@ def _draw(upper: Axes, lower: Axes, histogram: Histogram, reach: float) -> dict[
     return entries
 
 
-def _draw_ratio(ax: Axes, edges: FloatArray, counts: FloatArray, template: FloatArray, reach: float) -> None:
-    """Draw counts over the template; triangles point to what lies beyond 1 -+ `reach`."""
-    inverse = _inverse(template)
-    artists.draw_points(ax, edges, counts, inverse, markersize=2.5)
+def _draw_ratio(ax: Axes, edges: FloatArray, counts: FloatArray, template: FloatArray) -> None:
+    artists.draw_points(ax, edges, counts, _inverse(template), markersize=2.5)
     ax.axhline(1, color=EXPECTED, linewidth=1, zorder=1)
-    ratio, centres = counts * inverse, 0.5 * (edges[1:] + edges[:-1])
-    for marker, beyond, height in (("^", ratio > 1 + reach, 0.93), ("v", ratio < 1 - reach, 0.07)):
-        place = np.full(int(beyond.sum()), height)
-        look: dict[str, Any] = {"color": NEUTRAL, "markersize": 3, "transform": ax.get_xaxis_transform()}
-        ax.plot(centres[beyond], place, marker, **look)

@@ -76,13 +76,13 @@ def generated_features(
         If there is no panel.
     """
     figure, pairs = grid(len(panels), vertical, label, right)
-    for (upper, lower), one in zip(pairs, panels, strict=True):
-        _draw(upper, lower, one)
-    footnotes(figure, note)
+    beyond = [_draw(upper, lower, one) for (upper, lower), one in zip(pairs, panels, strict=True)]
+    footnotes(figure, note, artists.BEYOND if any(beyond) else "")
     return Figure(figure)
 
 
-def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
+def _draw(upper: Axes, lower: Axes, panel: Panel) -> bool:
+    """Draw one quantity; return whether a ratio lies beyond its axis."""
     edges, centres = panel.edges, 0.5 * (panel.edges[1:] + panel.edges[:-1])
     artists.draw_expected(upper, edges, panel.generated, panel.error)
     look: dict[str, Any] = {"color": DATA, "marker": "o", "markersize": 1.8, "elinewidth": 0.7, "zorder": 5}
@@ -103,4 +103,6 @@ def _draw(upper: Axes, lower: Axes, panel: Panel) -> None:
     lower.yaxis.set_major_locator(MaxNLocator(nbins=3))
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(panel.axis, size=9.5, labelpad=2)
-    lower.xaxis.set_major_locator(MaxNLocator(nbins=4))
+    counted = bool(np.all(np.diff(edges) == 1)) and edges[0] % 1 == 0.5  # whole numbers, one a bin
+    lower.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=counted))
+    return artists.point_beyond(lower, edges, np.where(known, ratio, np.nan))

@@ -148,6 +148,7 @@ def _draw_ratio(ax: Axes, channel: ChannelYields, edges: FloatArray) -> None:
     seen = np.concatenate([channel.data * inverse, before, 1 + error])
     reach = min(1.2 * float(np.max(np.abs(seen[np.isfinite(seen)] - 1), initial=0.05)), SPAN)
     ax.set_ylim(1 - reach, 1 + reach)
+    artists.point_beyond(ax, edges, channel.data * inverse)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
 
 

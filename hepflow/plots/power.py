@@ -49,7 +49,7 @@ def power(
     figure = canvas(WIDTH, 3.6)
     ax = figure.subplots()
     high = max(float(best.max()), found[0] + found[1], float((seen + error).max())) + 0.03
-    low = min(0.49, floor[0] - 2 * floor[1], found[0] - 2 * found[1])
+    low = min(0.49, floor[0] - 2 * floor[1], found[0] - 2 * found[1], float((seen - error).min()) - 0.01)
     ends = np.array([low, high])
     (line,) = ax.plot(ends, ends, color=NEUTRAL, linestyle="--", linewidth=0.9, zorder=1)
     entries: dict[str, Any] = {}

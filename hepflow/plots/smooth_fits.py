@@ -103,19 +103,12 @@ def smooth_fits(
     lower.set_xlim(edges[0], edges[-1])
     lower.set_xlabel(resonance.axis)
     header(upper, label, right)
-    footnotes(figure, _beyond(lower, counts / expected[0]))
+    footnotes(figure, artists.BEYOND if artists.point_beyond(lower, edges, counts / expected[0]) else "")
     return finished(figure)
 
 
 def _name(fit: SmoothFit) -> str:
     return f"{fit.function.name} ({fit.n_shape}), {fit.chi2:.1f} / {fit.ndf}"
-
-
-def _beyond(ax: Axes, ratio: FloatArray) -> str:
-    """Return how many points the ratio's axis does not show."""
-    low, high = ax.get_ylim()
-    beyond = int(np.sum((ratio < low) | (ratio > high)))
-    return f"Left out: the ratio of {beyond} bin{'s' * (beyond > 1)}, beyond the axis." if beyond else ""
 
 
 def _set_ratio(
