@@ -206,6 +206,13 @@ STUDIES: Mapping[str, StudyRow] = {
         ("caloflow", "calochallenge"),
         own_schema=True,
     ),
+    "integrate": StudyRow(
+        "an integral and its events",
+        "hepflow.studies.integration.study:STUDY",
+        "integration.json",
+        ("madnis", "madnis_reloaded"),
+        own_schema=True,
+    ),
 }
 
 
@@ -404,6 +411,22 @@ PAPERS = (  # what for, key, authors, title, arXiv number
         "Backes, Mathias and Butter, Anja and Dunford, Monica and Malaescu, Bogdan",
         "An unfolding method based on conditional Invertible Neural Networks (cINN) using iterative training",
         "2212.08674",
+    ),
+    (
+        "MadNIS, neural importance sampling",
+        "madnis",
+        "Heimel, Theo and Winterhalder, Ramon and Butter, Anja and Isaacson, Joshua and Krause, Claudius and "
+        "Maltoni, Fabio and Mattelaer, Olivier and Plehn, Tilman",
+        "MadNIS -- Neural Multi-Channel Importance Sampling",
+        "2212.06172",
+    ),
+    (
+        "MadNIS, buffered training and learned channel weights",
+        "madnis_reloaded",
+        "Heimel, Theo and Huetsch, Nathan and Maltoni, Fabio and Mattelaer, Olivier and Plehn, Tilman and "
+        "Winterhalder, Ramon",
+        "The MadNIS Reloaded",
+        "2311.01548",
     ),
     (
         "Showers from chained flows",

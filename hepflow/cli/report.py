@@ -22,9 +22,9 @@ def report(folder: Path, out: Path | None) -> None:
     """Write the report of any finished study.
 
     RUN is the folder of a finished `hepflow run`, with `--scan` or without, of `hepflow compare`, of
-    `hepflow generate`, of `hepflow unfold`, of `hepflow shower`,
-    or of `hepflow limit CONFIG --retrain`. One HTML file with its figures
-    inside, for a browser, a phone or a printer; it loads nothing from elsewhere.
+    `hepflow generate`, of `hepflow unfold`, of `hepflow shower`, of `hepflow integrate`, or of
+    `hepflow limit CONFIG --retrain`. One HTML file with its figures inside, for a browser, a phone or a printer; it
+    loads nothing from elsewhere.
     """
     from hepflow.engine.folder import refuse_links
     from hepflow.studies.show import write_report

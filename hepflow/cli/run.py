@@ -110,8 +110,8 @@ def demo(out: Path, overrides: tuple[str, ...], as_json: bool) -> None:
 def plot(folder: Path, out: Path | None) -> None:
     """Draw the figures of a run anew, as PDF and PNG.
 
-    RUN is the folder of a finished study: a run, a scan, a comparison, a generation, an unfolding or limits with
-    retraining.
+    RUN is the folder of a finished study: a run, a scan, a comparison, a generation, an unfolding, showers, an
+    integral or limits with retraining.
     """
     from hepflow.engine.folder import refuse_links
     from hepflow.studies.show import draw

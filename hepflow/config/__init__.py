@@ -6,11 +6,13 @@ from hepflow.config.classifiers import Classifier, Network, Trees
 from hepflow.config.compare import Compare
 from hepflow.config.generation import Generation
 from hepflow.config.inputs import Input, Inputs, Varied
+from hepflow.config.integration import Integration
 from hepflow.config.load import (
     AnyTask,
     is_configuration,
     load_config,
     load_generation,
+    load_integration,
     load_search,
     load_showers,
     load_unfolding,
@@ -32,6 +34,7 @@ __all__ = [
     "Injection",
     "Input",
     "Inputs",
+    "Integration",
     "Method",
     "Network",
     "Regions",
@@ -46,6 +49,7 @@ __all__ = [
     "is_configuration",
     "load_config",
     "load_generation",
+    "load_integration",
     "load_search",
     "load_showers",
     "load_unfolding",

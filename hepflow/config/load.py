@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from hepflow.config.choice import models_of
 from hepflow.config.document import Document, Location, parse
 from hepflow.config.generation import Generation
+from hepflow.config.integration import Integration
 from hepflow.config.showers import ShowerStudy
 from hepflow.config.top import Config
 from hepflow.config.unfolding import Unfolding
@@ -21,11 +22,12 @@ from hepflow.errors import ConfigError, InputError, did_you_mean
 from hepflow.regular import read_stream
 
 MOST_BYTES = 4 * 2**20  # of a configuration, whose longest lists are those of files
-AnyTask = Config | Generation | Unfolding | ShowerStudy
-OTHERS: dict[str, type[Generation] | type[Unfolding] | type[ShowerStudy]] = {
+AnyTask = Config | Generation | Unfolding | ShowerStudy | Integration
+OTHERS: dict[str, type[Generation] | type[Unfolding] | type[ShowerStudy] | type[Integration]] = {
     "generate": Generation,
     "unfold": Unfolding,
     "shower": ShowerStudy,
+    "integrate": Integration,
 }
 EXPECTED = {
     "int": "an integer",
@@ -138,6 +140,14 @@ def load_showers(path: str | Path, overrides: Iterable[str] = (), *, command: st
     return config
 
 
+def load_integration(path: str | Path, overrides: Iterable[str] = (), *, command: str) -> Integration:
+    """Read and check the configuration of an integral, for a command that knows no other; errors as above."""
+    config = load_config(path, overrides)
+    if not isinstance(config, Integration):
+        raise _other(config, path, command, "integrate")
+    return config
+
+
 def _other(config: AnyTask, path: str | Path, command: str, task: str) -> ConfigError:
     what, runs = (
         ("a search", "run") if isinstance(config, Config) else (f"`task: {config.task}`", config.task)
@@ -157,6 +167,8 @@ def _schema(values: dict[str, Any]) -> type[AnyTask]:
         guess = "generate"
     elif {"truth", "reco"} <= values.keys():
         guess = "unfold"
+    elif "function" in values:
+        guess = "integrate"
     return OTHERS.get(str(values.get("task", guess)), Config)
 
 

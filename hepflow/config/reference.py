@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from hepflow.config.blocks import BESIDE
 from hepflow.config.choice import models_of
 from hepflow.config.generation import Generation
+from hepflow.config.integration import Integration
 from hepflow.config.showers import ShowerStudy
 from hepflow.config.top import Config
 from hepflow.config.unfolding import Unfolding
@@ -55,6 +56,13 @@ SHOWERS = """\
 A file with `task: shower` is one of showers in a calorimeter, for `hepflow shower` ([Showers](showers.md)).
 `figures` and `executor` are described above.
 """
+INTEGRATION = """\
+
+## Integrals: `task: integrate`
+
+A file with `task: integrate` is one of an integral, for `hepflow integrate` ([Integrals](integration.md)).
+`figures` and `executor` are described above.
+"""
 HEADER = """\
 # A hepflow analysis. `hepflow check` finds what is wrong with this file, `hepflow run` runs it.
 # Masses in GeV; relative paths start at this file's folder. A key behind `#` shows its default or an example.
@@ -81,7 +89,13 @@ def config_reference() -> str:
     search = list(_blocks("", Config))
     described = frozenset(model for _, model in search)
     parts = [INTRODUCTION, *_tables(search)]
-    for text, schema in ((GENERATION, Generation), (UNFOLDING, Unfolding), (SHOWERS, ShowerStudy)):
+    others = (
+        (GENERATION, Generation),
+        (UNFOLDING, Unfolding),
+        (SHOWERS, ShowerStudy),
+        (INTEGRATION, Integration),
+    )
+    for text, schema in others:
         parts += [text, *_tables(_blocks("", schema, described), "###")]
     return "\n".join(parts) + "\n"
 

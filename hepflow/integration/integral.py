@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,7 @@ class Integral:
     def negative_share(self) -> float:
         """Share of the integral of ``|f|`` where the integrand is negative; zero where it is not signed."""
         weight = self.weight
-        return float(-weight[weight < 0].sum() / np.abs(weight).sum())
+        return float(-weight[weight < 0].sum() / np.abs(weight).sum()) if np.any(weight) else 0.0
 
     def efficiency(self, overweight: float = 0.0) -> float:
         """Return the share of events that stay if all are to have one weight.
@@ -216,52 +216,53 @@ class Integral:
         return Events(x, tuple(f"x{axis}" for axis in range(x.shape[1])), weight)
 
     def numbers(self) -> dict[str, Any]:
-        """Return what `text` says, as JSON has it."""
+        """Return what `text` says; the efficiencies are at no overweight and at 0.1 %."""
         return {
             "value": self.value,
             "error": self.error,
             "chi2": self.chi2,
             "dof": self.dof,
-            "iterations": self.iterations.tolist(),
+            "iterations": tuple((float(value), float(error)) for value, error in self.iterations),
             "calls": self.calls,
             "training_calls": self.training_calls,
             "relative_sigma": self.relative_sigma if self.value else None,
             "effective_size": self.effective_size,
             "efficiency": self.efficiency(),
-            "efficiency_at_0.1_percent_overweight": self.efficiency(OVERWEIGHT),
+            "efficiency_overweight": self.efficiency(OVERWEIGHT),
             "negative_share": self.negative_share,
-            "channels": list(self.names),
-            "dropped": list(self.dropped),
+            "channels": self.names,
+            "dropped": self.dropped,
             "how": self.described,
         }
 
     def text(self) -> str:
         """Return the result as lines of text."""
-        rows = [
-            ["integral", with_error(self.value, self.error)],
-            ["relative error", number(self.error / abs(self.value) if self.value else math.inf, ".2e")],
-            ["chi2 / dof of iterations", f"{self.chi2:.1f} / {self.dof}"],
-            ["calls", f"{self.calls:,} (training: {self.training_calls:,})"],
-            ["relative sigma of a call", number(self.relative_sigma)],
-            ["effective size", f"{self.effective_size:,.0f}"],
-            [
-                "unweighting efficiency",
-                f"{self.efficiency():.3f} ({self.efficiency(OVERWEIGHT):.3f} at 0.1 % overweight)",
-            ],
-        ]
-        if self.negative_share > 0:
-            rows.append(
-                ["negative share", f"{self.negative_share:.3%} of the integral of |f|: events have signs"]
-            )
-        if self.dropped:
-            rows.append(["channels left out", ", ".join(self.dropped)])
-        return "\n".join([*(["how: " + self.described] if self.described else []), *aligned_left(rows)])
+        return "\n".join(summary(self.numbers()))
 
 
-def aligned_left(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return names and values, the values one below the other."""
-    names = aligned([[row[0]] for row in rows])
-    return [f"{name}  {row[1]}" for name, row in zip(names, rows, strict=True)]
+def summary(numbers: Mapping[str, Any]) -> list[str]:
+    """Return the numbers of an integral, as `Integral.numbers` has them, as lines of text."""
+    value, error = numbers["value"], numbers["error"]
+    rows = [
+        ["integral", with_error(value, error)],
+        ["relative error", number(error / abs(value) if value else None, ".2e")],
+        ["chi2 / dof of iterations", f"{numbers['chi2']:.1f} / {numbers['dof']}"],
+        ["calls", f"{numbers['calls']:,} (training: {numbers['training_calls']:,})"],
+        ["relative sigma of a call", number(numbers["relative_sigma"])],
+        ["effective size", f"{numbers['effective_size']:,.0f}"],
+        [
+            "unweighting efficiency",
+            f"{numbers['efficiency']:.3f} ({numbers['efficiency_overweight']:.3f} at 0.1 % overweight)",
+        ],
+    ]
+    if numbers["negative_share"] > 0:
+        told = f"{numbers['negative_share']:.3%} of the integral of |f|: events have signs"
+        rows.append(["negative share", told])
+    if numbers["dropped"]:
+        rows.append(["channels left out", ", ".join(numbers["dropped"])])
+    names = aligned([[row[0]] for row in rows])  # values stand on the left, one below the other
+    lines = [f"{name}  {row[1]}" for name, row in zip(names, rows, strict=True)]
+    return [f"how: {numbers['how']}", *lines] if numbers["how"] else lines
 
 
 def _at_least_one(count: int) -> None:

@@ -19,6 +19,7 @@ LEVEL = 0.05  # of the F-test
 INADEQUATE = 1e-4  # goodness-of-fit p-value of a function that does not describe the spectrum
 _MERGE_TO = 10.0
 _LEAST_GAIN = 1.0  # in -2 ln L: without noise (Asimov data) the F-test compares rounding with rounding
+_LEAST = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,9 @@ class Goodness:
         end join the last: no bin has a chi2 of few events.
         """
         ratio = counts / np.where(counts > 0, expected, 1.0)  # 0 / 0 of an empty bin is no warning
+        ratio = np.where(
+            counts > 0, np.maximum(ratio, _LEAST), ratio
+        )  # that of a count of 5e-324 is no number
         deviance = 2.0 * np.sum(expected - counts + special.xlogy(counts, ratio), axis=1)
         runs = _runs(expected)
         observed, model = _summed(counts, runs), _summed(expected, runs)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hepflow.engine.study import Study
     from hepflow.studies.comparison.record import Comparison
     from hepflow.studies.generation.record import GenerationRecord
+    from hepflow.studies.integration.record import IntegrationRecord
     from hepflow.studies.known import study, study_of
     from hepflow.studies.limits.figures import efficiency_curves, retrained_limits
     from hepflow.studies.limits.record import CutLimits, EfficiencyPoint, RetrainedLimits
@@ -29,6 +30,7 @@ __all__ = [
     "EfficiencyPoint",
     "Excess",
     "GenerationRecord",
+    "IntegrationRecord",
     "RetrainedLimits",
     "ShowerRecord",
     "Study",
@@ -53,6 +55,7 @@ _HOMES = {
     "EfficiencyPoint": "hepflow.studies.limits.record",
     "Excess": "hepflow.studies.windows.record",
     "GenerationRecord": "hepflow.studies.generation.record",
+    "IntegrationRecord": "hepflow.studies.integration.record",
     "RetrainedLimits": "hepflow.studies.limits.record",
     "ShowerRecord": "hepflow.studies.showers.record",
     "Study": "hepflow.engine.study",

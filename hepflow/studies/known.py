@@ -30,5 +30,6 @@ def study_of(folder: Path) -> Study[Any, Any]:
             return study(name)
     raise InputError(
         f"{folder}: none of {', '.join(row.file for row in STUDIES.values())} there; expected the folder of a "
-        "finished run, scan, comparison, tuning, generation, unfolding, study of showers or limits with retraining"
+        "finished run, scan, comparison, tuning, generation, unfolding, study of showers, integration or limits with "
+        "retraining"
     )

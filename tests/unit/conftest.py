@@ -15,6 +15,7 @@ from hepflow.report.blocks import Picture
 from hepflow.results import Results
 from hepflow.studies.comparison.record import Comparison
 from hepflow.studies.generation.record import GenerationRecord
+from hepflow.studies.integration.record import IntegrationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.show import write_report
 from hepflow.studies.showers.record import ShowerRecord
@@ -27,6 +28,7 @@ FILES = {
     GenerationRecord: "generation.json",
     UnfoldingRecord: "unfolding.json",
     ShowerRecord: "showers.json",
+    IntegrationRecord: "integration.json",
     Comparison: "comparison.json",
     RetrainedLimits: "limits.json",
 }

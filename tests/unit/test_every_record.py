@@ -7,7 +7,7 @@ from functools import reduce
 from operator import getitem
 
 import pytest
-from made_up import generation, searches, showers, unfolding
+from made_up import generation, integration, searches, showers, unfolding
 from made_up.comparison import COMPARISON
 from made_up.results import RESULTS
 
@@ -22,6 +22,7 @@ from hepflow.results import Results
 from hepflow.sample import SkippedFile
 from hepflow.studies.comparison.record import Comparison, Matrix, MethodResult
 from hepflow.studies.generation.record import GenerationRecord
+from hepflow.studies.integration.record import IntegrationRecord
 from hepflow.studies.limits.record import RetrainedLimits
 from hepflow.studies.showers.record import ShowerRecord
 from hepflow.studies.tuning.record import Trial, Tuning
@@ -71,6 +72,7 @@ RECORDS = {  # type, and one of it
     "generation": (GenerationRecord, generation.record(2)),
     "unfolding": (UnfoldingRecord, unfolding.record(2)),
     "showers": (ShowerRecord, showers.record()),
+    "integration": (IntegrationRecord, integration.record()),
     "export": (Manifest, Manifest("search", "0" * 16, False, ("a.root", "b.json"), ("weights: none",))),
     "owner": (Owner, Owner({"name": "search", "seed": 1}, 2)),
     "step": (StepRecord, StepRecord("0" * 64, {"seed": 1}, {"stages/a/b.h5": "0" * 32}, 0.5, LOOK.at)),

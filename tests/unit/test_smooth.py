@@ -301,3 +301,8 @@ def test_exposures_scale_errors_and_chi2(truth):
 def test_exposures_that_cannot_be(truth, exposure):
     with pytest.raises(ConfigError, match="expected an exposure above zero for each of 50 bins"):
         fit_smooth(EDGES, truth, SIDEBANDS, exposure=exposure)
+
+
+def test_the_smallest_count_there_is_has_a_deviance():
+    found = Goodness.of(np.array([[5e-324, 12.0]]), np.array([[11.0, 12.0]]), 1)
+    assert found.deviance == pytest.approx(22.0)

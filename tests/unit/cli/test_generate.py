@@ -74,7 +74,6 @@ def test_dry_run_reads_nothing(hepflow, config, tmp_path):
 @pytest.mark.parametrize(
     "command",
     [
-        ("check",),
         ("compare",),
         ("run", "--scan"),
         ("limit", "--retrain"),

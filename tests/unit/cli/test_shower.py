@@ -39,6 +39,6 @@ def test_dry_run_makes_nothing(hepflow, config, tmp_path):
 
 
 def test_commands_of_searches_refuse_it(hepflow, config):
-    code, _, err = hepflow("check", config)
+    code, _, err = hepflow("compare", config)
     assert code == 2
     assert "this is one of `task: shower`; `hepflow shower showers.yaml` runs it" in err

@@ -74,7 +74,7 @@ def test_dry_run_reads_nothing(hepflow, config, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("command", [("check",), ("compare",), ("run", "--scan"), ("limit", "--retrain")])
+@pytest.mark.parametrize("command", [("compare",), ("run", "--scan"), ("limit", "--retrain")])
 def test_commands_of_searches_refuse_it(hepflow, config, command):
     name, *options = command
     code, _, err = hepflow(name, config, *options)

@@ -8,7 +8,7 @@ from pkgutil import walk_packages
 
 import numpy as np
 import pytest
-from made_up import generation, showers, unfolding
+from made_up import generation, integration, showers, unfolding
 from made_up.layout import faults
 
 import hepflow
@@ -20,6 +20,7 @@ from hepflow.plots.mjj import logarithmic, spectrum
 from hepflow.plots.overlay import spectra
 from hepflow.studies.comparison.figures import figures as of_comparison
 from hepflow.studies.generation.figures import figures as of_generation
+from hepflow.studies.integration.figures import figures as of_integration
 from hepflow.studies.limits.figures import figures as of_limits
 from hepflow.studies.search.figures import figures as of_search
 from hepflow.studies.show import label_of
@@ -92,6 +93,12 @@ def test_the_layout_of_an_unfolding(observables, render):
 
 def test_the_layout_of_showers(render):
     for _, figure in of_showers(showers.record(3), label=CMS):
+        render(figure)
+
+
+@pytest.mark.parametrize("axes", [1, 5])
+def test_the_layout_of_an_integral(axes, render):
+    for _, figure in of_integration(integration.record(axes), label=CMS):
         render(figure)
 
 

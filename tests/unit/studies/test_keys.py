@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from made_up import generation, showers, unfolding
+from made_up import generation, integration, showers, unfolding
 
 import hepflow
 from hepflow.catalogue import CLASSIFIERS, METHODS, STUDIES
@@ -46,11 +46,13 @@ SETTINGS = {
     "generate": ("model.bias=mixture_autoregressive", "limits.observable=score"),
     "unfold": (),
     "shower": (),
+    "integrate": (),
 }
 MADE_UP = {
     "generate": generation,
     "unfold": unfolding,
     "shower": showers,
+    "integrate": integration,
 }  # of studies with a schema of their own
 
 
