@@ -11,7 +11,6 @@ from hepflow.plots.integral_iterations import integral_iterations
 from hepflow.plots.integral_marginals import Marginal, integral_marginals
 from hepflow.plots.integral_weights import WeightSpectrum, integral_weights
 from hepflow.plots.label import Label
-from hepflow.plots.training import flow_losses
 from hepflow.studies.integration.record import IntegrationRecord
 
 
@@ -31,5 +30,3 @@ def figures(found: IntegrationRecord, *, label: Label | str = "hepflow") -> Iter
             for each in found.marginals
         ]
         yield "marginals", integral_marginals(drawn, label=label, right=right)
-    if found.losses:
-        yield "losses", flow_losses(list(found.losses), label=label, right=right)

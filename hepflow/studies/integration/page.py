@@ -16,7 +16,6 @@ CAPTIONS = {
     "iterations": "Values of equal parts of the calls, and their mean.",
     "weights": "Weights over their mean, and those from which events are always kept.",
     "marginals": "The integrand, and points as the proposals draw them.",
-    "losses": "Training and validation loss of each round.",
 }
 
 
@@ -51,7 +50,6 @@ def page(folder: Path, label: Label | str = "hepflow") -> Page:
             Section.of("found", "What was found", _facts(found), *_told(found)),
             Section.of("figures", "Iterations and weights", gallery(drawn, "iterations", "weights")),
             Section.of("marginals", "Integrand and proposals", gallery(drawn, "marginals"), more),
-            Section.of("training", "Training", gallery(drawn, "losses")),
             Section.of("iterations", "Iterations", _iterations(found)),
             origin.section(found, folder, found.seed),
             Section.of("paper", "To paste in a paper", *_paper(found)),

@@ -89,7 +89,7 @@ def test_the_layout_at_any_scale(which, scale, request):
         iterations=scale * one.iterations,
     )
     drawn = dict(figures(record(one)))
-    assert list(drawn) == ["iterations", "weights", "marginals", "losses"]
+    assert list(drawn) == ["iterations", "weights", "marginals"]
     for figure in drawn.values():
         assert not faults(figure)
         assert {ax.yaxis.get_offset_text().get_text() for ax in figure.canvas.axes} == {""}
@@ -98,7 +98,7 @@ def test_the_layout_at_any_scale(which, scale, request):
 def test_an_integral_that_is_zero_has_iterations_alone(found):
     nothing = replace(with_weight(found, np.zeros(len(found.points.weight))), value=0.0, error=0.0)
     nothing = replace(nothing, iterations=np.zeros((4, 2)))
-    assert [name for name, _ in figures(record(nothing))] == ["iterations", "losses"]
+    assert [name for name, _ in figures(record(nothing))] == ["iterations"]
 
 
 def test_more_axes_than_are_drawn_are_told(found, monkeypatch, tmp_path):
@@ -111,7 +111,7 @@ def test_the_report_has_the_value_and_no_doubt(found, tmp_path):
     text = report(found, tmp_path)
     assert "square.py:square" in text
     assert "seed 7" in text
-    assert text.count("<img") == 4
+    assert text.count("<img") == 3
     assert doubts(found) == ()
     assert "What puts it in doubt" not in text
 
