@@ -12,12 +12,12 @@ from hepflow.cli import console
 from hepflow.cli.options import FOLDER
 from hepflow.cli.studies import carry_out
 from hepflow.errors import ConfigError
+from hepflow.studies.integration.stages import STAGES
 
 if TYPE_CHECKING:
     from hepflow.config import Integration
 
 YAML = (".yaml", ".yml")
-PER_FUNCTION = ("dim", "bounds", "calls", "channels", "proposal", "loss", "seed", "unweighted")
 
 
 @click.command(
@@ -49,6 +49,7 @@ PER_FUNCTION = ("dim", "bounds", "calls", "channels", "proposal", "loss", "seed"
 @click.option("--seed", type=int, help="Seed of all random numbers [default: 1].")
 @click.option("--out", type=FOLDER, help="Run folder [default: runs/NAME, of a function its name].")
 @click.option("--unweighted", type=click.IntRange(min=0), help="Events of equal weight to write, too.")
+@click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
 @console.overrides
 @console.dry_run
 @console.execution
@@ -56,6 +57,7 @@ PER_FUNCTION = ("dim", "bounds", "calls", "channels", "proposal", "loss", "seed"
 def integrate(
     target: str,
     out: Path | None,
+    until: str | None,
     overrides: tuple[str, ...],
     dry_run: bool,
     executor: tuple[str, ...],
@@ -81,7 +83,7 @@ def integrate(
         if overrides:
             raise click.UsageError("--set: for a configuration; of a function, its options say everything")
         config = _of_function(target, given)
-    carry_out("integrate", config, out, as_json, dry_run=dry_run)
+    carry_out("integrate", config, out, as_json, dry_run=dry_run, until=until)
 
 
 def _of_function(target: str, given: dict[str, Any]) -> Integration:
