@@ -52,7 +52,6 @@ YAML = (".yaml", ".yml")
 @click.option("--until", type=click.Choice(STAGES), help="Stop after this stage.")
 @console.overrides
 @console.dry_run
-@console.execution
 @console.as_json
 def integrate(
     target: str,
@@ -60,7 +59,6 @@ def integrate(
     until: str | None,
     overrides: tuple[str, ...],
     dry_run: bool,
-    executor: tuple[str, ...],
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -78,7 +76,7 @@ def integrate(
         if given:
             options = ", ".join(f"--{'channel' if key == 'channels' else key}" for key in given)
             raise click.UsageError(f"{options}: for a function; of a configuration, --set changes its keys")
-        config = load_integration(target, (*overrides, *executor), command="hepflow integrate")
+        config = load_integration(target, overrides, command="hepflow integrate")
     else:
         if overrides:
             raise click.UsageError("--set: for a configuration; of a function, its options say everything")

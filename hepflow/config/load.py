@@ -56,7 +56,9 @@ def is_configuration(path: Path) -> bool:
         values = parse(_read(path), str(path)).values
     except ConfigError:
         return False
-    return values is None or (isinstance(values, dict) and bool({"inputs", "regions", "function"} & values.keys()))
+    return values is None or (
+        isinstance(values, dict) and bool({"inputs", "regions", "function"} & values.keys())
+    )
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> AnyTask:
