@@ -65,7 +65,7 @@ def classifiers(kind: str, seed: int, replicas: int, events: int, _: np.ndarray)
     random = np.random.default_rng(600 + seed)
     half = events // 2
     one, other = normal(random, half, True), normal(random, half, False)
-    network = hf.classifiers.NeuralNetwork(members=replicas, posterior=kind)
+    network = hf.classifiers.NeuralNetwork(members=replicas, bins=0, posterior=kind)
     start = time.perf_counter()
     network.fit(one, other, seed=seed)
     middle = time.perf_counter()

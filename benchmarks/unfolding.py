@@ -139,7 +139,7 @@ def others(pairs: Pairs, data: np.ndarray, wanted: np.ndarray) -> dict[str, floa
     fakes = "model" if pairs.fakes.any() else "subtract"
     for label, ratio in (
         ("trees", BoostedTrees(members=4)),
-        ("network", NeuralNetwork(members=1, hidden=(32, 32))),
+        ("network", NeuralNetwork(members=1, hidden=(32, 32), bins=0)),
     ):
         values, _, seconds = unfolded(pairs, data, ratio=ratio, fakes=fakes)
         found |= {label: discriminator(values, wanted), f"{label} seconds": seconds}

@@ -67,6 +67,12 @@ class NetworkAlone(Block):
     hidden: Annotated[tuple[Width, ...], Field(min_length=1), LISTED] = Field(
         default(f"{NETWORK}.hidden"), description="Widths of the hidden layers."
     )
+    bins: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Pieces in which each feature's rank is encoded (arXiv:2203.05556); 0: the rank itself.",
+    )
 
 
 class Trees(TreesAlone, CrossFitted):
@@ -86,6 +92,12 @@ class Network(NetworkAlone, CrossFitted):
 
     ensemble: int = Field(
         default(f"{NETWORK}.members"), ge=1, le=1000, description="Networks averaged in each fold."
+    )
+    bins: int = Field(
+        default(f"{NETWORK}.bins"),
+        ge=0,
+        le=1000,
+        description="Pieces in which each feature's rank is encoded (arXiv:2203.05556); 0: the rank itself.",
     )
 
 

@@ -187,7 +187,9 @@ def _forest(graph: _Graph, folds: Sequence[BoostedTrees]) -> str:
 def _network(graph: _Graph, fold: NeuralNetwork) -> str:
     """Add the ranks and all networks of a fold, side by side; return their mean, (N, 1)."""
     assert fold.ranks is not None
-    x = graph.add("Cast", _normal(graph, fold.ranks), to=1)  # to single precision
+    rank = _ranks(graph, fold.ranks)
+    x = _pieces(graph, rank, fold.bins) if fold.bins else _normal(graph, rank)
+    x = graph.add("Cast", x, to=1)  # to single precision
     layers = len(fold.hidden) + 1
     for layer in range(layers):
         weight, bias = (fold.networks[f"{layer}.{what}"].numpy() for what in ("weight", "bias"))
@@ -197,8 +199,8 @@ def _network(graph: _Graph, fold: NeuralNetwork) -> str:
     return graph.add("ReduceMean", x, axes=[0], keepdims=0)
 
 
-def _normal(graph: _Graph, ranks: Ranks) -> str:
-    """Add the map of the features by their ranks to a normal distribution; return it, (N, D)."""
+def _ranks(graph: _Graph, ranks: Ranks) -> str:
+    """Add the ranks of the features, from 0 to 1; return them, (N, D)."""
     columns = []
     for number, (knots, images) in enumerate(ranks.tables()):
         x = graph.add("Gather", "features", graph.constant(np.array([number])), axis=1)
@@ -215,9 +217,26 @@ def _normal(graph: _Graph, ranks: Ranks) -> str:
         )
         risen = graph.add("MatMul", inside, graph.constant(slopes[:, None]))
         columns.append(graph.add("Add", risen, graph.constant(images[:1])))
-    rank = graph.add("Concat", *columns, axis=1)
-    rank = graph.add("Clip", rank, graph.constant(np.array(TAIL)), graph.constant(np.array(1 - TAIL)))
-    return _quantile(graph, rank)
+    return graph.add("Concat", *columns, axis=1)
+
+
+def _pieces(graph: _Graph, rank: str, bins: int) -> str:
+    """Add ranks (N, D), encoded piece by piece; return that, (N, D bins)."""
+    each = graph.add(
+        "Unsqueeze",
+        graph.add("Mul", rank, graph.constant(np.array(float(bins)))),
+        graph.constant(np.array([2])),
+    )
+    each = graph.add("Sub", each, graph.constant(np.arange(float(bins))))
+    each = graph.add("Clip", each, graph.constant(np.array(0.0)), graph.constant(np.array(1.0)))
+    return graph.add("Flatten", each, axis=1)
+
+
+def _normal(graph: _Graph, rank: str) -> str:
+    """Add the map of ranks (N, D) to a normal distribution, which ends at those of the tails; return it."""
+    return _quantile(
+        graph, graph.add("Clip", rank, graph.constant(np.array(TAIL)), graph.constant(np.array(1 - TAIL)))
+    )
 
 
 def _quantile(graph: _Graph, rank: str) -> str:

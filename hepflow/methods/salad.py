@@ -24,7 +24,7 @@ PLAN = TrainingPlan(
 
 
 def _network() -> NeuralNetwork:
-    return NeuralNetwork(members=1, with_mass=True, plan=PLAN)
+    return NeuralNetwork(members=1, bins=0, with_mass=True, plan=PLAN)
 
 
 @dataclass

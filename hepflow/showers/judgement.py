@@ -96,7 +96,7 @@ def challenge_network(showers: int) -> NeuralNetwork:
     Few are taken in smaller batches than the protocol's, such that an epoch has some.
     """
     batch = min(PLAN.batch_size, int((1 - TRIED) * (1 - VALIDATION) * showers / 3))
-    return NeuralNetwork(members=1, hidden=HIDDEN, plan=replace(PLAN, batch_size=batch))
+    return NeuralNetwork(members=1, hidden=HIDDEN, bins=0, plan=replace(PLAN, batch_size=batch))
 
 
 def judge(

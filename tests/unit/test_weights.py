@@ -61,23 +61,34 @@ def test_scores_are_the_same_to_the_last_bit(trees, kept):
     np.testing.assert_array_equal(load_weights(kept, BoostedTrees).log_ratio(other), trees.log_ratio(other))
 
 
-@pytest.mark.parametrize("with_mass", [False, True])
-def test_networks(tmp_path, with_mass):
+@pytest.mark.parametrize(("with_mass", "bins"), [(False, 5), (True, 5), (True, 0)])
+def test_networks(tmp_path, with_mass, bins):
     plan = TrainingPlan(epochs=3, batch_size=128, best_epochs=2)
-    trained = NeuralNetwork(members=2, hidden=(8, 4), with_mass=with_mass, plan=plan)
+    trained = NeuralNetwork(members=2, hidden=(8, 4), bins=bins, with_mass=with_mass, plan=plan)
     trained.fit(gaussian(800, 1, 0.5), gaussian(900, 2), seed=3)
     save_weights(tmp_path / "w", trained)
     before = torch.get_rng_state()
     back = load_weights(tmp_path / "w", NeuralNetwork)
     assert torch.equal(torch.get_rng_state(), before)
-    assert (back.members, back.hidden, back.with_mass, back.plan, back.names) == (
+    assert (back.members, back.hidden, back.bins, back.with_mass, back.plan, back.names) == (
         2,
         (8, 4),
+        bins,
         with_mass,
         plan,
         NAMES,
     )
     np.testing.assert_array_equal(back.log_ratio(gaussian(500, 9)), trained.log_ratio(gaussian(500, 9)))
+
+
+def test_networks_of_before_there_were_bins():
+    plan = TrainingPlan(epochs=1, batch_size=128)
+    trained = NeuralNetwork(1, (4,), bins=0, plan=plan).fit(gaussian(400, 1), gaussian(400, 2), seed=3)
+    state = trained.state()
+    del state.settings["options"]["bins"]
+    back = NeuralNetwork.from_state(state)
+    assert back.bins == 0
+    np.testing.assert_array_equal(back.log_ratio(gaussian(9, 9)), trained.log_ratio(gaussian(9, 9)))
 
 
 def test_a_cross_fit_keeps_classifiers_and_scores(tmp_path):

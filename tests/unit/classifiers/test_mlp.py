@@ -8,13 +8,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from hepflow.classifiers import NeuralNetwork, crossfit
-from hepflow.classifiers.mlp import _Perceptrons
+from hepflow.classifiers.mlp import _encoded, _Perceptrons
 from hepflow.errors import ConfigError, InputError
 from hepflow.sample import Sample
 from hepflow.training import Members, TrainingPlan
 
 PLAN = TrainingPlan(epochs=6, batch_size=256, learning_rate=5e-3, validation_fraction=0.2, best_epochs=3)
-SMALL = NeuralNetwork(members=2, hidden=(16, 16), plan=PLAN)
+SMALL = NeuralNetwork(members=2, hidden=(16, 16), bins=0, plan=PLAN)
 NAMES = ("a", "b")
 
 
@@ -58,6 +58,42 @@ def test_classes_count_the_same():
     data = gaussian(2000, 1)
     for other in (gaussian(1500, 2), gaussian(8000, 3), gaussian(8000, 3, weight=np.full(8000, 0.01))):
         assert abs(network().fit(data, other, seed=1).log_ratio(data).mean()) < 0.1
+
+
+def test_ranks_are_encoded_piece_by_piece():
+    """A rank fills all pieces below it, and its own in part."""
+    ranks = torch.tensor([[[0.0, 0.375], [1.0, 0.5]]])
+    found = _encoded(ranks, 4)
+    assert found.shape == (1, 8, 2)
+    assert found[0, :, 0].tolist() == [0, 0, 0, 0, 1, 0.5, 0, 0]
+    assert found[0, :, 1].tolist() == [1, 1, 1, 1, 1, 1, 0, 0]
+    assert torch.equal(_encoded(ranks, 0), ranks.transpose(1, 2))
+
+
+def test_pieces_find_a_narrow_excess():
+    """Of 2 % of the events within a twentieth of the width of two features, and of nothing in two others."""
+    random = np.random.default_rng(1)
+
+    def events(count, signal):
+        x = random.normal(0, 1, (count, 4))
+        x[:signal, :2] = random.normal(0.8, 0.05, (signal, 2))
+        return x
+
+    data, template, unseen = events(8000, 160), events(8000, 0), events(20_000, 0)
+    passing = {}
+    for bins in (0, 32):
+        trained = NeuralNetwork(members=2, hidden=(32, 32), bins=bins).fit(data, template, seed=1)
+        threshold = np.quantile(trained.log_ratio(unseen), 0.99)
+        passing[bins] = np.mean(trained.log_ratio(events(4000, 4000)) > threshold)
+    assert passing[32] > passing[0] + 0.1
+
+
+def test_the_log_ratio_by_pieces():
+    """More noise than without, and the same slope."""
+    trained = network(bins=8).fit(gaussian(4000, 1, 0.5), gaussian(8000, 2), seed=3)
+    test = gaussian(2000, 5)
+    slope, _ = np.polyfit(0.5 * test.features.sum(axis=1) - 0.25, trained.log_ratio(test), 1)
+    assert slope == pytest.approx(1, abs=0.15)
 
 
 def test_long_tails():
@@ -177,6 +213,11 @@ def test_before_a_training():
 def test_no_network_at_all(options):
     with pytest.raises(ConfigError, match=r"NeuralNetwork: members .* expected at least one of each"):
         NeuralNetwork(**options)
+
+
+def test_a_negative_number_of_bins():
+    with pytest.raises(ConfigError, match="bins is -1; expected at least 1, or 0 for none"):
+        NeuralNetwork(bins=-1)
 
 
 def test_bad_events():

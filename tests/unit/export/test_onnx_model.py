@@ -47,7 +47,13 @@ def run(path, x):
 
 @needs_onnx
 @pytest.mark.parametrize(
-    "classifier", [None, NeuralNetwork(2, hidden=(16, 8), plan=PLAN), BoostedTrees(1, max_iter=1)]
+    "classifier",
+    [
+        None,
+        NeuralNetwork(2, hidden=(16, 8), plan=PLAN),
+        NeuralNetwork(2, hidden=(16, 8), bins=0, plan=PLAN),
+        BoostedTrees(1, max_iter=1),
+    ],
 )
 def test_a_runtime_gives_the_same_scores(classifier, trees, tmp_path):
     fit = trees if classifier is None else fitted(classifier)
