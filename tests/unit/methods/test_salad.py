@@ -20,7 +20,7 @@ PLAN = TrainingPlan(
 
 
 def salad(**options):
-    network = NeuralNetwork(members=1, hidden=(16, 16), with_mass=True, plan=PLAN)
+    network = NeuralNetwork(members=1, hidden=(16, 16), bins=0, with_mass=True, plan=PLAN)
     return Salad(network, **{"replicas": 2, **options})
 
 
