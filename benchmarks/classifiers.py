@@ -3,10 +3,11 @@
     python benchmarks/classifiers.py --seeds 5 --noise 0 2 10 --json classifiers.json
 
 trains the default trees, trees with the settings that CATHODE took (scikit-learn's own leaves of 20 events), the
-default network, and one that is given ranks as they are, to tell data with signal from background alone, and tests them on events that none of them saw: the
-significance improvement (SIC) at background efficiencies of 1e-2 and 1e-3. Samples are generated dijets in the signal
-region, in three sizes, and the LHC Olympics events (`--data` is the folder with both); features of pure noise are
-added as often as asked for. One thread; with ``--json FILE`` the means over samples and seeds, as ratios.
+default network, and one that is given whole ranks, to tell data with signal from background alone, and tests them on
+events that none of them saw: the significance improvement (SIC) at background efficiencies of 1e-2 and 1e-3. Samples
+are generated dijets in the signal region, in three sizes, and the LHC Olympics events (`--data` is the folder with
+both); features of pure noise are added as often as asked for. One thread; with ``--json FILE`` the means over samples
+and seeds, as ratios.
 """
 
 from __future__ import annotations
