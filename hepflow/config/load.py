@@ -56,9 +56,9 @@ def is_configuration(path: Path) -> bool:
         values = parse(_read(path), str(path)).values
     except ConfigError:
         return False
-    return values is None or (
-        isinstance(values, dict) and bool({"inputs", "regions", "function"} & values.keys())
-    )
+    if not isinstance(values, dict):
+        return values is None
+    return bool({"inputs", "regions"} & values.keys()) or values.get("task") == "integrate"
 
 
 def load_config(path: str | Path, overrides: Iterable[str] = ()) -> AnyTask:

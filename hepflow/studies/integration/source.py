@@ -1,4 +1,4 @@
-"""Where the code of a function is; nothing of it is run."""
+"""Where the code of a function is; of a module in a package, that package is imported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def source(target: str) -> list[str]:
         return [module]
     try:
         found = importlib.util.find_spec(module)
-    except ImportError as error:
+    except Exception as error:  # of the package's own code
         raise InputError(f"{target}: the module cannot be imported ({error})") from error
     if found is None:
         raise InputError(
