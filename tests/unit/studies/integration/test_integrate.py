@@ -10,6 +10,7 @@ from hepflow.storage import load_events
 from hepflow.studies.integration.study import STUDY
 from hepflow.studies.integration.text import text
 from hepflow.studies.known import study_of
+from hepflow.studies.reproduce import reproduce
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,19 @@ def test_a_changed_function_is_integrated_anew(run_folder, tmp_path):
     again = STUDY.run(config, out, until="integration")
     assert again.value == pytest.approx(2 * first.value, rel=0.2)
     assert again.value != first.value
+
+
+def test_reproduced_from_its_folder_and_told_what_changed(tmp_path):
+    made_up.write_tables(tmp_path)
+    out = tmp_path / "runs" / "toy"
+    STUDY.run(made_up.prepare(tmp_path), out)
+    found = reproduce(out, tmp_path / "again")
+    assert (found.differences, list(found.files)) == ({}, [])
+    (tmp_path / "square.py").write_text(made_up.SQUARE.replace("3 *", "6 *"), encoding="utf-8")
+    found = reproduce(out, tmp_path / "once more")
+    (told,) = found.files
+    assert told.endswith("square.py has another content")
+    assert "value" in found.differences
 
 
 KILLED = """from pathlib import Path
